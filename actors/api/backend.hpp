@@ -1,0 +1,118 @@
+#pragma once
+// What the HTTP API needs of the node. The api folder sees nothing else of the actors; every function may be called
+// from the api's thread and none blocks. Callbacks run on any thread; the api posts them to its own.
+
+#include "messages/frontier.hpp"
+#include "messages/members.hpp"
+#include "store/edit.hpp"
+#include "store/models/registry.hpp"
+#include "store/sync/kv.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace shoal::api {
+
+template <class T>
+using callback = std::function<void(result<T>)>;
+
+/// A write's answer, made after the sync that made it durable.
+struct write_answer {
+  std::string token;
+  std::vector<edit_result> results;
+};
+
+/// A repeated request with the same key is one write; another request with it is ec::conflict.
+struct idempotency {
+  std::string key;
+  uint64_t request_hash = 0; // of method, path and body
+};
+
+struct member_status {
+  device_id device;
+  std::string name;
+  std::string address;
+  bool removed = false;
+  bool connected = false;
+  std::string state; // "synced", "catching_up", "down", "never_seen", "removed"
+  std::optional<double> rtt_ms;
+  std::optional<double> clock_offset_ms;
+  uint64_t behind_in = 0;  // ops it holds that this node does not
+  uint64_t behind_out = 0; // ops this node holds that it does not
+  uint64_t last_seen_ms = 0; // wall ms of the last frame from it; 0: never
+  std::string last_error;
+  std::string breaker; // "closed", or "open" with the time of the next try
+};
+
+struct library_status {
+  library_id id;
+  std::string name;
+  bool sync = true;
+  std::string state; // "uninitialized", "catching_up", "ready", "paused"
+  double progress = 1.0;
+  bool converged = false;
+  std::string why; // empty when converged
+  uint64_t log_entries = 0;
+  uint64_t tombstones = 0;
+  uint64_t deadletters = 0;
+  bool settled = true;
+  std::string digest; // 32 hex digits
+  frontier held;
+  std::map<std::string, uint64_t> records; // model → live records
+  std::vector<member_status> members;      // without this node
+};
+
+struct wait_answer {
+  std::vector<device_id> held;
+  std::vector<device_id> missing;
+};
+
+struct prune_answer {
+  uint64_t removed = 0;
+  uint64_t log_entries = 0;
+  std::vector<device_id> held_by;
+};
+
+/// One open library.
+class library {
+public:
+  virtual ~library() = default;
+  virtual library_id id() const = 0;
+  virtual std::string name() const = 0;
+  /// A consistent view for reads: records.hpp has what reads it.
+  virtual std::shared_ptr<const kv_view> snapshot() const = 0;
+  virtual library_status status() const = 0;
+  virtual member_set members() const = 0;
+  /// All or nothing.
+  virtual void write(std::vector<edit> edits, std::optional<idempotency> once, callback<write_answer> done) = 0;
+  /// Answers when the devices hold the frontier durably, or with what is missing after `timeout_ms`.
+  virtual void wait(frontier what, std::vector<device_id> devices, size_t needed, uint64_t timeout_ms,
+                    callback<wait_answer> done) = 0;
+  /// A token's frontier as of now.
+  virtual frontier now() const = 0;
+  virtual void add_member(device_id device, std::string address, std::string name, bool readmit,
+                          callback<nothing> done) = 0;
+  virtual void remove_member(device_id device, bool purge, callback<nothing> done) = 0;
+  /// Dials every member now, without waiting for a backoff.
+  virtual void sync_now() = 0;
+  virtual void prune(callback<prune_answer> done) = 0;
+};
+
+/// The node.
+class node {
+public:
+  virtual ~node() = default;
+  virtual device_id device() const = 0;
+  virtual std::string name() const = 0;
+  virtual std::vector<std::shared_ptr<library>> libraries() const = 0;
+  virtual void create_library(std::string name, callback<std::shared_ptr<library>> done) = 0;
+  virtual const models::registry& models() const = 0;
+  /// Prometheus text.
+  virtual std::string metrics() const = 0;
+  virtual void set_log_level(const std::string& spec, callback<nothing> done) = 0;
+};
+
+} // namespace shoal::api

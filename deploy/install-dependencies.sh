@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Installs what Shoal needs to build and test on Debian 12. Idempotent; quick when all is there.
+# Runs as root or through sudo.
+set -euo pipefail
+
+packages=(
+  build-essential cmake ninja-build ccache mold pkg-config git
+  libcaf-dev librocksdb-dev libmsgpack-cxx-dev libssl-dev
+  libboost-dev libboost-test-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev
+  libcpp-httplib-dev nlohmann-json3-dev prometheus-cpp-dev libxxhash-dev libzstd-dev
+  clang clang-format clang-tidy libclang-rt-14-dev
+  openssl python3
+)
+
+missing=()
+for package in "${packages[@]}"; do
+  state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+  [ "$state" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || { echo "install-dependencies: needs root or sudo to install: ${missing[*]}" >&2; exit 1; }
+  as_root=(sudo)
+fi
+echo "install-dependencies: installing ${missing[*]}" >&2
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

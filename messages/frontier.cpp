@@ -1,0 +1,121 @@
+#include "messages/frontier.hpp"
+
+#include <algorithm>
+
+namespace shoal {
+
+uint64_t seq_of(const frontier& f, const stream_id& s) {
+  const auto it = f.find(s);
+  return it == f.end() ? 0 : it->second;
+}
+
+void merge(frontier& into, const frontier& other) {
+  for (const auto& [stream, seq] : other) {
+    auto& mine = into[stream];
+    mine = std::max(mine, seq);
+  }
+}
+
+bool covers(const frontier& a, const frontier& b) {
+  return std::all_of(b.begin(), b.end(),
+                     [&](const auto& entry) { return seq_of(a, entry.first) >= entry.second; });
+}
+
+frontier minimum(const frontier& a, const frontier& b) {
+  frontier out;
+  for (const auto& [stream, seq] : a)
+    if (const auto least = std::min(seq, seq_of(b, stream)); least > 0)
+      out[stream] = least;
+  return out;
+}
+
+void encode(writer& out, const frontier& f) {
+  out.array(f.size());
+  for (const auto& [stream, seq] : f) {
+    out.array(3);
+    out.bin(stream.origin.view());
+    out.uint(stream.epoch);
+    out.uint(seq);
+  }
+}
+
+frontier read_frontier(reader& in) {
+  frontier f;
+  const size_t n = in.array(wire_limits::streams, "frontier");
+  for (size_t i = 0; i < n && !in.failed(); ++i) {
+    if (in.array(3, "frontier entry") != 3)
+      in.fail(ec::bad_value, "frontier entry");
+    stream_id s;
+    s.origin = in.id<device_id>("frontier origin");
+    s.epoch = in.uint("frontier epoch");
+    const auto seq = in.uint("frontier seq");
+    if (in.failed())
+      break;
+    if (!f.empty() && s <= f.rbegin()->first)
+      in.fail(ec::duplicate_key, "frontier");
+    else
+      f.emplace_hint(f.end(), s, seq);
+  }
+  return f;
+}
+
+static constexpr char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+std::string to_token(const frontier& f) {
+  std::string raw;
+  writer w(raw);
+  encode(w, f);
+  std::string out = "t";
+  uint32_t bits = 0;
+  int count = 0;
+  for (char c : raw) {
+    bits = (bits << 8) | static_cast<uint8_t>(c);
+    for (count += 8; count >= 6; count -= 6)
+      out += base64[(bits >> (count - 6)) & 63];
+  }
+  if (count > 0)
+    out += base64[(bits << (6 - count)) & 63];
+  return out;
+}
+
+result<frontier> parse_token(std::string_view token) {
+  const error bad{ec::bad_request, "not a token of this program: " + std::string(token.substr(0, 64))};
+  if (token.empty() || token[0] != 't')
+    return bad;
+  std::string raw;
+  uint32_t bits = 0;
+  int count = 0;
+  for (char c : token.substr(1)) {
+    const auto* at = std::find(base64, base64 + 64, c);
+    if (at == base64 + 64)
+      return bad;
+    bits = (bits << 6) | static_cast<uint32_t>(at - base64);
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      raw += static_cast<char>((bits >> count) & 255);
+    }
+  }
+  reader in(raw);
+  auto f = read_frontier(in);
+  in.finish("token");
+  if (in.failed())
+    return bad;
+  return f;
+}
+
+uint64_t fnv1a(std::string_view bytes) {
+  uint64_t h = 0xcbf29ce484222325ULL;
+  for (char c : bytes)
+    h = (h ^ static_cast<uint8_t>(c)) * 0x100000001b3ULL;
+  return h;
+}
+
+uint64_t hash_of(const frontier& f) {
+  std::string raw;
+  writer w(raw);
+  encode(w, f);
+  return fnv1a(raw);
+}
+
+} // namespace shoal

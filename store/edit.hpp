@@ -1,0 +1,49 @@
+#pragma once
+// What a client wants changed, in terms that the sync code understands: `store/models` turns a request into an
+// edit, `store/sync` turns an edit into an op. Neither needs to know the other.
+
+#include "messages/op.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace shoal {
+
+struct field_edit {
+  std::string name;
+  field_kind kind = field_kind::lww;
+  std::string value;        // lww, parent: encoded value; nil clears the field
+  std::string parent_model; // parent
+  bool fixed = false;       // may be set by the insert only; another value later is ec::invalid_field
+  // set
+  bool replace = false;             // the set becomes exactly `add`
+  std::vector<std::string> add;     // encoded elements
+  std::vector<std::string> remove;  // encoded elements
+  // counter
+  int64_t delta = 0;
+  // map: key → encoded value, nil clears the key
+  std::vector<std::pair<std::string, std::string>> keys;
+};
+
+/// One record's change.
+struct edit {
+  record_class cls = record_class::shared;
+  std::string model;
+  record_id id;
+  bool remove = false;
+  /// Required fields that `fields` leaves out. Empty: the op is an insert; else an update, which needs the record
+  /// to exist (ec::missing_field names the first of these otherwise).
+  std::vector<std::string> missing_required;
+  std::vector<field_edit> fields; // unique names
+};
+
+/// What became of one edit.
+struct edit_result {
+  std::string model;
+  record_id id;
+  hlc stamp;
+  uint64_t seq = 0;
+};
+
+} // namespace shoal

@@ -1,0 +1,110 @@
+#include "store/sync/kv.hpp"
+
+#include <algorithm>
+
+namespace shoal {
+
+std::string_view to_string(family f) {
+  static constexpr std::array<std::string_view, family_count> names{
+    "owned", "owned_by_seq", "shared",     "shared_by_seq", "log",  "log_by_seq",
+    "frontiers", "checkpoints", "deadletter", "meta", "index"};
+  return names[static_cast<size_t>(f)];
+}
+
+/// Merges the base's keys with the overlay's; the overlay hides.
+class transaction_cursor final : public kv_cursor {
+public:
+  transaction_cursor(std::unique_ptr<kv_cursor> base, const kv_transaction::overlay& over)
+    : base_(std::move(base)), over_(over), at_(over.end()) {}
+
+  void seek(std::string_view key) override {
+    base_->seek(key);
+    at_ = over_.lower_bound(key);
+    settle();
+  }
+  bool valid() const override { return from_over_ || base_->valid(); }
+  void next() override {
+    if (from_over_) {
+      if (base_->valid() && base_->key() == at_->first)
+        base_->next();
+      ++at_;
+    } else {
+      base_->next();
+    }
+    settle();
+  }
+  std::string_view key() const override { return from_over_ ? std::string_view(at_->first) : base_->key(); }
+  std::string_view value() const override {
+    return from_over_ ? std::string_view(*at_->second) : base_->value();
+  }
+  status state() const override { return base_->state(); }
+
+private:
+  // Finds which side is next, stepping over deletions.
+  void settle() {
+    for (;;) {
+      from_over_ = at_ != over_.end() && (!base_->valid() || at_->first <= base_->key());
+      if (!from_over_ || at_->second)
+        return;
+      if (base_->valid() && base_->key() == at_->first)
+        base_->next();
+      ++at_;
+    }
+  }
+  std::unique_ptr<kv_cursor> base_;
+  const kv_transaction::overlay& over_;
+  kv_transaction::overlay::const_iterator at_;
+  bool from_over_ = false;
+};
+
+result<std::optional<std::string>> kv_transaction::get(family f, std::string_view key) const {
+  const auto& over = overlays_[static_cast<size_t>(f)];
+  if (const auto it = over.find(key); it != over.end())
+    return it->second;
+  return base_.get(f, key);
+}
+
+std::unique_ptr<kv_cursor> kv_transaction::cursor(family f) const {
+  return std::make_unique<transaction_cursor>(base_.cursor(f), overlays_[static_cast<size_t>(f)]);
+}
+
+void kv_transaction::write(family f, std::string key, std::optional<std::string> value) {
+  bytes_ += key.size() + (value ? value->size() : 0);
+  auto [it, fresh] = overlays_[static_cast<size_t>(f)].try_emplace(std::move(key));
+  undo_.push_back({f, it->first, !fresh, std::move(it->second)});
+  it->second = std::move(value);
+}
+
+void kv_transaction::put(family f, std::string key, std::string value) {
+  write(f, std::move(key), std::move(value));
+}
+
+void kv_transaction::erase(family f, std::string key) {
+  write(f, std::move(key), std::nullopt);
+}
+
+void kv_transaction::rollback(size_t savepoint) {
+  while (undo_.size() > savepoint) {
+    auto& u = undo_.back();
+    auto& over = overlays_[static_cast<size_t>(u.where)];
+    if (u.had)
+      over.find(u.key)->second = std::move(u.before);
+    else
+      over.erase(over.find(u.key));
+    undo_.pop_back();
+  }
+}
+
+kv_batch kv_transaction::take() {
+  kv_batch out;
+  for (size_t i = 0; i < family_count; ++i) {
+    for (auto& [key, value] : overlays_[i])
+      out.push_back({static_cast<family>(i), key, std::move(value)});
+    overlays_[i].clear();
+  }
+  undo_.clear();
+  bytes_ = 0;
+  return out;
+}
+
+} // namespace shoal

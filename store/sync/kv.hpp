@@ -1,0 +1,120 @@
+#pragma once
+// The ordered key-value store that all sync logic works on. RocksDB implements it in production, a map in the
+// simulator; both order keys by their bytes.
+
+#include "messages/error.hpp"
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace shoal {
+
+/// The column families of a library; see store/README.md for their keys and values.
+enum class family : uint8_t {
+  owned,
+  owned_by_seq,
+  shared,
+  shared_by_seq,
+  log,
+  log_by_seq,
+  frontiers,
+  checkpoints,
+  deadletter,
+  meta,
+  index,
+};
+constexpr size_t family_count = 11;
+std::string_view to_string(family f);
+
+/// Walks one family upwards. After `valid()` turned false, `state()` says whether that was the end or a fault:
+/// every scan must ask it.
+class kv_cursor {
+public:
+  virtual ~kv_cursor() = default;
+  virtual void seek(std::string_view key) = 0;
+  virtual bool valid() const = 0;
+  virtual void next() = 0;
+  virtual std::string_view key() const = 0;
+  virtual std::string_view value() const = 0;
+  virtual status state() const = 0;
+};
+
+/// Something that can be read: a store, a snapshot of it, or a transaction's view.
+class kv_view {
+public:
+  virtual ~kv_view() = default;
+  virtual result<std::optional<std::string>> get(family f, std::string_view key) const = 0;
+  virtual std::unique_ptr<kv_cursor> cursor(family f) const = 0;
+};
+
+/// Writes that reach disk together or not at all. `nullopt` deletes.
+struct kv_write {
+  family where;
+  std::string key;
+  std::optional<std::string> value;
+};
+using kv_batch = std::vector<kv_write>;
+
+/// One library's store. `commit` has one caller, the store writer; everything else may be called from any thread.
+class kv_store : public kv_view {
+public:
+  /// A view that later commits do not change.
+  virtual std::shared_ptr<const kv_view> snapshot() const = 0;
+  /// Applies a batch and syncs it. After an error the outcome is unknown and the store must be reopened.
+  virtual status commit(kv_batch batch) = 0;
+};
+
+/// Reads through its own uncommitted writes. `savepoint` and `rollback` undo a request that turned out invalid
+/// half way, without touching the requests before it.
+class kv_transaction : public kv_view {
+public:
+  explicit kv_transaction(const kv_view& base) : base_(base) {}
+  result<std::optional<std::string>> get(family f, std::string_view key) const override;
+  std::unique_ptr<kv_cursor> cursor(family f) const override;
+
+  void put(family f, std::string key, std::string value);
+  void erase(family f, std::string key);
+  size_t savepoint() const { return undo_.size(); }
+  void rollback(size_t savepoint);
+  bool empty() const { return undo_.empty(); }
+  size_t bytes() const { return bytes_; }
+  /// Takes the writes out; the transaction is empty afterwards.
+  kv_batch take();
+
+private:
+  friend class transaction_cursor;
+  using overlay = std::map<std::string, std::optional<std::string>, std::less<>>;
+  void write(family f, std::string key, std::optional<std::string> value);
+  struct undo {
+    family where;
+    std::string key;
+    bool had = false;
+    std::optional<std::string> before;
+  };
+  const kv_view& base_;
+  std::array<overlay, family_count> overlays_;
+  std::vector<undo> undo_;
+  size_t bytes_ = 0;
+};
+
+/// Calls `on(key, value) → bool` for each key that begins with `prefix`, from `from` on, until it returns false.
+/// Returns the cursor's fault, if any.
+template <class On>
+status scan_prefix(const kv_view& view, family f, std::string_view prefix, std::string_view from, On on) {
+  auto c = view.cursor(f);
+  for (c->seek(from < prefix ? prefix : from); c->valid(); c->next()) {
+    if (c->key().substr(0, prefix.size()) != prefix)
+      return success();
+    if (!on(c->key(), c->value()))
+      return success();
+  }
+  return c->state();
+}
+
+} // namespace shoal
