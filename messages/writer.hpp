@@ -3,6 +3,8 @@
 
 #include <msgpack/pack.hpp>
 
+#include <bit>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -23,11 +25,17 @@ public:
 
   void array(size_t n) { packer_.pack_array(static_cast<uint32_t>(n)); }
   void map(size_t n) { packer_.pack_map(static_cast<uint32_t>(n)); }
-  void uint(uint64_t v) { packer_.pack(v); }
-  void integer(int64_t v) { packer_.pack(v); }
-  void boolean(bool v) { packer_.pack(v); }
+  void uint(uint64_t v) { packer_.pack_uint64(v); }
+  void integer(int64_t v) { packer_.pack_int64(v); }
+  void boolean(bool v) { v ? packer_.pack_true() : packer_.pack_false(); }
   void nil() { packer_.pack_nil(); }
-  void real(double v) { packer_.pack(v); }
+  /// Always as a float64: msgpack-cxx packs an integral double as an integer, 1e19 as one that no reader takes.
+  void real(double v) {
+    const auto bits = std::bit_cast<uint64_t>(v);
+    sink_.out += '\xcb';
+    for (int shift = 56; shift >= 0; shift -= 8)
+      sink_.out += static_cast<char>((bits >> shift) & 0xff);
+  }
   void str(std::string_view v) {
     packer_.pack_str(static_cast<uint32_t>(v.size()));
     packer_.pack_str_body(v.data(), static_cast<uint32_t>(v.size()));
