@@ -17,7 +17,7 @@ struct field_edit {
   std::string parent_model; // parent
   bool fixed = false;       // may be set by the insert only; another value later is ec::invalid_field
   // set
-  bool replace = false;             // the set becomes exactly `add`
+  bool replace = false;             // the set becomes exactly `add`; a map: the standing keys not in `keys` are cleared
   std::vector<std::string> add;     // encoded elements
   std::vector<std::string> remove;  // encoded elements
   // counter

@@ -1,0 +1,25 @@
+#pragma once
+// One field's new value, from JSON to the form that ops carry.
+
+#include "messages/error.hpp"
+#include "store/edit.hpp"
+#include "store/models/registry.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace shoal::models {
+
+/// Types and encodes what a request says of one field:
+///   lww, parent   a value of the field's type; null clears
+///   set           [element…]: exactly these; {"$add": […], "$remove": […]}; null: none
+///   counter       {"$add": n}
+///   map           {key: value…} merges keys, a null clears one; null for the field: all of them
+/// ec::invalid_field names the field and what was expected; ec::too_big: more elements than an op
+/// carries.
+result<field_edit> to_field_edit(const model_def& model, const field_def& field,
+                                 const nlohmann::json& value);
+
+/// `invalid_field` with "MODEL.FIELD: what".
+error invalid(const model_def& model, std::string_view field, std::string_view what);
+
+} // namespace shoal::models
