@@ -1,0 +1,147 @@
+// Options as text: the commented default file, and what is in force with its sources.
+
+#include "config/keys.hpp"
+
+namespace shoal::config {
+
+namespace {
+
+bool is_quoted(form what) { return what != form::integer && what != form::boolean; }
+
+/// What follows a value: its bounds, where expectation() would say no more than `about`.
+std::string bounds(const key& k) {
+  if (k.what == form::integer)
+    return " (" + std::to_string(k.least) + " to " + std::to_string(k.most) + ")";
+  if (k.what != form::choice || k.about.find(':') != std::string_view::npos)
+    return {};
+  std::string list;
+  for (const char c : k.choices)
+    list += c == ' ' ? std::string(" | ") : std::string(1, c);
+  return " (" + list + ")";
+}
+
+std::string value_text(const key& k, slot from) {
+  return std::visit(
+      [&k](auto* at) -> std::string {
+        using T = std::remove_pointer_t<decltype(at)>;
+        if constexpr (std::is_same_v<T, std::string>)
+          return toml_string(*at);
+        else if constexpr (std::is_same_v<T, std::filesystem::path>)
+          return toml_string(at->string());
+        else if constexpr (std::is_same_v<T, uint64_t>)
+          return std::to_string(*at);
+        else if constexpr (std::is_same_v<T, bool>)
+          return *at ? "true" : "false";
+        else if constexpr (std::is_same_v<T, std::optional<address>>)
+          return toml_string(*at ? to_string(**at) : std::string{});
+        else if constexpr (std::is_enum_v<T>)
+          return toml_string(choice_name(k, static_cast<size_t>(*at)));
+        else
+          return toml_string(to_string(*at));
+      },
+      from);
+}
+
+constexpr size_t comment_column = 34;
+
+std::string padded(std::string line) {
+  if (line.size() < comment_column)
+    line.append(comment_column - line.size(), ' ');
+  else
+    line += ' ';
+  return line;
+}
+
+std::string default_line(const key& k) {
+  const std::string value = is_quoted(k.what) ? toml_string(k.fallback) : std::string(k.fallback);
+  return padded(std::string(k.name) + " = " + value) + "# " + std::string(k.about) + bounds(k)
+         + "\n";
+}
+
+constexpr std::string_view head =
+    "# Shoal's configuration, complete: every key with its default.\n"
+    "# Relative paths belong to this file's folder. An environment variable overrides any key, for "
+    "example\n"
+    "# SHOAL__SYNC__BATCH_WINDOW_MS=5, or SHOAL__LIBRARY__0__MEMBER__1__ADDRESS=10.0.0.2:7420 in a "
+    "list.\n";
+
+constexpr std::string_view library_example =
+    "\n"
+    "# Libraries this node carries from the start; more can be made by command.\n"
+    "# [[library]]\n"
+    "# id = \"0b7d2c9e-8f5a-4a51-9a3c-6d1e0c5b7f42\"       # the same on every member\n"
+    "# name = \"photos\"                # what commands call it on this node\n"
+    "# sync = true                    # false: kept and served locally, not synced\n"
+    "#   [[library.member]]           # known from the start; more can be added by command\n"
+    "#   device = \"9f1c4e0a-52c7-8d3b-a1f6-7be02d94c318\" # its device id (shoal id)\n"
+    "#   address = \"10.0.0.2:7420\"    # where to dial it; empty: it dials, or a peer tells\n";
+
+void add(std::vector<shown_key>& out, const options& opts, const std::string& name, const key& k,
+         slot from) {
+  const auto source = opts.sources.find(name);
+  out.push_back({name, value_text(k, from),
+                 source == opts.sources.end() ? std::string("default") : source->second});
+}
+
+} // namespace
+
+std::string toml_string(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
+std::string render_default() {
+  std::string out(head);
+  std::string_view table;
+  for (const auto& k : node_keys()) {
+    if (k.table == "sync" && table == "api")
+      out += library_example;
+    if (k.table != table)
+      out += "\n[" + std::string(k.table) + "]\n";
+    table = k.table;
+    out += default_line(k);
+  }
+  return out;
+}
+
+std::vector<shown_key> effective(const options& opts) {
+  std::vector<shown_key> out;
+  options copy = opts; // slots are for writing as well
+  for (const auto& k : node_keys())
+    add(out, opts, full_name(k), k, k.at(copy));
+  for (size_t n = 0; n < copy.libraries.size(); ++n) {
+    auto& library = copy.libraries[n];
+    const std::string prefix = "library." + std::to_string(n) + ".";
+    for (const auto& k : library_keys())
+      add(out, opts, prefix + std::string(k.name), k, k.at(library));
+    for (size_t m = 0; m < library.members.size(); ++m)
+      for (const auto& k : member_keys())
+        add(out, opts, prefix + "member." + std::to_string(m) + "." + std::string(k.name), k,
+            k.at(library.members[m]));
+  }
+  return out;
+}
+
+std::string show(const options& opts) {
+  std::string out = "# in force for " + opts.file.string() + "\n";
+  std::string last;
+  for (const auto& shown : effective(opts)) {
+    const auto dot = shown.name.rfind('.');
+    const std::string group = shown.name.substr(0, dot);
+    if (group != last) {
+      const bool list = group.starts_with("library.");
+      const bool member = group.find(".member.") != std::string::npos;
+      out += list ? (member ? "[[library.member]]\n" : "\n[[library]]\n") : "\n[" + group + "]\n";
+      last = group;
+    }
+    out += padded(shown.name.substr(dot + 1) + " = " + shown.value) + "# " + shown.source + "\n";
+  }
+  return out;
+}
+
+} // namespace shoal::config
