@@ -90,8 +90,6 @@ private:
 
 struct nothing {};
 using status = result<nothing>;
-inline status success() {
-  return nothing{};
-}
+inline status success() { return nothing{}; }
 
 } // namespace shoal

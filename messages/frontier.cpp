@@ -79,7 +79,8 @@ std::string to_token(const frontier& f) {
 }
 
 result<frontier> parse_token(std::string_view token) {
-  const error bad{ec::bad_request, "not a token of this program: " + std::string(token.substr(0, 64))};
+  const error bad{ec::bad_request,
+                  "not a token of this program: " + std::string(token.substr(0, 64))};
   if (token.empty() || token[0] != 't')
     return bad;
   std::string raw;

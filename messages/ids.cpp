@@ -57,9 +57,7 @@ record_id uuid_v5(const record_id& space, std::string_view name) {
   return out;
 }
 
-record_id dns_namespace() {
-  return record_id{*parse_uuid("6ba7b810-9dad-11d1-80b4-00c04fd430c8")};
-}
+record_id dns_namespace() { return record_id{*parse_uuid("6ba7b810-9dad-11d1-80b4-00c04fd430c8")}; }
 
 std::string to_string(const stream_id& s) {
   static constexpr char digits[] = "0123456789abcdef";

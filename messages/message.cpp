@@ -6,29 +6,44 @@ using namespace wire_limits;
 
 std::string_view to_string(message_kind kind) {
   switch (kind) {
-    case message_kind::hello: return "Hello";
-    case message_kind::goodbye: return "Goodbye";
-    case message_kind::error: return "Error";
-    case message_kind::heartbeat: return "Heartbeat";
-    case message_kind::statement: return "Statement";
-    case message_kind::watermark_exchange_request: return "WatermarkExchangeRequest";
-    case message_kind::watermark_exchange_response: return "WatermarkExchangeResponse";
-    case message_kind::state_change: return "StateChange";
-    case message_kind::state_batch: return "StateBatch";
-    case message_kind::state_request: return "StateRequest";
-    case message_kind::state_response: return "StateResponse";
-    case message_kind::shared_change: return "SharedChange";
-    case message_kind::shared_change_batch: return "SharedChangeBatch";
-    case message_kind::shared_change_response: return "SharedChangeResponse";
-    case message_kind::ack_shared_changes: return "AckSharedChanges";
+  case message_kind::hello:
+    return "Hello";
+  case message_kind::goodbye:
+    return "Goodbye";
+  case message_kind::error:
+    return "Error";
+  case message_kind::heartbeat:
+    return "Heartbeat";
+  case message_kind::statement:
+    return "Statement";
+  case message_kind::watermark_exchange_request:
+    return "WatermarkExchangeRequest";
+  case message_kind::watermark_exchange_response:
+    return "WatermarkExchangeResponse";
+  case message_kind::state_change:
+    return "StateChange";
+  case message_kind::state_batch:
+    return "StateBatch";
+  case message_kind::state_request:
+    return "StateRequest";
+  case message_kind::state_response:
+    return "StateResponse";
+  case message_kind::shared_change:
+    return "SharedChange";
+  case message_kind::shared_change_batch:
+    return "SharedChangeBatch";
+  case message_kind::shared_change_response:
+    return "SharedChangeResponse";
+  case message_kind::ack_shared_changes:
+    return "AckSharedChanges";
   }
   return "unknown";
 }
 
 namespace {
 
-// Each body is a map; `each_key` hands its keys to a reader of known ones, skips the others and refuses
-// a key that comes twice or out of order.
+// Each body is a map; `each_key` hands its keys to a reader of known ones, skips the others and
+// refuses a key that comes twice or out of order.
 template <class OnKey>
 void each_key(reader& in, std::string_view what, OnKey on_key) {
   const size_t n = in.map(64, what);
@@ -124,12 +139,13 @@ range_message read_range(reader& in, message_kind kind) {
 }
 
 void body_of(writer& w, const state_request& m) {
-  w.map(3);
+  w.map(4);
   w.str("follow"), w.boolean(m.follow);
   w.str("from"), w.array(m.from.size());
   for (const auto& [epoch, seq] : m.from)
     w.array(2), w.uint(epoch), w.uint(seq);
   w.str("origin"), w.bin(m.origin.view());
+  w.str("stop"), w.boolean(m.stop);
 }
 state_request read_state_request(reader& in) {
   state_request m;
@@ -148,6 +164,8 @@ state_request read_state_request(reader& in) {
       }
     } else if (key == "origin")
       m.origin = in.id<device_id>("request origin");
+    else if (key == "stop")
+      m.stop = in.boolean("stop");
     else
       return false;
     return true;
@@ -287,22 +305,31 @@ goodbye read_goodbye(reader& in) {
 /// Reads the body of a known kind; `ec::unknown_kind` is left in the reader for others.
 message read_body(reader& in, uint64_t kind) {
   switch (static_cast<message_kind>(kind)) {
-    case message_kind::hello: return read_hello(in);
-    case message_kind::goodbye: return read_goodbye(in);
-    case message_kind::error: return read_error(in);
-    case message_kind::heartbeat: return read_heartbeat(in);
-    case message_kind::statement: return read_statement_body(in);
-    case message_kind::watermark_exchange_request: return read_exchange(in, false);
-    case message_kind::watermark_exchange_response: return read_exchange(in, true);
-    case message_kind::state_change:
-    case message_kind::state_batch:
-    case message_kind::state_response:
-    case message_kind::shared_change:
-    case message_kind::shared_change_batch:
-    case message_kind::shared_change_response:
-      return read_range(in, static_cast<message_kind>(kind));
-    case message_kind::state_request: return read_state_request(in);
-    case message_kind::ack_shared_changes: return read_ack(in);
+  case message_kind::hello:
+    return read_hello(in);
+  case message_kind::goodbye:
+    return read_goodbye(in);
+  case message_kind::error:
+    return read_error(in);
+  case message_kind::heartbeat:
+    return read_heartbeat(in);
+  case message_kind::statement:
+    return read_statement_body(in);
+  case message_kind::watermark_exchange_request:
+    return read_exchange(in, false);
+  case message_kind::watermark_exchange_response:
+    return read_exchange(in, true);
+  case message_kind::state_change:
+  case message_kind::state_batch:
+  case message_kind::state_response:
+  case message_kind::shared_change:
+  case message_kind::shared_change_batch:
+  case message_kind::shared_change_response:
+    return read_range(in, static_cast<message_kind>(kind));
+  case message_kind::state_request:
+    return read_state_request(in);
+  case message_kind::ack_shared_changes:
+    return read_ack(in);
   }
   in.fail(ec::unknown_kind, "kind " + std::to_string(kind));
   return goodbye{};

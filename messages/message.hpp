@@ -3,8 +3,8 @@
 //
 // A frame is a 4-byte big-endian length and one envelope, a MessagePack map:
 //   {"v": major version, "lib": library, "from": sender, "ts": wall ms, "k": kind, "b": body}
-// in this order; `b` is a map whose keys depend on the kind. Unknown keys are skipped. The keys `sig`, `tip` and
-// `enc` are reserved.
+// in this order; `b` is a map whose keys depend on the kind. Unknown keys are skipped. The keys
+// `sig`, `tip` and `enc` are reserved.
 
 #include "messages/frontier.hpp"
 #include "messages/members.hpp"
@@ -46,16 +46,17 @@ struct hello {
   auto operator<=>(const hello&) const = default;
 };
 
-/// Covers (from, to] of one stream: every op in it that still stands is among the ops of its parts. Never begins
-/// or ends inside an atomic batch.
+/// Covers (from, to] of one stream: every op in it that still stands is among the ops of its parts.
+/// Never begins or ends inside an atomic batch.
 struct range {
   stream_id stream;
   uint64_t from = 0;
   uint64_t to = 0;
-  /// Read from rows: versions that something at or below `until` superseded are left out, so the receiver is
-  /// settled only when it holds `until`.
+  /// Read from rows: versions that something at or below `until` superseded are left out, so the
+  /// receiver is settled only when it holds `until`.
   frontier until;
-  /// The shared ops of the range are all there, superseded ones too: they may enter the receiver's log.
+  /// The shared ops of the range are all there, superseded ones too: they may enter the receiver's
+  /// log.
   bool log_complete = true;
   /// Further parts of the same range follow on this link.
   bool more = false;
@@ -71,17 +72,20 @@ struct range_message {
   bool operator==(const range_message&) const = default;
 };
 
-/// Asks for all of `origin`'s streams, each from the seq given (absent: 0); with `follow` also for what comes later. A new
-/// request for an origin replaces the one before; follow = false ends it at what is held now.
+/// Asks for all of `origin`'s streams, each from the seq given (absent: 0); with `follow` also for
+/// what comes later, else for what is held now. A new request for an origin replaces the one
+/// before; `stop` ends it.
 struct state_request {
   device_id origin;
   std::map<uint64_t, uint64_t> from; // epoch → seq
   bool follow = true;
+  bool stop = false;
   auto operator<=>(const state_request&) const = default;
 };
 
-/// Link ack: what the sender durably holds of the streams named, and credit for range bytes it has committed (or
-/// dropped). Goes to the peer a range came from and, without credit, to a linked origin.
+/// Link ack: what the sender durably holds of the streams named, and credit for range bytes it has
+/// committed (or dropped). Goes to the peer a range came from and, without credit, to a linked
+/// origin.
 struct link_ack {
   frontier held;
   uint64_t credit = 0;
@@ -89,8 +93,8 @@ struct link_ack {
 };
 
 struct heartbeat {
-  uint64_t ping = 0;      // echoed by the peer's next heartbeat
-  uint64_t echo = 0;      // the last ping heard, 0 if none
+  uint64_t ping = 0;         // echoed by the peer's next heartbeat
+  uint64_t echo = 0;         // the last ping heard, 0 if none
   uint64_t echo_held_us = 0; // how long the echo waited here, to be taken off the round trip
   uint64_t frontier_hash = 0;
   uint64_t members_hash = 0;
@@ -134,8 +138,8 @@ struct goodbye {
   auto operator<=>(const goodbye&) const = default;
 };
 
-using message = std::variant<hello, goodbye, error_message, heartbeat, statement, watermark_exchange,
-                             range_message, state_request, link_ack>;
+using message = std::variant<hello, goodbye, error_message, heartbeat, statement,
+                             watermark_exchange, range_message, state_request, link_ack>;
 message_kind kind_of(const message& m);
 
 struct envelope {
@@ -158,7 +162,8 @@ struct envelope_head {
   uint64_t timestamp_ms = 0;
   uint64_t kind = 0;
 };
-/// Decodes an envelope's head; `payload` is a frame without its length. An unknown major is `ec::unknown_version`.
+/// Decodes an envelope's head; `payload` is a frame without its length. An unknown major is
+/// `ec::unknown_version`.
 result<envelope_head> decode_head(std::string_view payload);
 /// Decodes all of it. An unknown kind is `ec::unknown_kind`; every other fault ends the link.
 result<envelope> decode_envelope(std::string_view payload);

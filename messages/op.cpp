@@ -23,14 +23,16 @@ dot read_dot(reader& in) {
 
 static void encode(writer& out, const previous& p) {
   switch (p.known) {
-    case previous::state::none: return out.nil();
-    case previous::state::unknown: return out.boolean(false);
-    case previous::state::stamp:
-      out.array(3);
-      out.uint(p.stamp.wall_ms);
-      out.uint(p.stamp.counter);
-      out.bin(p.stamp.device.view());
-      return;
+  case previous::state::none:
+    return out.nil();
+  case previous::state::unknown:
+    return out.boolean(false);
+  case previous::state::stamp:
+    out.array(3);
+    out.uint(p.stamp.wall_ms);
+    out.uint(p.stamp.counter);
+    out.bin(p.stamp.device.view());
+    return;
   }
 }
 
@@ -55,46 +57,56 @@ static previous read_previous(reader& in) {
 
 static void encode(writer& out, const field_op& f) {
   switch (f.kind) {
-    case field_kind::lww: out.array(4); break;
-    case field_kind::set: out.array(3); break;
-    case field_kind::counter: out.array(4); break;
-    case field_kind::map: out.array(3); break;
-    case field_kind::parent: out.array(5); break;
+  case field_kind::lww:
+    out.array(4);
+    break;
+  case field_kind::set:
+    out.array(3);
+    break;
+  case field_kind::counter:
+    out.array(4);
+    break;
+  case field_kind::map:
+    out.array(3);
+    break;
+  case field_kind::parent:
+    out.array(5);
+    break;
   }
   out.str(f.name);
   out.uint(static_cast<uint64_t>(f.kind));
   switch (f.kind) {
-    case field_kind::lww:
-    case field_kind::parent:
-      out.raw(f.value);
-      encode(out, f.prev);
-      if (f.kind == field_kind::parent)
-        out.str(f.parent_model);
-      return;
-    case field_kind::set:
-      out.array(f.elements.size());
-      for (const auto& e : f.elements) {
-        out.array(3);
-        out.raw(e.element);
-        out.boolean(e.adds);
-        out.array(e.removes.size());
-        for (const auto& d : e.removes)
-          encode(out, d);
-      }
-      return;
-    case field_kind::counter:
-      out.uint(f.added);
-      out.uint(f.subtracted);
-      return;
-    case field_kind::map:
-      out.array(f.keys.size());
-      for (const auto& k : f.keys) {
-        out.array(3);
-        out.str(k.key);
-        out.raw(k.value);
-        encode(out, k.prev);
-      }
-      return;
+  case field_kind::lww:
+  case field_kind::parent:
+    out.raw(f.value);
+    encode(out, f.prev);
+    if (f.kind == field_kind::parent)
+      out.str(f.parent_model);
+    return;
+  case field_kind::set:
+    out.array(f.elements.size());
+    for (const auto& e : f.elements) {
+      out.array(3);
+      out.raw(e.element);
+      out.boolean(e.adds);
+      out.array(e.removes.size());
+      for (const auto& d : e.removes)
+        encode(out, d);
+    }
+    return;
+  case field_kind::counter:
+    out.uint(f.added);
+    out.uint(f.subtracted);
+    return;
+  case field_kind::map:
+    out.array(f.keys.size());
+    for (const auto& k : f.keys) {
+      out.array(3);
+      out.str(k.key);
+      out.raw(k.value);
+      encode(out, k.prev);
+    }
+    return;
   }
 }
 
@@ -105,47 +117,47 @@ static field_op read_field(reader& in) {
   f.kind = static_cast<field_kind>(in.uint_max(4, "field kind"));
   size_t used = 3;
   switch (f.kind) {
-    case field_kind::lww:
-    case field_kind::parent:
-      f.value = in.value("field value");
-      f.prev = read_previous(in);
-      used = 4;
-      if (f.kind == field_kind::parent) {
-        f.parent_model = in.str(name_bytes, "parent model");
-        used = 5;
-      }
-      break;
-    case field_kind::set:
-      f.elements.resize(in.array(elements, "set elements"));
-      for (auto& e : f.elements) {
-        if (in.array(3, "set element") != 3)
-          in.fail(ec::bad_value, "set element");
-        e.element = in.value("set element");
-        e.adds = in.boolean("set element");
-        e.removes.resize(in.array(elements, "removed dots"));
-        for (auto& d : e.removes)
-          d = read_dot(in);
-        if (in.failed())
-          break;
-      }
-      break;
-    case field_kind::counter:
-      f.added = in.uint("counter added");
-      f.subtracted = in.uint("counter subtracted");
-      used = 4;
-      break;
-    case field_kind::map:
-      f.keys.resize(in.array(elements, "map keys"));
-      for (auto& k : f.keys) {
-        if (in.array(3, "map key") != 3)
-          in.fail(ec::bad_value, "map key");
-        k.key = in.str(op_bytes, "map key");
-        k.value = in.value("map value");
-        k.prev = read_previous(in);
-        if (in.failed())
-          break;
-      }
-      break;
+  case field_kind::lww:
+  case field_kind::parent:
+    f.value = in.value("field value");
+    f.prev = read_previous(in);
+    used = 4;
+    if (f.kind == field_kind::parent) {
+      f.parent_model = in.str(name_bytes, "parent model");
+      used = 5;
+    }
+    break;
+  case field_kind::set:
+    f.elements.resize(in.array(elements, "set elements"));
+    for (auto& e : f.elements) {
+      if (in.array(3, "set element") != 3)
+        in.fail(ec::bad_value, "set element");
+      e.element = in.value("set element");
+      e.adds = in.boolean("set element");
+      e.removes.resize(in.array(elements, "removed dots"));
+      for (auto& d : e.removes)
+        d = read_dot(in);
+      if (in.failed())
+        break;
+    }
+    break;
+  case field_kind::counter:
+    f.added = in.uint("counter added");
+    f.subtracted = in.uint("counter subtracted");
+    used = 4;
+    break;
+  case field_kind::map:
+    f.keys.resize(in.array(elements, "map keys"));
+    for (auto& k : f.keys) {
+      if (in.array(3, "map key") != 3)
+        in.fail(ec::bad_value, "map key");
+      k.key = in.str(op_bytes, "map key");
+      k.value = in.value("map value");
+      k.prev = read_previous(in);
+      if (in.failed())
+        break;
+    }
+    break;
   }
   if (items < used)
     in.fail(ec::bad_value, "field");

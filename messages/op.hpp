@@ -1,16 +1,18 @@
 #pragma once
-// One committed change of one record, self-describing: a receiver merges it without knowing its model.
+// One committed change of one record, self-describing: a receiver merges it without knowing its
+// model.
 //
 // Wire form, a MessagePack array (further items are ignored, and kept where the op is passed on):
 //   [seq, batch_rest, wall_ms, counter, class, kind, model, record id, [field…]]
-// `batch_rest` counts the ops of the same atomic batch that follow this one. The stamp's device and the
-// stream are those of the range that carries the op. A field is an array that begins [name, kind, …]:
+// `batch_rest` counts the ops of the same atomic batch that follow this one. The stamp's device and
+// the stream are those of the range that carries the op. A field is an array that begins [name,
+// kind, …]:
 //   lww     [name, 0, value, prev]                 prev: nil (nothing stood), false (not known), or
-//   set     [name, 1, [[element, adds, [dot…]]…]]        [wall_ms, counter, device] of what it replaced
-//   counter [name, 2, added, subtracted]           totals of this (origin, epoch)'s slot
+//   set     [name, 1, [[element, adds, [dot…]]…]]        [wall_ms, counter, device] of what it
+//   replaced counter [name, 2, added, subtracted]           totals of this (origin, epoch)'s slot
 //   map     [name, 3, [[key, value, prev]…]]
-//   parent  [name, 4, value, prev, model]          a lww reference whose target's death is this record's
-//   dot     [origin, epoch, seq]
+//   parent  [name, 4, value, prev, model]          a lww reference whose target's death is this
+//   record's dot     [origin, epoch, seq]
 
 #include "messages/hlc.hpp"
 #include "messages/reader.hpp"

@@ -5,9 +5,7 @@
 
 namespace shoal {
 
-error reader::err() const {
-  return error_.value_or(error{});
-}
+error reader::err() const { return error_.value_or(error{}); }
 
 void reader::fail(ec code, std::string_view what) {
   if (!error_)
@@ -49,56 +47,83 @@ reader::head reader::next(std::string_view what) {
   if (b <= 0xbf)
     return {head::str, b & 0x1fU, 0};
   switch (b) {
-    case 0xc0: return {head::nil, 0, 0};
-    case 0xc2: return {head::boolean, 0, 0};
-    case 0xc3: return {head::boolean, 1, 0};
-    case 0xc4: return {head::bin, big_endian(1, what), 0};
-    case 0xc5: return {head::bin, big_endian(2, what), 0};
-    case 0xc6: return {head::bin, big_endian(4, what), 0};
-    case 0xca: {
-      const auto bits = static_cast<uint32_t>(big_endian(4, what));
-      return {head::real, bits, static_cast<double>(std::bit_cast<float>(bits))};
-    }
-    case 0xcb: {
-      const auto bits = big_endian(8, what);
-      return {head::real, bits, std::bit_cast<double>(bits)};
-    }
-    case 0xcc: return {head::uint, big_endian(1, what), 0};
-    case 0xcd: return {head::uint, big_endian(2, what), 0};
-    case 0xce: return {head::uint, big_endian(4, what), 0};
-    case 0xcf: return {head::uint, big_endian(8, what), 0};
-    case 0xd0: {
-      const auto v = static_cast<int64_t>(static_cast<int8_t>(big_endian(1, what)));
-      return {v < 0 ? head::sint : head::uint, static_cast<uint64_t>(v), 0};
-    }
-    case 0xd1: {
-      const auto v = static_cast<int64_t>(static_cast<int16_t>(big_endian(2, what)));
-      return {v < 0 ? head::sint : head::uint, static_cast<uint64_t>(v), 0};
-    }
-    case 0xd2: {
-      const auto v = static_cast<int64_t>(static_cast<int32_t>(big_endian(4, what)));
-      return {v < 0 ? head::sint : head::uint, static_cast<uint64_t>(v), 0};
-    }
-    case 0xd3: {
-      const auto v = static_cast<int64_t>(big_endian(8, what));
-      return {v < 0 ? head::sint : head::uint, static_cast<uint64_t>(v), 0};
-    }
-    case 0xd9: return {head::str, big_endian(1, what), 0};
-    case 0xda: return {head::str, big_endian(2, what), 0};
-    case 0xdb: return {head::str, big_endian(4, what), 0};
-    case 0xdc: return {head::array, big_endian(2, what), 0};
-    case 0xdd: return {head::array, big_endian(4, what), 0};
-    case 0xde: return {head::map, big_endian(2, what), 0};
-    case 0xdf: return {head::map, big_endian(4, what), 0};
-    case 0xd4: return {head::ext, 1, 0};
-    case 0xd5: return {head::ext, 2, 0};
-    case 0xd6: return {head::ext, 4, 0};
-    case 0xd7: return {head::ext, 8, 0};
-    case 0xd8: return {head::ext, 16, 0};
-    case 0xc7: return {head::ext, big_endian(1, what), 0};
-    case 0xc8: return {head::ext, big_endian(2, what), 0};
-    case 0xc9: return {head::ext, big_endian(4, what), 0};
-    default: fail(ec::wrong_type, what); return {};
+  case 0xc0:
+    return {head::nil, 0, 0};
+  case 0xc2:
+    return {head::boolean, 0, 0};
+  case 0xc3:
+    return {head::boolean, 1, 0};
+  case 0xc4:
+    return {head::bin, big_endian(1, what), 0};
+  case 0xc5:
+    return {head::bin, big_endian(2, what), 0};
+  case 0xc6:
+    return {head::bin, big_endian(4, what), 0};
+  case 0xca: {
+    const auto bits = static_cast<uint32_t>(big_endian(4, what));
+    return {head::real, bits, static_cast<double>(std::bit_cast<float>(bits))};
+  }
+  case 0xcb: {
+    const auto bits = big_endian(8, what);
+    return {head::real, bits, std::bit_cast<double>(bits)};
+  }
+  case 0xcc:
+    return {head::uint, big_endian(1, what), 0};
+  case 0xcd:
+    return {head::uint, big_endian(2, what), 0};
+  case 0xce:
+    return {head::uint, big_endian(4, what), 0};
+  case 0xcf:
+    return {head::uint, big_endian(8, what), 0};
+  case 0xd0: {
+    const auto v = static_cast<int64_t>(static_cast<int8_t>(big_endian(1, what)));
+    return {v < 0 ? head::sint : head::uint, static_cast<uint64_t>(v), 0};
+  }
+  case 0xd1: {
+    const auto v = static_cast<int64_t>(static_cast<int16_t>(big_endian(2, what)));
+    return {v < 0 ? head::sint : head::uint, static_cast<uint64_t>(v), 0};
+  }
+  case 0xd2: {
+    const auto v = static_cast<int64_t>(static_cast<int32_t>(big_endian(4, what)));
+    return {v < 0 ? head::sint : head::uint, static_cast<uint64_t>(v), 0};
+  }
+  case 0xd3: {
+    const auto v = static_cast<int64_t>(big_endian(8, what));
+    return {v < 0 ? head::sint : head::uint, static_cast<uint64_t>(v), 0};
+  }
+  case 0xd9:
+    return {head::str, big_endian(1, what), 0};
+  case 0xda:
+    return {head::str, big_endian(2, what), 0};
+  case 0xdb:
+    return {head::str, big_endian(4, what), 0};
+  case 0xdc:
+    return {head::array, big_endian(2, what), 0};
+  case 0xdd:
+    return {head::array, big_endian(4, what), 0};
+  case 0xde:
+    return {head::map, big_endian(2, what), 0};
+  case 0xdf:
+    return {head::map, big_endian(4, what), 0};
+  case 0xd4:
+    return {head::ext, 1, 0};
+  case 0xd5:
+    return {head::ext, 2, 0};
+  case 0xd6:
+    return {head::ext, 4, 0};
+  case 0xd7:
+    return {head::ext, 8, 0};
+  case 0xd8:
+    return {head::ext, 16, 0};
+  case 0xc7:
+    return {head::ext, big_endian(1, what), 0};
+  case 0xc8:
+    return {head::ext, big_endian(2, what), 0};
+  case 0xc9:
+    return {head::ext, big_endian(4, what), 0};
+  default:
+    fail(ec::wrong_type, what);
+    return {};
   }
 }
 
@@ -203,55 +228,57 @@ void reader::check_value(size_t depth, std::string_view what, bool strict) {
   if (failed())
     return;
   switch (h.kind) {
-    case head::nil:
-    case head::boolean:
-    case head::sint: return;
-    case head::uint:
-      if (strict && h.number > static_cast<uint64_t>(INT64_MAX))
-        fail(ec::too_large, what);
-      return;
-    case head::real:
-      if (!std::isfinite(h.real_value))
-        fail(ec::not_a_number, what);
-      return;
-    case head::str:
-      if (auto text = take(static_cast<size_t>(h.number), what); !failed() && !is_utf8(text))
-        fail(ec::bad_utf8, what);
-      return;
-    case head::bin:
-      if (strict && h.number != 16)
-        return fail(ec::bad_value, what);
-      take(static_cast<size_t>(h.number), what);
-      return;
-    case head::ext:
-      if (strict)
-        return fail(ec::wrong_type, what);
-      take(static_cast<size_t>(h.number) + 1, what);
-      return;
-    case head::array:
-      if (h.number > bytes_.size() - at_)
-        return fail(ec::truncated, what);
-      for (uint64_t i = 0; i < h.number && !failed(); ++i)
-        check_value(depth + 1, what, strict);
-      return;
-    case head::map: {
-      if (h.number > (bytes_.size() - at_) / 2)
-        return fail(ec::truncated, what);
-      std::string_view previous;
-      for (uint64_t i = 0; i < h.number && !failed(); ++i) {
-        if (strict) {
-          const auto key = str(bytes_.size(), what);
-          if (i > 0 && !failed() && key <= previous)
-            return fail(ec::duplicate_key, what);
-          previous = key;
-        } else {
-          check_value(depth + 1, what, strict);
-        }
+  case head::nil:
+  case head::boolean:
+  case head::sint:
+    return;
+  case head::uint:
+    if (strict && h.number > static_cast<uint64_t>(INT64_MAX))
+      fail(ec::too_large, what);
+    return;
+  case head::real:
+    if (!std::isfinite(h.real_value))
+      fail(ec::not_a_number, what);
+    return;
+  case head::str:
+    if (auto text = take(static_cast<size_t>(h.number), what); !failed() && !is_utf8(text))
+      fail(ec::bad_utf8, what);
+    return;
+  case head::bin:
+    if (strict && h.number != 16)
+      return fail(ec::bad_value, what);
+    take(static_cast<size_t>(h.number), what);
+    return;
+  case head::ext:
+    if (strict)
+      return fail(ec::wrong_type, what);
+    take(static_cast<size_t>(h.number) + 1, what);
+    return;
+  case head::array:
+    if (h.number > bytes_.size() - at_)
+      return fail(ec::truncated, what);
+    for (uint64_t i = 0; i < h.number && !failed(); ++i)
+      check_value(depth + 1, what, strict);
+    return;
+  case head::map: {
+    if (h.number > (bytes_.size() - at_) / 2)
+      return fail(ec::truncated, what);
+    std::string_view previous;
+    for (uint64_t i = 0; i < h.number && !failed(); ++i) {
+      if (strict) {
+        const auto key = str(bytes_.size(), what);
+        if (i > 0 && !failed() && key <= previous)
+          return fail(ec::duplicate_key, what);
+        previous = key;
+      } else {
         check_value(depth + 1, what, strict);
       }
-      return;
+      check_value(depth + 1, what, strict);
     }
-    case head::invalid: return fail(ec::wrong_type, what);
+    return;
+  }
+  case head::invalid:
+    return fail(ec::wrong_type, what);
   }
 }
 
@@ -261,9 +288,7 @@ std::string_view reader::value(std::string_view what) {
   return failed() ? std::string_view{} : between(begin, at_);
 }
 
-void reader::skip(std::string_view what) {
-  check_value(0, what, false);
-}
+void reader::skip(std::string_view what) { check_value(0, what, false); }
 
 void reader::finish(std::string_view what) {
   if (!failed() && !at_end())

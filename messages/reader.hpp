@@ -64,7 +64,19 @@ public:
 
 private:
   struct head {
-    enum kind_t { nil, boolean, uint, sint, real, str, bin, array, map, ext, invalid } kind = invalid;
+    enum kind_t {
+      nil,
+      boolean,
+      uint,
+      sint,
+      real,
+      str,
+      bin,
+      array,
+      map,
+      ext,
+      invalid
+    } kind = invalid;
     uint64_t number = 0; // value, bit pattern or length
     double real_value = 0;
   };

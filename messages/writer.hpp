@@ -29,7 +29,8 @@ public:
   void integer(int64_t v) { packer_.pack_int64(v); }
   void boolean(bool v) { v ? packer_.pack_true() : packer_.pack_false(); }
   void nil() { packer_.pack_nil(); }
-  /// Always as a float64: msgpack-cxx packs an integral double as an integer, 1e19 as one that no reader takes.
+  /// Always as a float64: msgpack-cxx packs an integral double as an integer, 1e19 as one that no
+  /// reader takes.
   void real(double v) {
     const auto bits = std::bit_cast<uint64_t>(v);
     sink_.out += '\xcb';

@@ -6,8 +6,8 @@ namespace shoal {
 
 std::string_view to_string(family f) {
   static constexpr std::array<std::string_view, family_count> names{
-    "owned", "owned_by_seq", "shared",     "shared_by_seq", "log",  "log_by_seq",
-    "frontiers", "checkpoints", "deadletter", "meta", "index"};
+      "owned",     "owned_by_seq", "shared",     "shared_by_seq", "log",  "log_by_seq",
+      "frontiers", "checkpoints",  "deadletter", "meta",          "index"};
   return names[static_cast<size_t>(f)];
 }
 
@@ -15,7 +15,7 @@ std::string_view to_string(family f) {
 class transaction_cursor final : public kv_cursor {
 public:
   transaction_cursor(std::unique_ptr<kv_cursor> base, const kv_transaction::overlay& over)
-    : base_(std::move(base)), over_(over), at_(over.end()) {}
+      : base_(std::move(base)), over_(over), at_(over.end()) {}
 
   void seek(std::string_view key) override {
     base_->seek(key);
@@ -33,7 +33,9 @@ public:
     }
     settle();
   }
-  std::string_view key() const override { return from_over_ ? std::string_view(at_->first) : base_->key(); }
+  std::string_view key() const override {
+    return from_over_ ? std::string_view(at_->first) : base_->key();
+  }
   std::string_view value() const override {
     return from_over_ ? std::string_view(*at_->second) : base_->value();
   }
@@ -79,9 +81,7 @@ void kv_transaction::put(family f, std::string key, std::string value) {
   write(f, std::move(key), std::move(value));
 }
 
-void kv_transaction::erase(family f, std::string key) {
-  write(f, std::move(key), std::nullopt);
-}
+void kv_transaction::erase(family f, std::string key) { write(f, std::move(key), std::nullopt); }
 
 void kv_transaction::rollback(size_t savepoint) {
   while (undo_.size() > savepoint) {

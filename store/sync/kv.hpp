@@ -1,6 +1,6 @@
 #pragma once
-// The ordered key-value store that all sync logic works on. RocksDB implements it in production, a map in the
-// simulator; both order keys by their bytes.
+// The ordered key-value store that all sync logic works on. RocksDB implements it in production, a
+// map in the simulator; both order keys by their bytes.
 
 #include "messages/error.hpp"
 
@@ -32,8 +32,8 @@ enum class family : uint8_t {
 constexpr size_t family_count = 11;
 std::string_view to_string(family f);
 
-/// Walks one family upwards. After `valid()` turned false, `state()` says whether that was the end or a fault:
-/// every scan must ask it.
+/// Walks one family upwards. After `valid()` turned false, `state()` says whether that was the end
+/// or a fault: every scan must ask it.
 class kv_cursor {
 public:
   virtual ~kv_cursor() = default;
@@ -61,17 +61,19 @@ struct kv_write {
 };
 using kv_batch = std::vector<kv_write>;
 
-/// One library's store. `commit` has one caller, the store writer; everything else may be called from any thread.
+/// One library's store. `commit` has one caller, the store writer; everything else may be called
+/// from any thread.
 class kv_store : public kv_view {
 public:
   /// A view that later commits do not change.
   virtual std::shared_ptr<const kv_view> snapshot() const = 0;
-  /// Applies a batch and syncs it. After an error the outcome is unknown and the store must be reopened.
+  /// Applies a batch and syncs it. After an error the outcome is unknown and the store must be
+  /// reopened.
   virtual status commit(kv_batch batch) = 0;
 };
 
-/// Reads through its own uncommitted writes. `savepoint` and `rollback` undo a request that turned out invalid
-/// half way, without touching the requests before it.
+/// Reads through its own uncommitted writes. `savepoint` and `rollback` undo a request that turned
+/// out invalid half way, without touching the requests before it.
 class kv_transaction : public kv_view {
 public:
   explicit kv_transaction(const kv_view& base) : base_(base) {}
@@ -103,10 +105,11 @@ private:
   size_t bytes_ = 0;
 };
 
-/// Calls `on(key, value) → bool` for each key that begins with `prefix`, from `from` on, until it returns false.
-/// Returns the cursor's fault, if any.
+/// Calls `on(key, value) → bool` for each key that begins with `prefix`, from `from` on, until it
+/// returns false. Returns the cursor's fault, if any.
 template <class On>
-status scan_prefix(const kv_view& view, family f, std::string_view prefix, std::string_view from, On on) {
+status scan_prefix(const kv_view& view, family f, std::string_view prefix, std::string_view from,
+                   On on) {
   auto c = view.cursor(f);
   for (c->seek(from < prefix ? prefix : from); c->valid(); c->next()) {
     if (c->key().substr(0, prefix.size()) != prefix)

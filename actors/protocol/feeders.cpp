@@ -1,0 +1,113 @@
+// Transitive sync: for every origin that does not push to this node itself, one peer is asked to
+// follow it.
+
+#include "actors/protocol/replicator.hpp"
+
+#include <algorithm>
+
+namespace shoal::protocol {
+
+/// By how many ops the peer is known to be ahead of this node in the origin's streams.
+uint64_t replicator::ahead(const device_id& peer, const device_id& origin) const {
+  const auto known = announced_.find(peer);
+  if (known == announced_.end())
+    return 0;
+  uint64_t sum = 0;
+  for (auto it = known->second.lower_bound({origin, 0});
+       it != known->second.end() && it->first.origin == origin; ++it)
+    sum += it->second - std::min(it->second, seq_of(submitted_, it->first));
+  return sum;
+}
+
+/// Members, and whoever a linked peer has ops of; an origin that is linked only if another peer has
+/// more of it (it lost something: a restored copy), this node itself likewise.
+std::set<device_id> replicator::wanted_origins() const {
+  std::set<device_id> out;
+  for (const auto& [device, m] : members_)
+    if (!m.removed)
+      out.insert(device);
+  for (const auto& [peer, s] : sessions_)
+    if (const auto known = announced_.find(peer); known != announced_.end())
+      for (const auto& [stream, seq] : known->second)
+        out.insert(stream.origin);
+  std::erase_if(out, [&](const device_id& origin) {
+    const auto s = sessions_.find(origin);
+    const bool pushes = s != sessions_.end() && s->second.state == session_state::live;
+    if (origin != settings_.self && !pushes)
+      return false;
+    // What the origin itself will push, or this node holds, needs no feeder.
+    const auto own = announced_.find(origin);
+    for (const auto& [peer, session] : sessions_) {
+      const auto known = announced_.find(peer);
+      if (session.state != session_state::live || known == announced_.end() || peer == origin)
+        continue;
+      for (auto it = known->second.lower_bound({origin, 0});
+           it != known->second.end() && it->first.origin == origin; ++it) {
+        const auto here = seq_of(submitted_, it->first);
+        const auto there = pushes && own != announced_.end() ? seq_of(own->second, it->first) : 0;
+        if (it->second > std::max(here, there))
+          return false;
+      }
+    }
+    return true;
+  });
+  return out;
+}
+
+void replicator::choose_feeders() {
+  if (!opened_)
+    return;
+  const auto wanted = wanted_origins();
+  const auto stop = [&](const device_id& origin, const device_id& peer) {
+    if (sessions_.contains(peer) && peer != origin) {
+      state_request m;
+      m.origin = origin;
+      m.follow = false;
+      m.stop = true;
+      out_.push_back(send{{peer}, std::move(m)});
+    }
+  };
+  for (auto it = feeders_.begin(); it != feeders_.end();) {
+    if (wanted.contains(it->first)) {
+      ++it;
+      continue;
+    }
+    stop(it->first, it->second);
+    it = feeders_.erase(it);
+  }
+  for (const auto& origin : wanted) {
+    const session* best = nullptr;
+    device_id best_peer;
+    uint64_t best_ahead = 0;
+    for (const auto& [peer, s] : sessions_) {
+      if (s.state != session_state::live || peer == origin)
+        continue;
+      const auto lead = ahead(peer, origin);
+      const auto rtt = [](const session& x) { return x.rtt_us.value_or(UINT64_MAX); };
+      if (!best || lead > best_ahead || (lead == best_ahead && rtt(s) < rtt(*best))) {
+        best = &s;
+        best_peer = peer;
+        best_ahead = lead;
+      }
+    }
+    if (!best)
+      continue;
+    const auto current = feeders_.find(origin);
+    if (current != feeders_.end()) {
+      // Keep a feeder unless another is ahead of it for a while: it may be about to send just that.
+      if (current->second == best_peer || best_ahead <= ahead(current->second, origin)) {
+        feeder_stalled_us_.erase(origin);
+        continue;
+      }
+      auto [since, fresh] = feeder_stalled_us_.try_emplace(origin, now_us_);
+      if (fresh || now_us_ - since->second < settings_.exchange_every_us * 2)
+        continue;
+      feeder_stalled_us_.erase(origin);
+      stop(origin, current->second);
+    }
+    feeders_[origin] = best_peer;
+    request(best_peer, origin, true);
+  }
+}
+
+} // namespace shoal::protocol

@@ -1,0 +1,149 @@
+// What goes out: cursors into the durable streams, bounded by credit. A slow peer is a cursor that
+// lags, never a queue.
+
+#include "actors/protocol/replicator.hpp"
+
+#include <algorithm>
+
+namespace shoal::protocol {
+
+/// Own streams go to every member that is linked, others' to those who follow them.
+void replicator::open_cursors(const device_id& peer, session& s) {
+  const auto& theirs = announced_[peer];
+  const auto open = [&](const device_id& origin, bool from_known) {
+    for (auto it = held_.lower_bound({origin, 0}); it != held_.end() && it->first.origin == origin;
+         ++it) {
+      auto [cursor, fresh] = s.cursors.try_emplace(it->first);
+      if (fresh && from_known)
+        cursor->second.sent = seq_of(theirs, it->first);
+    }
+  };
+  open(settings_.self, true);
+  for (const auto& origin : s.following)
+    open(origin, true);
+}
+
+namespace {
+
+const char* const no_split = "range: its ops do not parse";
+
+/// Cuts a range into parts of at most wire_limits::range_part_bytes, at op boundaries.
+std::vector<range> split(range r) {
+  std::vector<range> parts;
+  if (r.ops.size() <= wire_limits::range_part_bytes) {
+    parts.push_back(std::move(r));
+    return parts;
+  }
+  const auto header = [&] {
+    range p;
+    p.stream = r.stream;
+    p.from = r.from;
+    p.to = r.to;
+    p.log_complete = r.log_complete;
+    p.more = true;
+    return p;
+  };
+  parts.push_back(header());
+  reader in(r.ops);
+  while (!in.at_end() && !in.failed()) {
+    const size_t begin = in.offset();
+    in.skip(no_split);
+    const auto bytes = in.between(begin, in.offset());
+    if (!parts.back().ops.empty()
+        && parts.back().ops.size() + bytes.size() > wire_limits::range_part_bytes)
+      parts.push_back(header());
+    parts.back().ops += bytes;
+    parts.back().count += 1;
+  }
+  parts.back().more = r.more;
+  parts.back().until = std::move(r.until);
+  return parts;
+}
+
+message_kind kind_for(const range& r, bool live) {
+  if (!live)
+    return r.until.empty() ? message_kind::shared_change_response : message_kind::state_response;
+  // The fifth item of an encoded op is its class; one look is enough for a single op.
+  bool owned = true;
+  reader in(r.ops);
+  while (!in.at_end() && !in.failed() && owned) {
+    const size_t items = in.array(64, "op");
+    for (size_t i = 0; i < items && !in.failed(); ++i) {
+      if (i == 4)
+        owned = in.uint("class") == static_cast<uint64_t>(record_class::owned);
+      else
+        in.skip("op");
+    }
+  }
+  if (r.count == 1)
+    return owned ? message_kind::state_change : message_kind::shared_change;
+  return owned ? message_kind::state_batch : message_kind::shared_change_batch;
+}
+
+} // namespace
+
+void replicator::send_range(const std::vector<device_id>& to, range r, bool live) {
+  for (auto& part : split(std::move(r))) {
+    const auto cost = cost_of(part);
+    for (const auto& peer : to)
+      sessions_[peer].in_flight += cost;
+    const auto kind = kind_for(part, live);
+    out_.push_back(send{to, range_message{kind, std::move(part)}});
+  }
+}
+
+/// New ranges to all who stand at the same place: encoded once, whatever their number.
+void replicator::pump_all() {
+  std::map<std::pair<stream_id, uint64_t>, std::vector<device_id>> level;
+  for (auto& [peer, s] : sessions_) {
+    if (s.state != session_state::live)
+      continue;
+    for (auto& [stream, cursor] : s.cursors)
+      if (cursor.sent < seq_of(held_, stream) && s.in_flight < s.window && !cursor.end)
+        level[{stream, cursor.sent}].push_back(peer);
+  }
+  for (auto& [place, peers] : level) {
+    if (peers.size() < 2)
+      continue;
+    auto r = ring_.collect(place.first, place.second, wire_limits::range_part_bytes);
+    if (!r)
+      continue;
+    for (const auto& peer : peers)
+      sessions_[peer].cursors[place.first].sent = r->to;
+    send_range(peers, std::move(*r), true);
+  }
+  for (auto& [peer, s] : sessions_)
+    pump(peer, s);
+}
+
+void replicator::pump(const device_id& peer, session& s) {
+  if (s.state != session_state::live)
+    return;
+  // Own streams first, then those it follows.
+  for (const bool own : {true, false}) {
+    for (auto it = s.cursors.begin(); it != s.cursors.end();) {
+      const auto& stream = it->first;
+      auto& cursor = it->second;
+      if ((stream.origin == settings_.self) != own) {
+        ++it;
+        continue;
+      }
+      const auto last = cursor.end.value_or(seq_of(held_, stream));
+      while (cursor.sent < last && s.in_flight < s.window) {
+        if (auto r = ring_.collect(stream, cursor.sent, wire_limits::range_part_bytes)) {
+          cursor.sent = r->to;
+          send_range({peer}, std::move(*r), true);
+          continue;
+        }
+        if (!s.loading) {
+          s.loading = true;
+          out_.push_back(load{peer, stream, cursor.sent, settings_.load_bytes});
+        }
+        break;
+      }
+      it = cursor.end && cursor.sent >= *cursor.end ? s.cursors.erase(it) : std::next(it);
+    }
+  }
+}
+
+} // namespace shoal::protocol

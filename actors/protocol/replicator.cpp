@@ -1,0 +1,276 @@
+#include "actors/protocol/replicator.hpp"
+
+#include <algorithm>
+
+namespace shoal::protocol {
+
+std::string_view to_string(library_state s) {
+  switch (s) {
+  case library_state::uninitialized:
+    return "uninitialized";
+  case library_state::catching_up:
+    return "catching_up";
+  case library_state::ready:
+    return "ready";
+  }
+  return "unknown";
+}
+
+uint64_t cost_of(const range& part) {
+  return part.ops.size() + 128; // the range's own fields, roughly
+}
+
+replicator::replicator(settings s, uint64_t now_us)
+    : settings_(std::move(s)), started_us_(now_us), now_us_(now_us), ring_(settings_.ring_bytes) {}
+
+effects replicator::step(event e, uint64_t now_us) {
+  now_us_ = std::max(now_us_, now_us);
+  out_.clear();
+  std::visit([&](auto& x) { on(x); }, e);
+  return std::move(out_);
+}
+
+void replicator::on(link_up& e) {
+  sessions_.erase(e.peer); // a new connection starts a new session
+  auto& s = sessions_[e.peer];
+  s.last_heard_us = s.last_beat_us = now_us_;
+  send_hello(e.peer, s);
+}
+
+void replicator::on(link_down& e) {
+  sessions_.erase(e.peer);
+  std::erase_if(feeders_, [&](const auto& f) { return f.second == e.peer; });
+  choose_feeders();
+}
+
+void replicator::close(const device_id& peer, std::string reason) {
+  out_.push_back(close_link{peer, std::move(reason)});
+  link_down down{peer};
+  on(down);
+}
+
+void replicator::on(received& e) {
+  const auto it = sessions_.find(e.peer);
+  if (it == sessions_.end())
+    return;
+  auto& s = it->second;
+  s.last_heard_us = now_us_;
+  const bool greeting = s.state != session_state::live;
+  const auto kind = kind_of(e.body);
+  if (greeting && kind != message_kind::hello && kind != message_kind::error
+      && kind != message_kind::goodbye)
+    return; // left over from a session that ended
+  std::visit([&](auto& m) { on_message(s, e, m); }, e.body);
+}
+
+void replicator::on(stored& e) {
+  const bool moved = !opened_ || e.held != held_ || e.digest != digest_ || e.settled != settled_;
+  held_ = std::move(e.held);
+  settled_ = e.settled;
+  log_entries_ = e.log_entries;
+  digest_ = std::move(e.digest);
+  if (!opened_) {
+    opened_ = true;
+    submitted_ = held_;
+    if (e.members)
+      members_ = *e.members;
+    for (auto& [peer, s] : sessions_)
+      send_hello(peer, s);
+  }
+  merge(submitted_, held_);
+  if (moved)
+    changed_us_ = now_us_;
+
+  if (e.members) {
+    members_ = *e.members;
+    std::vector<device_id> gone;
+    for (const auto& [peer, s] : sessions_)
+      if (!is_member(members_, peer))
+        gone.push_back(peer);
+    for (const auto& peer : gone)
+      close(peer, "no longer a member");
+    for (auto& [peer, s] : sessions_)
+      if (s.state == session_state::live)
+        exchange(peer, s, true); // the set travels whole on change
+  }
+  for (auto& r : e.local)
+    ring_.add(std::move(r));
+
+  // Acks: credit to whom a range came from, word to a linked origin.
+  std::map<device_id, link_ack> acks;
+  for (auto& a : e.applied) {
+    const auto from = sessions_.find(a.peer);
+    if (a.what == outcome::refused) {
+      submitted_[a.stream] = seq_of(held_, a.stream);
+      if (from != sessions_.end())
+        close(a.peer, a.why);
+      continue;
+    }
+    if (a.what == outcome::gap) {
+      submitted_[a.stream] = seq_of(held_, a.stream);
+      if (from != sessions_.end() && from->second.state == session_state::live)
+        request(a.peer, a.stream.origin, true);
+    }
+    if (from != sessions_.end()) {
+      auto& ack = acks[a.peer];
+      ack.credit += a.cost;
+      ack.held[a.stream] = seq_of(held_, a.stream);
+      auto& known = announced_[a.peer][a.stream]; // it sent this, so it holds it
+      if (a.what != outcome::gap)
+        known = std::max(known, a.to);
+    }
+    if (const auto& origin = a.stream.origin; origin != a.peer && sessions_.contains(origin))
+      acks[origin].held[a.stream] = seq_of(held_, a.stream);
+    if (a.relay && a.what == outcome::applied)
+      ring_.add(std::move(*a.relay));
+  }
+  for (auto& [peer, ack] : acks)
+    if (const auto s = sessions_.find(peer);
+        s != sessions_.end() && s->second.state == session_state::live)
+      out_.push_back(send{{peer}, std::move(ack)});
+
+  for (auto& st : e.statements) {
+    const auto known = statements_.find(st.member);
+    if (known != statements_.end() && known->second.number >= st.number)
+      continue;
+    const bool own = st.member == settings_.self;
+    if (own) {
+      statement_pending_ = false;
+      stated_ = st.held;
+      stated_membership_ = st.membership;
+    }
+    statements_[st.member] = st;
+    spread(st, std::nullopt);
+  }
+  if (held_.size() != streams_) { // a stream that was not there before
+    streams_ = held_.size();
+    for (auto& [peer, s] : sessions_)
+      if (s.state == session_state::live)
+        open_cursors(peer, s);
+  }
+  if (settings_.batch_window_us == 0 || e.local.empty()) {
+    pump_all();
+  } else if (flush_at_us_ == 0) {
+    flush_at_us_ = now_us_ + settings_.batch_window_us;
+  }
+  consider_statement();
+  consider_prune();
+  if (e.members)
+    choose_feeders();
+}
+
+void replicator::on(loaded& e) {
+  const auto it = sessions_.find(e.peer);
+  if (it == sessions_.end())
+    return;
+  auto& s = it->second;
+  s.loading = false;
+  const auto cursor = s.cursors.find(e.stream);
+  if (!e.failed && s.state == session_state::live && cursor != s.cursors.end()
+      && cursor->second.sent == e.from && !e.parts.empty()) {
+    cursor->second.sent = e.parts.front().to;
+    for (auto& part : e.parts)
+      send_range({e.peer}, std::move(part), false);
+  }
+  if (e.failed)
+    return close(e.peer, "reading the store failed");
+  pump(e.peer, s);
+}
+
+void replicator::on(tick&) {
+  const auto dead_us = settings_.heartbeat_us * settings_.heartbeat_misses;
+  std::vector<device_id> silent;
+  const bool tell = changed_us_ != 0 && now_us_ - changed_us_ >= settings_.beat_after_change_us;
+  for (auto& [peer, s] : sessions_) {
+    if (s.state == session_state::live && now_us_ - s.last_heard_us > dead_us)
+      silent.push_back(peer);
+    else if (s.state == session_state::live
+             && (tell || now_us_ - s.last_beat_us >= settings_.heartbeat_us))
+      beat(peer, s);
+  }
+  if (tell)
+    changed_us_ = 0;
+  for (const auto& peer : silent)
+    close(peer, "no sign of life for " + std::to_string(dead_us / 1'000'000) + " s");
+  if (flush_at_us_ != 0 && now_us_ >= flush_at_us_) {
+    flush_at_us_ = 0;
+    pump_all();
+  }
+  consider_statement();
+  consider_prune();
+  choose_feeders();
+}
+
+uint64_t replicator::next_tick_us(uint64_t now_us) const {
+  uint64_t next = now_us + 1'000'000;
+  if (flush_at_us_ != 0)
+    next = std::min(next, flush_at_us_);
+  if (changed_us_ != 0)
+    next = std::min(next, changed_us_ + settings_.beat_after_change_us);
+  if (stated_ != held_ && !statement_pending_)
+    next = std::min(next, last_statement_us_ + settings_.prune_us);
+  return std::max(next, now_us + 1000);
+}
+
+frontier replicator::held_by(const device_id& device) const {
+  if (device == settings_.self)
+    return held_;
+  frontier out;
+  if (const auto it = announced_.find(device); it != announced_.end())
+    out = it->second;
+  if (const auto it = statements_.find(device); it != statements_.end())
+    merge(out, it->second.held);
+  return out;
+}
+
+library_state replicator::state(uint64_t now_us) const {
+  if (!opened_)
+    return library_state::uninitialized;
+  bool linked = false;
+  for (const auto& [peer, s] : sessions_) {
+    if (s.state == session_state::greeting && now_us - s.last_heard_us < settings_.dial_round_us)
+      return library_state::catching_up;
+    if (s.state != session_state::live)
+      continue; // does not hold this node a member, or never answered
+    if (!covers(held_, s.at_hello))
+      return library_state::catching_up;
+    linked = true;
+  }
+  if (!settled_)
+    return library_state::catching_up;
+  bool others = false;
+  for (const auto& [device, m] : members_)
+    others |= device != settings_.self && !m.removed;
+  if (linked || !others || now_us - started_us_ >= settings_.dial_round_us)
+    return library_state::ready;
+  return library_state::catching_up;
+}
+
+std::string replicator::not_converged() const {
+  const auto named = [&](const device_id& d) {
+    const auto it = members_.find(d);
+    return it == members_.end() || it->second.name.empty() ? shoal::to_string(d) : it->second.name;
+  };
+  if (!settled_)
+    return "catching up: what was read from a peer's records is not complete yet";
+  for (const auto& [device, m] : members_) {
+    if (device == settings_.self || m.removed)
+      continue;
+    const auto it = sessions_.find(device);
+    if (it == sessions_.end() || it->second.state != session_state::live)
+      return named(device) + " is not connected";
+    const auto known = announced_.find(device);
+    if (known == announced_.end() || !covers(known->second, held_))
+      return named(device) + " does not hold everything yet";
+    if (!covers(held_, known->second))
+      return "this node does not hold everything of " + named(device) + " yet";
+    if (it->second.beat_frontier_hash != hash_of(held_))
+      return "waiting for the next heartbeat of " + named(device);
+    if (it->second.beat_digest != digest_)
+      return it->second.beat_digest.empty() ? named(device) + " is catching up"
+                                            : "DIVERGED: " + named(device) + " has another digest";
+  }
+  return {};
+}
+
+} // namespace shoal::protocol

@@ -1,0 +1,266 @@
+#pragma once
+// One library's part in the protocol: `step(event) → effects`, with no clock, thread, random, file
+// or socket. The library actor runs it in production, tests/sim in the simulator.
+//
+// It keeps one session per linked member, pushes this node's own streams to all of them, feeds the
+// origins that a peer asked for, chooses a feeder for every origin that is not linked, bounds what
+// is in flight, acknowledges, collects statements and says what may be pruned. What is durable it
+// learns from `stored` events only.
+
+#include "actors/protocol/live_ring.hpp"
+#include "messages/message.hpp"
+
+#include <set>
+#include <variant>
+#include <vector>
+
+namespace shoal::protocol {
+
+struct settings {
+  device_id self;
+  uint64_t boot_nonce = 0;
+  std::string name;
+  uint64_t heartbeat_us = 10'000'000;
+  uint64_t heartbeat_misses = 3;           // as many missed ones close a link
+  uint64_t prune_us = 1'000'000;           // a statement at most this often
+  uint64_t batch_window_us = 0;            // 0: live changes go out at once
+  uint64_t dial_round_us = 3'000'000;      // after it a node that linked nobody is `ready`
+  uint64_t beat_after_change_us = 100'000; // peers learn this soon that all is level again
+  uint64_t exchange_every_us = 1'000'000;  // watermark exchanges with one peer, at most
+  size_t ring_bytes = size_t{4} << 20; // newest ranges kept encoded, for links that lag a little
+  size_t load_bytes = size_t{1} << 20; // one read of a range
+};
+
+// ---- events ----
+
+/// The transport has an authenticated connection to a member.
+struct link_up {
+  device_id peer;
+};
+struct link_down {
+  device_id peer;
+};
+/// A message of this library from a linked peer.
+struct received {
+  device_id peer;
+  uint64_t sent_wall_ms = 0; // the envelope's timestamp
+  uint64_t wall_ms = 0;      // local wall when it came
+  message body;
+};
+enum class outcome { applied, duplicate, gap, refused };
+/// What became of one `apply` effect.
+struct apply_result {
+  device_id peer;
+  stream_id stream;
+  uint64_t from = 0;
+  uint64_t to = 0;
+  uint64_t cost = 0;
+  outcome what = outcome::applied;
+  std::string why;            // refused
+  std::optional<range> relay; // complete as it came: may be passed on without reading the store
+};
+/// A group of writes is durable (or was refused). Also the first event after opening.
+struct stored {
+  frontier held; // all of it
+  bool settled = true;
+  uint64_t log_entries = 0;
+  std::string digest;       // 16 bytes
+  std::vector<range> local; // own ops of this group, in order
+  std::vector<apply_result> applied;
+  std::optional<member_set> members; // when they changed
+  std::vector<statement> statements; // kept in this group; all kept ones in the first event
+};
+/// Answer to `load`; `parts` is empty when there was nothing to read or the read failed.
+struct loaded {
+  device_id peer;
+  stream_id stream;
+  uint64_t from = 0;
+  std::vector<range> parts;
+  bool failed = false;
+};
+struct tick {};
+
+using event = std::variant<link_up, link_down, received, stored, loaded, tick>;
+
+// ---- effects ----
+
+/// Encode once, hand the same bytes to all of `to`.
+struct send {
+  std::vector<device_id> to;
+  message body;
+};
+/// Read the next range of a stream after `from`, for `peer`.
+struct load {
+  device_id peer;
+  stream_id stream;
+  uint64_t from = 0;
+  size_t max_bytes = 0;
+};
+/// Commit all parts of one range; answered in `stored`.
+struct apply {
+  device_id peer;
+  std::vector<range> parts;
+  uint64_t cost = 0;
+};
+struct close_link {
+  device_id peer;
+  std::string reason;
+};
+struct fold_members {
+  member_set members;
+};
+/// Check the signature, keep what is newer.
+struct keep_statement {
+  device_id peer;
+  statement what;
+};
+/// Make, sign and keep this node's next statement.
+struct make_statement {};
+/// Remove from the log what `stable` covers.
+struct prune {
+  frontier stable;
+};
+
+using effect = std::variant<send, load, apply, close_link, fold_members, keep_statement,
+                            make_statement, prune>;
+using effects = std::vector<effect>;
+
+// ---- state ----
+
+enum class session_state { greeting, live, refused };
+
+/// What is known of one linked peer.
+struct session {
+  session_state state = session_state::greeting;
+  bool hello_sent = false;
+  frontier at_hello; // what it held when it said Hello: `ready` waits for it
+  uint64_t window = wire_limits::window_bytes;
+  uint64_t in_flight = 0; // range bytes sent and not credited
+
+  struct cursor {
+    uint64_t sent = 0;           // all up to here is on its way or held
+    std::optional<uint64_t> end; // a request without follow stops here
+  };
+  std::map<stream_id, cursor> cursors; // streams that go to this peer
+  std::set<device_id> following;       // origins it asked to follow
+  bool loading = false;                // one read at a time
+
+  std::vector<range> assembling; // parts of a range that is still coming
+  uint64_t assembling_cost = 0;
+
+  uint64_t last_heard_us = 0;
+  uint64_t last_beat_us = 0;
+  uint64_t next_ping = 1;
+  std::map<uint64_t, uint64_t> pings; // ping → when it was sent
+  uint64_t echo = 0;
+  uint64_t echo_since_us = 0;
+  uint64_t last_exchange_us = 0;
+  std::optional<uint64_t> rtt_us;
+  std::optional<int64_t> clock_offset_ms;
+  uint64_t beat_frontier_hash = 0; // of its last heartbeat
+  std::string beat_digest;
+};
+
+enum class library_state { uninitialized, catching_up, ready };
+std::string_view to_string(library_state s);
+
+class replicator {
+public:
+  replicator(settings s, uint64_t now_us);
+
+  /// Advances by one event. `now_us` never goes back.
+  effects step(event e, uint64_t now_us);
+
+  const frontier& held() const { return held_; }
+  const member_set& members() const { return members_; }
+  const std::map<device_id, session>& sessions() const { return sessions_; }
+  /// What a member is known to hold durably: from its acks, its Hello, and its statements.
+  frontier held_by(const device_id& device) const;
+  library_state state(uint64_t now_us) const;
+  /// Empty when every member is linked, settled, and has this node's frontier and digest; else what
+  /// is in the way.
+  std::string not_converged() const;
+  /// What all members' statements cover; nothing while one is missing or was made under another
+  /// member set.
+  std::optional<frontier> stable() const;
+  /// Members whose statements hold the log back.
+  std::vector<device_id> holding_back() const;
+  bool settled() const { return settled_; }
+  /// When `tick` is wanted at the latest.
+  uint64_t next_tick_us(uint64_t now_us) const;
+
+private:
+  // replicator.cpp
+  void on(link_up& e);
+  void on(link_down& e);
+  void on(received& e);
+  void on(stored& e);
+  void on(loaded& e);
+  void on(tick& e);
+  void close(const device_id& peer, std::string reason);
+  // session.cpp: messages of one peer
+  void on_message(session& s, received& e, hello& m);
+  void on_message(session& s, received& e, goodbye& m);
+  void on_message(session& s, received& e, error_message& m);
+  void on_message(session& s, received& e, heartbeat& m);
+  void on_message(session& s, received& e, statement& m);
+  void on_message(session& s, received& e, watermark_exchange& m);
+  void on_message(session& s, received& e, range_message& m);
+  void on_message(session& s, received& e, state_request& m);
+  void on_message(session& s, received& e, link_ack& m);
+  void send_hello(const device_id& peer, session& s);
+  void beat(const device_id& peer, session& s);
+  void finish_range(const device_id& peer, session& s);
+  void request(const device_id& peer, const device_id& origin, bool follow);
+  void exchange(const device_id& peer, session& s, bool is_response);
+  // flow.cpp: what goes out
+  void open_cursors(const device_id& peer, session& s);
+  void pump_all();
+  void pump(const device_id& peer, session& s);
+  void send_range(const std::vector<device_id>& to, range r, bool live);
+  // feeders.cpp
+  void choose_feeders();
+  uint64_t ahead(const device_id& peer, const device_id& origin) const;
+  std::set<device_id> wanted_origins() const;
+  // statements.cpp
+  void consider_statement();
+  void consider_prune();
+  void spread(const statement& s, const std::optional<device_id>& from);
+
+  settings settings_;
+  uint64_t started_us_;
+  uint64_t now_us_;
+  effects out_;
+
+  frontier held_;
+  frontier submitted_; // held, plus what was handed to the store and not answered yet
+  bool opened_ = false;
+  size_t streams_ = 0; // size of held_ when cursors were opened last
+  bool settled_ = true;
+  uint64_t log_entries_ = 0;
+  std::string digest_;
+  member_set members_;
+  std::map<device_id, session> sessions_;
+  std::map<device_id, frontier>
+      announced_; // kept when the link goes: what was durable stays durable
+  std::map<device_id, statement> statements_;
+  live_ring ring_;
+
+  std::map<device_id, device_id> feeders_; // origin → peer that was asked for it
+  std::map<device_id, uint64_t>
+      feeder_stalled_us_; // origin → since when another is ahead of its feeder
+  std::map<stream_id, uint64_t> gap_asked_us_;
+
+  frontier stated_; // frontier of the newest own statement
+  uint64_t stated_membership_ = 0;
+  uint64_t last_statement_us_ = 0;
+  bool statement_pending_ = false;
+  frontier pruned_;          // newest `prune` effect
+  uint64_t changed_us_ = 0;  // last change of frontier or digest; 0: peers know
+  uint64_t flush_at_us_ = 0; // end of the batch window that is open; 0: none
+};
+
+/// Bytes that a range part counts against a link's window, on both sides.
+uint64_t cost_of(const range& part);
+
+} // namespace shoal::protocol

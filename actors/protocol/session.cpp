@@ -1,0 +1,246 @@
+// What one peer says.
+
+#include "actors/protocol/replicator.hpp"
+
+#include <algorithm>
+
+namespace shoal::protocol {
+
+void replicator::send_hello(const device_id& peer, session& s) {
+  if (s.hello_sent || !opened_)
+    return;
+  s.hello_sent = true;
+  hello m;
+  m.boot_nonce = settings_.boot_nonce;
+  m.name = settings_.name;
+  m.members = members_;
+  m.held = held_;
+  out_.push_back(send{{peer}, std::move(m)});
+}
+
+void replicator::on_message(session& s, received& e, hello& m) {
+  if (!is_member(members_, e.peer)) {
+    out_.push_back(send{{e.peer}, error_message{"unknown_library", "unknown library"}});
+    return;
+  }
+  const bool again = s.state == session_state::live;
+  if (again || s.state == session_state::refused) {
+    // The peer opened its side anew: so does this one.
+    const auto heard = s.last_heard_us;
+    s = session{};
+    s.last_heard_us = heard;
+  }
+  s.state = session_state::live;
+  s.last_beat_us = now_us_;
+  s.window = std::min<uint64_t>(m.window, wire_limits::window_bytes);
+  s.at_hello = m.held;
+  announced_[e.peer] = std::move(m.held); // also when it is less than before: a restored copy
+  send_hello(e.peer, s);
+  out_.push_back(fold_members{std::move(m.members)});
+  std::vector<statement> known;
+  for (const auto& [member, st] : statements_)
+    known.push_back(st);
+  if (!known.empty())
+    exchange(e.peer, s, true);
+  open_cursors(e.peer, s);
+  pump(e.peer, s);
+  beat(e.peer, s);
+  choose_feeders();
+}
+
+void replicator::on_message(session&, received& e, goodbye& m) {
+  close(e.peer, "peer said goodbye: " + m.reason);
+}
+
+void replicator::on_message(session& s, received& e, error_message& m) {
+  if (m.code == "unknown_library") {
+    // It does not (yet) hold us a member; its own Hello will tell when that changes.
+    s = session{};
+    s.state = session_state::refused;
+    s.last_heard_us = now_us_;
+    std::erase_if(feeders_, [&](const auto& f) { return f.second == e.peer; });
+    choose_feeders();
+    return;
+  }
+  close(e.peer, "peer reports " + m.code + ": " + m.text);
+}
+
+void replicator::beat(const device_id& peer, session& s) {
+  s.last_beat_us = now_us_;
+  heartbeat m;
+  m.ping = s.next_ping++;
+  s.pings[m.ping] = now_us_;
+  if (s.pings.size() > 16)
+    s.pings.erase(s.pings.begin());
+  m.echo = s.echo;
+  m.echo_held_us = s.echo == 0 ? 0 : now_us_ - s.echo_since_us;
+  m.frontier_hash = hash_of(held_);
+  m.members_hash = hash_of(members_);
+  uint64_t statements = 0;
+  for (const auto& [member, st] : statements_)
+    statements += fnv1a(st.signature) + st.number;
+  m.statements_hash = statements;
+  if (settled_)
+    m.digest = digest_;
+  s.echo = 0;
+  out_.push_back(send{{peer}, std::move(m)});
+}
+
+void replicator::on_message(session& s, received& e, heartbeat& m) {
+  if (const auto ping = s.pings.find(m.echo); m.echo != 0 && ping != s.pings.end()) {
+    const uint64_t round = now_us_ - ping->second;
+    s.rtt_us = round - std::min(round, m.echo_held_us);
+    s.pings.erase(s.pings.begin(), std::next(ping));
+    s.clock_offset_ms =
+        static_cast<int64_t>(e.sent_wall_ms + *s.rtt_us / 2000) - static_cast<int64_t>(e.wall_ms);
+  }
+  s.echo = m.ping;
+  s.echo_since_us = now_us_;
+  s.beat_frontier_hash = m.frontier_hash;
+  s.beat_digest = m.digest;
+  // A first measurement at once, not a heartbeat later.
+  if (!s.rtt_us && m.echo == 0)
+    beat(e.peer, s);
+  const bool differs = m.frontier_hash != hash_of(held_) || m.members_hash != hash_of(members_);
+  const auto known = announced_.find(e.peer);
+  const bool unexplained =
+      differs
+      && (known == announced_.end() || hash_of(known->second) != m.frontier_hash
+          || m.members_hash != hash_of(members_));
+  if (unexplained && now_us_ - s.last_exchange_us >= settings_.exchange_every_us)
+    exchange(e.peer, s, false);
+}
+
+void replicator::exchange(const device_id& peer, session& s, bool is_response) {
+  s.last_exchange_us = now_us_;
+  watermark_exchange m;
+  m.is_response = is_response;
+  m.held = held_;
+  m.members = members_;
+  for (const auto& [member, st] : statements_)
+    m.statements.push_back(st);
+  out_.push_back(send{{peer}, std::move(m)});
+}
+
+void replicator::on_message(session& s, received& e, statement& m) {
+  const auto known = statements_.find(m.member);
+  if (m.member == settings_.self
+      || (known != statements_.end() && known->second.number >= m.number))
+    return;
+  if (m.member == e.peer)
+    merge(announced_[e.peer], m.held);
+  (void)s;
+  out_.push_back(keep_statement{e.peer, std::move(m)});
+}
+
+void replicator::on_message(session& s, received& e, watermark_exchange& m) {
+  auto& known = announced_[e.peer];
+  merge(known, m.held);
+  // A range that went out and neither arrived nor was asked for again: nothing is on its way, yet
+  // the peer lacks it.
+  if (s.in_flight == 0 && !s.loading)
+    for (auto& [stream, cursor] : s.cursors)
+      if (const auto theirs = seq_of(m.held, stream); theirs < cursor.sent)
+        cursor.sent = theirs;
+  for (auto& st : m.statements)
+    on_message(s, e, st);
+  out_.push_back(fold_members{std::move(m.members)});
+  if (!m.is_response)
+    exchange(e.peer, s, true);
+  open_cursors(e.peer, s);
+  pump(e.peer, s);
+  choose_feeders();
+}
+
+void replicator::on_message(session& s, received& e, range_message& m) {
+  const range& part = m.body;
+  const auto cost = cost_of(part);
+  const auto origin = part.stream.origin;
+  const auto feeder = feeders_.find(origin);
+  const bool asked = origin == e.peer || (feeder != feeders_.end() && feeder->second == e.peer);
+  if (!asked) {
+    // From a feeder that was just replaced: not needed, but its sender must not run out of credit.
+    s.assembling.clear();
+    s.assembling_cost = 0;
+    out_.push_back(send{{e.peer}, link_ack{{}, cost}});
+    return;
+  }
+  if (!s.assembling.empty()) {
+    const auto& first = s.assembling.front();
+    if (first.stream != part.stream || first.from != part.from || first.to != part.to)
+      return close(e.peer, "a range's parts do not belong together");
+  }
+  s.assembling_cost += cost;
+  if (s.assembling_cost > wire_limits::range_bytes)
+    return close(e.peer,
+                 "a range of more than " + std::to_string(wire_limits::range_bytes) + " bytes");
+  s.assembling.push_back(std::move(m.body));
+  if (!s.assembling.back().more)
+    finish_range(e.peer, s);
+}
+
+void replicator::finish_range(const device_id& peer, session& s) {
+  auto parts = std::move(s.assembling);
+  const auto cost = s.assembling_cost;
+  s.assembling.clear();
+  s.assembling_cost = 0;
+  const auto stream = parts.front().stream;
+  const auto from = parts.front().from;
+  const auto to = parts.front().to;
+  auto& submitted = submitted_[stream];
+  if (to <= submitted) {
+    link_ack ack{{}, cost};
+    ack.held[stream] = seq_of(held_, stream);
+    out_.push_back(send{{peer}, std::move(ack)});
+    return;
+  }
+  if (from > submitted) {
+    out_.push_back(send{{peer}, link_ack{{}, cost}});
+    auto& asked = gap_asked_us_[stream];
+    if (asked == 0 || now_us_ - asked >= settings_.exchange_every_us) {
+      asked = now_us_;
+      request(peer, stream.origin, true);
+    }
+    return;
+  }
+  gap_asked_us_.erase(stream);
+  submitted = to;
+  out_.push_back(apply{peer, std::move(parts), cost});
+}
+
+void replicator::request(const device_id& peer, const device_id& origin, bool follow) {
+  state_request m;
+  m.origin = origin;
+  m.follow = follow;
+  for (auto it = submitted_.lower_bound({origin, 0});
+       it != submitted_.end() && it->first.origin == origin; ++it)
+    if (it->second > 0)
+      m.from[it->first.epoch] = it->second;
+  out_.push_back(send{{peer}, std::move(m)});
+}
+
+void replicator::on_message(session& s, received& e, state_request& m) {
+  std::erase_if(s.cursors, [&](const auto& c) { return c.first.origin == m.origin; });
+  s.following.erase(m.origin);
+  if (m.stop)
+    return;
+  if (m.follow)
+    s.following.insert(m.origin);
+  for (auto it = held_.lower_bound({m.origin, 0});
+       it != held_.end() && it->first.origin == m.origin; ++it) {
+    const auto from = m.from.find(it->first.epoch);
+    auto& cursor = s.cursors[it->first];
+    cursor.sent = from == m.from.end() ? 0 : from->second;
+    if (!m.follow && m.origin != settings_.self)
+      cursor.end = it->second;
+  }
+  pump(e.peer, s);
+}
+
+void replicator::on_message(session& s, received& e, link_ack& m) {
+  s.in_flight -= std::min(s.in_flight, m.credit);
+  merge(announced_[e.peer], m.held);
+  pump(e.peer, s);
+}
+
+} // namespace shoal::protocol

@@ -1,0 +1,106 @@
+// Applying ops, one's own and those of others: the same function for live ops, catch-up and rows.
+
+#include "store/sync/keys.hpp"
+#include "store/sync/replica.hpp"
+
+#include <algorithm>
+
+namespace shoal {
+
+static std::string index_entry(const op& o) {
+  std::string out;
+  writer w(out);
+  w.array(3);
+  w.uint(o.batch_rest);
+  w.str(o.model);
+  w.bin(o.id.view());
+  return out;
+}
+
+status replica::apply_op(kv_transaction& txn, const op& o, const stream_id& stream,
+                         std::string_view encoded, bool into_log) {
+  const bool owned = o.cls == record_class::owned;
+  const auto rows = owned ? family::owned : family::shared;
+  const auto by_seq = owned ? family::owned_by_seq : family::shared_by_seq;
+  const auto key = keys::row(o.cls, o.model, o.id, stream.origin);
+  auto raw = txn.get(rows, key);
+  if (!raw)
+    return raw.err();
+  row before;
+  if (*raw) {
+    auto parsed = decode_row(**raw);
+    if (!parsed)
+      return parsed.err();
+    before = std::move(*parsed);
+  }
+  row after = before;
+  const dot at{stream.origin, stream.epoch, o.seq};
+  if (merge(after, o, {o.stamp, stream.epoch, o.seq})) {
+    // The index has one entry per standing version, so that a range can be read from rows by seq.
+    const auto old_dots = standing(before);
+    const auto new_dots = standing(after);
+    for (const auto& d : old_dots)
+      if (!std::binary_search(new_dots.begin(), new_dots.end(), d))
+        txn.erase(by_seq, keys::by_seq(d.stream(), d.seq));
+    if (std::binary_search(new_dots.begin(), new_dots.end(), at))
+      txn.put(by_seq, keys::by_seq(stream, o.seq), index_entry(o));
+    if (auto written = write_row(txn, o.cls, key, before, after); !written)
+      return written;
+  }
+  if (into_log && !owned) {
+    std::string stamp;
+    append_hlc(stamp, o.stamp);
+    txn.put(family::log, keys::log(o.stamp, at), std::string(encoded));
+    txn.put(family::log_by_seq, keys::by_seq(stream, o.seq), std::move(stamp));
+    ++log_entries_;
+  }
+  return success();
+}
+
+result<applied_as> replica::apply(kv_transaction& txn, std::span<const range> parts,
+                                  uint64_t wall_ms) {
+  if (parts.empty())
+    return applied_as::duplicate;
+  const auto stream = parts.front().stream;
+  const uint64_t from = parts.front().from;
+  const uint64_t to = parts.front().to;
+  const uint64_t held = seq_of(held_, stream);
+  if (to <= held)
+    return applied_as::duplicate;
+  if (from > held)
+    return applied_as::gap;
+  auto before = save(txn);
+  const auto until_before = until_;
+  const auto fail = [&](const error& e) -> result<applied_as> {
+    restore(txn, std::move(before));
+    until_ = until_before;
+    return e;
+  };
+  bool log_complete = true;
+  for (const auto& part : parts) {
+    auto ops = decode_ops(part);
+    if (!ops)
+      return fail(ops.err());
+    log_complete = log_complete && part.log_complete;
+    for (const auto& o : *ops) {
+      if (o.decoded.seq <= held)
+        continue; // held already, or superseded by what is held
+      if (auto done = apply_op(txn, o.decoded, stream, o.bytes, part.log_complete); !done)
+        return fail(done.err());
+      clock_.observe(o.decoded.stamp, wall_ms, options_.max_drift_ms);
+    }
+    for (const auto& [s, seq] : part.until)
+      if (auto& mine = until_[s]; mine < seq) {
+        mine = seq;
+        dirty_.insert(s);
+      }
+  }
+  held_[stream] = to;
+  if (!log_complete)
+    log_from_[stream] =
+        to; // what came from rows lacks superseded ops: it cannot be served as a log
+  dirty_.insert(stream);
+  return applied_as::applied;
+}
+
+} // namespace shoal

@@ -1,0 +1,150 @@
+// Cascades. A record with a cascading parent lives and dies with it: it is visible iff it exists,
+// each such parent is visible, and no delete of a parent is newer than its own insert. That is a
+// function of the rows, not of the order in which they came, so one delete op takes a whole subtree
+// everywhere, also when a child arrives late. The flag is kept in each row; when it changes for a
+// parent, its children are looked at again, through the index.
+
+#include "store/sync/keys.hpp"
+#include "store/sync/replica.hpp"
+
+#include <deque>
+
+namespace shoal {
+
+constexpr size_t parents_kept = 16'384; // about 2 MiB; beyond it the cache starts anew
+
+static std::string cache_key(record_class cls, std::string_view key) {
+  std::string out(1, static_cast<char>(cls));
+  out += key;
+  return out;
+}
+
+// A device-owned record's parent is its own owner's: nobody's delete takes another owner's records.
+std::string replica::parent_key(record_class cls, const parent_ref& p,
+                                std::string_view child_key) const {
+  device_id owner;
+  if (cls == record_class::owned)
+    owner = *device_id::from_bytes(child_key.substr(child_key.size() - 16));
+  return keys::row(cls, p.model, p.id, owner);
+}
+
+result<bool> replica::is_visible(kv_transaction& txn, record_class cls, std::string_view key,
+                                 const row& r) {
+  if (!r.exists())
+    return false;
+  bool visible = true;
+  for (const auto& p : parents(r)) {
+    const auto parent = parent_key(cls, p, key);
+    const auto cached = cache_key(cls, parent);
+    auto it = parents_.find(cached);
+    if (it == parents_.end()) {
+      auto raw = txn.get(cls == record_class::owned ? family::owned : family::shared, parent);
+      if (!raw)
+        return raw.err();
+      if (!*raw) {
+        if (awaited_.insert(cached).second)
+          txn.put(family::index, keys::tagged('w', cached), "");
+        visible = false;
+        continue;
+      }
+      auto parsed = decode_row(**raw);
+      if (!parsed)
+        return parsed.err();
+      if (parents_.size() >= parents_kept)
+        parents_.clear();
+      it = parents_.emplace(cached, parent_state{parsed->visible, parsed->removed}).first;
+    }
+    if (!it->second.visible || (it->second.removed && *it->second.removed > *r.insert))
+      visible = false;
+  }
+  return visible;
+}
+
+void replica::count(const row& before, const row& after, record_class cls, std::string_view key) {
+  if (before.visible)
+    subtract(digest_, digest_of(before, cls, key));
+  if (after.visible)
+    add(digest_, digest_of(after, cls, key));
+  if (before.visible != after.visible) {
+    const auto name = keys::parse_row(cls, key);
+    auto& n = counts_[std::string(name ? name->model : std::string_view{})];
+    n += after.visible ? 1 : -1;
+  }
+  tombstones_ += static_cast<int64_t>(after.removed.has_value())
+                 - static_cast<int64_t>(before.removed.has_value());
+}
+
+status replica::write_row(kv_transaction& txn, record_class cls, const std::string& key,
+                          const row& before, row& after) {
+  auto visible = is_visible(txn, cls, key, after);
+  if (!visible)
+    return visible.err();
+  after.visible = *visible;
+  count(before, after, cls, key);
+
+  const auto old_parents = parents(before);
+  const auto new_parents = parents(after);
+  if (old_parents != new_parents) {
+    for (const auto& p : old_parents)
+      txn.erase(family::index, keys::parent('p', cls, parent_key(cls, p, key)) + key);
+    for (const auto& p : new_parents)
+      txn.put(family::index, keys::parent('p', cls, parent_key(cls, p, key)) + key, "");
+  }
+  txn.put(cls == record_class::owned ? family::owned : family::shared, key, encode_row(after));
+
+  const auto cached = cache_key(cls, key);
+  if (const auto it = parents_.find(cached); it != parents_.end())
+    it->second = {after.visible, after.removed};
+  const bool new_to_children =
+      before.empty() ? awaited_.contains(cached)
+                     : before.visible != after.visible || before.removed != after.removed;
+  if (!new_to_children)
+    return success();
+  if (awaited_.contains(cached)) // stays in memory: a rollback would have to put it back
+    txn.erase(family::index, keys::tagged('w', cached));
+  return reevaluate_children(txn, cls, key);
+}
+
+status replica::reevaluate_children(kv_transaction& txn, record_class cls, const std::string& key) {
+  const auto rows = cls == record_class::owned ? family::owned : family::shared;
+  std::deque<std::string> todo{key};
+  while (!todo.empty()) {
+    const auto prefix = keys::parent('p', cls, todo.front());
+    todo.pop_front();
+    std::vector<std::string> children;
+    auto scanned =
+        scan_prefix(txn, family::index, prefix, prefix, [&](std::string_view k, std::string_view) {
+          // A longer parent key may share this prefix; its child keys do not parse.
+          if (keys::parse_row(cls, k.substr(prefix.size())))
+            children.emplace_back(k.substr(prefix.size()));
+          return true;
+        });
+    if (!scanned)
+      return scanned;
+    for (auto& child : children) {
+      auto raw = txn.get(rows, child);
+      if (!raw)
+        return raw.err();
+      if (!*raw)
+        continue;
+      auto before = decode_row(**raw);
+      if (!before)
+        return before.err();
+      auto visible = is_visible(txn, cls, child, *before);
+      if (!visible)
+        return visible.err();
+      if (*visible == before->visible)
+        continue;
+      row after = *before;
+      after.visible = *visible;
+      count(*before, after, cls, child);
+      txn.put(rows, child, encode_row(after));
+      if (const auto it = parents_.find(cache_key(cls, child)); it != parents_.end())
+        it->second.visible = after.visible;
+      todo.push_back(std::move(child));
+    }
+  }
+  return success();
+}
+
+} // namespace shoal

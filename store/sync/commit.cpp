@@ -1,0 +1,325 @@
+// Local edits become ops.
+
+#include "store/sync/keys.hpp"
+#include "store/sync/replica.hpp"
+
+#include <algorithm>
+
+namespace shoal {
+
+constexpr uint64_t once_keys_kept = 100'000;
+constexpr uint64_t once_kept_ms = 24ULL * 3600 * 1000;
+constexpr size_t parents_climbed_max =
+    4096; // deeper than any path; a longer chain counts as a cycle
+
+static std::string name_of(const edit& e) { return e.model + " " + to_string(e.id); }
+
+static bool is_nil(const std::string& value) { return value == "\xc0"; }
+
+/// A cascading parent must be here and alive, and must not hang below the record itself.
+status replica::check_parent(kv_transaction& txn, const edit& e, const field_edit& f) {
+  if (f.kind != field_kind::parent || is_nil(f.value))
+    return success();
+  reader in(f.value);
+  const auto id = in.id<record_id>("parent");
+  if (in.failed())
+    return {ec::invalid_field, e.model + "." + f.name + ": must be a uuid"};
+  const auto rows = e.cls == record_class::owned ? family::owned : family::shared;
+  const auto own = keys::row(e.cls, e.model, e.id, self_);
+  auto next = keys::row(e.cls, f.parent_model, id, self_);
+  if (next == own)
+    return {ec::invalid_field, e.model + "." + f.name + ": a record cannot be its own parent"};
+  const bool same_model = f.parent_model == e.model;
+  for (size_t depth = 0;; ++depth) {
+    const auto cached = parents_.find(std::string(1, static_cast<char>(e.cls)) + next);
+    if (depth == 0 && cached != parents_.end() && cached->second.visible && !same_model)
+      return success();
+    auto raw = txn.get(rows, next);
+    if (!raw)
+      return raw.err();
+    if (!*raw)
+      break;
+    auto r = decode_row(**raw);
+    if (!r)
+      return r.err();
+    if (depth == 0 && !r->visible)
+      break;
+    if (!same_model)
+      return success();
+    // Only a record that has children can close a circle; a new one has none.
+    if (depth == 0) {
+      auto self_row = txn.get(rows, own);
+      if (!self_row)
+        return self_row.err();
+      if (!*self_row)
+        return success();
+    }
+    std::optional<std::string> up;
+    for (const auto& p : parents(*r))
+      if (p.model == e.model)
+        up = keys::row(e.cls, p.model, p.id, self_);
+    if (!up)
+      return success();
+    if (*up == own || depth > parents_climbed_max)
+      return {ec::invalid_field,
+              e.model + "." + f.name + ": would make " + name_of(e) + " its own ancestor"};
+    next = *up;
+  }
+  return {ec::missing_parent,
+          e.model + "." + f.name + ": this device has no " + f.parent_model + " " + to_string(id)};
+}
+
+static previous previous_of(const std::map<std::string, lww_state>& states,
+                            const std::string& key) {
+  previous p;
+  if (const auto it = states.find(key); it != states.end()) {
+    p.known = previous::state::stamp;
+    p.stamp = it->second.at.stamp;
+  }
+  return p;
+}
+
+static std::vector<dot> dots_of(const element_state& e) {
+  std::vector<dot> out;
+  for (const auto& [d, v] : e.live)
+    out.push_back(d);
+  return out;
+}
+
+field_op replica::make_field(const row& before, const field_edit& f, const hlc&) const {
+  field_op out;
+  out.name = f.name;
+  out.kind = f.kind;
+  const auto it = before.fields.find(field_name{f.name, f.kind});
+  static const field_state none;
+  const field_state& state = it == before.fields.end() ? none : it->second;
+  switch (f.kind) {
+  case field_kind::lww:
+  case field_kind::parent:
+    out.value = f.value;
+    out.parent_model = f.parent_model;
+    if (it != before.fields.end()) {
+      out.prev.known = previous::state::stamp;
+      out.prev.stamp = state.lww.at.stamp;
+    }
+    break;
+  case field_kind::set: {
+    std::map<std::string, set_change> changes;
+    const auto alive = [&](const std::string& element) {
+      const auto e = state.elements.find(element);
+      return e != state.elements.end() && !e->second.live.empty();
+    };
+    for (const auto& element : f.remove)
+      if (alive(element))
+        changes[element] = {element, false, dots_of(state.elements.at(element))};
+    if (f.replace)
+      for (const auto& [element, e] : state.elements)
+        if (!e.live.empty() && std::find(f.add.begin(), f.add.end(), element) == f.add.end())
+          changes[element] = {element, false, dots_of(e)};
+    for (const auto& element : f.add) {
+      if (f.replace && alive(element))
+        continue; // stays as it is
+      auto& change = changes[element];
+      change.element = element;
+      change.adds = true;
+      if (alive(element)) // one fresh dot takes the place of the old ones
+        change.removes = dots_of(state.elements.at(element));
+    }
+    for (auto& [element, change] : changes)
+      out.elements.push_back(std::move(change));
+    break;
+  }
+  case field_kind::counter: {
+    if (const auto slot = state.slots.find({self_, epoch_}); slot != state.slots.end()) {
+      out.added = slot->second.added;
+      out.subtracted = slot->second.subtracted;
+    }
+    if (f.delta >= 0)
+      out.added += static_cast<uint64_t>(f.delta);
+    else
+      out.subtracted += uint64_t{0} - static_cast<uint64_t>(f.delta);
+    break;
+  }
+  case field_kind::map:
+    for (const auto& [key, value] : f.keys)
+      out.keys.push_back({key, value, previous_of(state.keys, key)});
+    break;
+  }
+  return out;
+}
+
+result<op> replica::make_op(kv_transaction& txn, const edit& e, const hlc& stamp) {
+  const auto rows = e.cls == record_class::owned ? family::owned : family::shared;
+  const auto key = keys::row(e.cls, e.model, e.id, self_);
+  auto raw = txn.get(rows, key);
+  if (!raw)
+    return raw.err();
+  row before;
+  if (*raw) {
+    auto parsed = decode_row(**raw);
+    if (!parsed)
+      return parsed.err();
+    before = std::move(*parsed);
+  } else if (e.cls == record_class::owned) {
+    bool others = false;
+    const auto prefix = key.substr(0, key.size() - 16);
+    auto scanned =
+        scan_prefix(txn, rows, prefix, prefix, [&](std::string_view, std::string_view value) {
+          auto r = decode_row(value);
+          others = others || (r && r->visible);
+          return !others;
+        });
+    if (!scanned)
+      return scanned.err();
+    if (others)
+      return {ec::not_owner,
+              name_of(e) + " belongs to another device; only its owner may change it"};
+  }
+  op o;
+  o.cls = e.cls;
+  o.model = e.model;
+  o.id = e.id;
+  o.stamp = stamp;
+  if (e.remove) {
+    if (!before.visible)
+      return {ec::not_found, name_of(e) + " does not exist"};
+    o.kind = op_kind::remove;
+    return o;
+  }
+  if (!before.visible && !e.missing_required.empty())
+    return {ec::missing_field, e.model + "." + e.missing_required.front() + ": required, and "
+                                   + name_of(e) + " does not exist yet"};
+  o.kind = e.missing_required.empty() ? op_kind::insert : op_kind::update;
+  for (const auto& f : e.fields) {
+    if (f.fixed && before.visible) {
+      const auto it = before.fields.find(field_name{f.name, f.kind});
+      const bool same =
+          it == before.fields.end() ? is_nil(f.value) : it->second.lww.value == f.value;
+      if (!same)
+        return {ec::invalid_field,
+                e.model + "." + f.name + ": is part of the record's identity and never changes"};
+    }
+    if (auto ok = check_parent(txn, e, f); !ok)
+      return ok.err();
+    // Clearing what was never set says nothing; an insert need not carry it.
+    if (is_nil(f.value) && f.kind == field_kind::lww
+        && !before.fields.contains(field_name{f.name, f.kind}))
+      continue;
+    o.fields.push_back(make_field(before, f, stamp));
+  }
+  std::sort(o.fields.begin(), o.fields.end(),
+            [](const field_op& a, const field_op& b) { return a.name < b.name; });
+  return o;
+}
+
+result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit> edits,
+                                      uint64_t wall_ms) {
+  committed out;
+  if (epoch_ == 0)
+    epoch_ = options_.fresh_epoch;
+  const stream_id stream{self_, epoch_};
+  auto& seq = held_[stream];
+  out.covered.stream = stream;
+  out.covered.from = seq;
+  size_t rest = edits.size();
+  for (const auto& e : edits) {
+    auto made = make_op(txn, e, clock_.tick(wall_ms));
+    if (!made)
+      return made.err();
+    op& o = *made;
+    o.seq = seq + 1;
+    o.batch_rest = static_cast<uint32_t>(--rest);
+    const auto encoded = encode_op(o);
+    if (encoded.size() > options_.max_record_bytes)
+      return {ec::too_big, name_of(e) + ": " + std::to_string(encoded.size())
+                               + " bytes encoded; at most "
+                               + std::to_string(options_.max_record_bytes)};
+    if (auto done = apply_op(txn, o, stream, encoded, true); !done)
+      return done.err();
+    ++seq;
+    out.covered.ops += encoded;
+    out.covered.count += 1;
+    (o.cls == record_class::owned ? out.any_owned : out.any_shared) = true;
+    out.results.push_back({o.model, o.id, o.stamp, o.seq});
+  }
+  if (out.covered.ops.size() > wire_limits::batch_bytes)
+    return {ec::too_big, "a batch of " + std::to_string(out.covered.ops.size())
+                             + " bytes encoded; at most "
+                             + std::to_string(wire_limits::batch_bytes)};
+  out.covered.to = seq;
+  dirty_.insert(stream);
+  return out;
+}
+
+// An answer to repeat: [request hash, wall ms, [[model, id, hlc, seq]…]].
+static std::string encode_answer(const once_key& once, uint64_t wall_ms,
+                                 const std::vector<edit_result>& results) {
+  std::string out;
+  writer w(out);
+  w.array(3), w.uint(once.request_hash), w.uint(wall_ms), w.array(results.size());
+  for (const auto& r : results) {
+    std::string stamp;
+    append_hlc(stamp, r.stamp);
+    w.array(4), w.str(r.model), w.bin(r.id.view()), w.bin(stamp), w.uint(r.seq);
+  }
+  return out;
+}
+
+result<committed> replica::commit(kv_transaction& txn, std::span<const edit> edits,
+                                  uint64_t wall_ms, const std::optional<once_key>& once) {
+  if (edits.empty() || edits.size() > wire_limits::batch_ops)
+    return {ec::bad_request, "a batch has 1 to " + std::to_string(wire_limits::batch_ops) + " ops"};
+  const std::string key = once ? keys::tagged('i', once->key) : std::string{};
+  if (once) {
+    auto known = txn.get(family::meta, key);
+    if (!known)
+      return known.err();
+    if (*known) {
+      reader in(**known);
+      in.array(3, "answer");
+      const auto hash = in.uint("answer");
+      const auto at = in.uint("answer");
+      committed again;
+      for (size_t n = in.array(wire_limits::batch_ops, "answer"); n > 0 && !in.failed(); --n) {
+        in.array(4, "answer");
+        edit_result r;
+        r.model = in.str(wire_limits::name_bytes, "answer");
+        r.id = in.id<record_id>("answer");
+        if (auto stamp = decode_hlc(in.bin(28, "answer")))
+          r.stamp = *stamp;
+        r.seq = in.uint("answer");
+        again.results.push_back(std::move(r));
+      }
+      if (in.failed())
+        return error{ec::corrupt, "idempotency key on disk: " + in.err().message};
+      if (wall_ms < at + once_kept_ms) {
+        if (hash != once->request_hash)
+          return {ec::conflict, "Idempotency-Key " + once->key + " was used for another request"};
+        return again;
+      }
+    }
+  }
+  auto before = save(txn);
+  auto out = commit_now(txn, edits, wall_ms);
+  if (!out) {
+    const auto stamp = clock_; // stamps may be skipped, never used twice
+    restore(txn, std::move(before));
+    clock_ = stamp;
+    return out;
+  }
+  if (once) {
+    txn.put(family::meta, key, encode_answer(*once, wall_ms, out->results));
+    txn.put(family::meta, keys::tagged('j', keys::u64(once_number_++)), once->key);
+    while (once_number_ - once_oldest_ > once_keys_kept) {
+      const auto oldest = keys::tagged('j', keys::u64(once_oldest_++));
+      auto name = txn.get(family::meta, oldest);
+      if (name && *name)
+        txn.erase(family::meta, keys::tagged('i', **name));
+      txn.erase(family::meta, oldest);
+    }
+    txn.put(family::meta, "once", keys::u64(once_number_) + keys::u64(once_oldest_));
+  }
+  return out;
+}
+
+} // namespace shoal

@@ -1,0 +1,113 @@
+#pragma once
+// The byte layout of every key, and nothing else. Numbers are big-endian so that byte order is
+// number order.
+//
+//   owned            len model id owner        row of a device-owned record
+//   shared           len model id              row of a shared record
+//   owned_by_seq     origin epoch seq          -> [batch_rest, model, id]
+//   shared_by_seq    origin epoch seq          -> [batch_rest, model, id]
+//   log              hlc epoch seq             -> encoded op; the stamp's device is the origin
+//   log_by_seq       origin epoch seq          -> hlc
+//   frontiers        'f' stream -> seq held    'u' stream -> seq of `until`    'l' stream ->
+//   log_from
+//                    's' device -> statement
+//   index            'p' class parent-key child-key -> ""    children of a cascading parent
+//                    'w' class parent-key           -> ""    a child waits for this absent parent
+//   meta             name -> value             see replica.cpp; 'i' key -> answer of an idempotency
+//   key,
+//                                              'j' number -> key, in order of arrival
+
+#include "messages/hlc.hpp"
+#include "messages/op.hpp"
+
+namespace shoal::keys {
+
+inline void append_u64(std::string& out, uint64_t v) {
+  for (int shift = 56; shift >= 0; shift -= 8)
+    out += static_cast<char>(v >> shift);
+}
+inline uint64_t read_u64(std::string_view raw) {
+  uint64_t v = 0;
+  for (size_t i = 0; i < 8 && i < raw.size(); ++i)
+    v = (v << 8) | static_cast<uint8_t>(raw[i]);
+  return v;
+}
+
+inline std::string model_prefix(std::string_view model) {
+  std::string out;
+  out += static_cast<char>(model.size());
+  out += model;
+  return out;
+}
+/// Key of a row; `owner` only for device-owned records.
+inline std::string row(record_class cls, std::string_view model, const record_id& id,
+                       const device_id& owner) {
+  std::string out;
+  out.reserve(model.size() + 33);
+  out += static_cast<char>(model.size());
+  out += model;
+  out += id.view();
+  if (cls == record_class::owned)
+    out += owner.view();
+  return out;
+}
+struct row_name {
+  std::string_view model;
+  record_id id;
+  device_id owner;
+};
+/// The inverse of `row`; nothing when the bytes are not such a key.
+inline std::optional<row_name> parse_row(record_class cls, std::string_view key) {
+  if (key.empty())
+    return std::nullopt;
+  const size_t n = static_cast<uint8_t>(key[0]);
+  const size_t owner = cls == record_class::owned ? 16 : 0;
+  if (key.size() != 1 + n + 16 + owner)
+    return std::nullopt;
+  row_name out;
+  out.model = key.substr(1, n);
+  out.id = *record_id::from_bytes(key.substr(1 + n, 16));
+  if (owner)
+    out.owner = *device_id::from_bytes(key.substr(1 + n + 16, 16));
+  return out;
+}
+
+inline std::string stream(const stream_id& s) {
+  std::string out(s.origin.view());
+  append_u64(out, s.epoch);
+  return out;
+}
+inline std::string by_seq(const stream_id& s, uint64_t seq) {
+  std::string out = stream(s);
+  append_u64(out, seq);
+  return out;
+}
+inline std::string tagged(char tag, std::string_view rest) {
+  std::string out(1, tag);
+  out += rest;
+  return out;
+}
+inline stream_id parse_stream(std::string_view raw) {
+  return {device_id::from_bytes(raw.substr(0, 16)).value_or(device_id{}), read_u64(raw.substr(16))};
+}
+inline std::string u64(uint64_t v) {
+  std::string out;
+  append_u64(out, v);
+  return out;
+}
+inline std::string log(const hlc& stamp, const dot& at) {
+  std::string out;
+  append_hlc(out, stamp);
+  append_u64(out, at.epoch);
+  append_u64(out, at.seq);
+  return out;
+}
+/// Prefix of the children of one parent; `tag` is 'p' or 'w'.
+inline std::string parent(char tag, record_class cls, std::string_view parent_key) {
+  std::string out(1, tag);
+  out += static_cast<char>(cls);
+  out += parent_key;
+  return out;
+}
+
+} // namespace shoal::keys

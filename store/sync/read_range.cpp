@@ -1,0 +1,185 @@
+// Reading covering ranges: device-owned ops always from rows, shared ops from the log where it
+// reaches far enough down, else from rows too.
+
+#include "store/sync/keys.hpp"
+#include "store/sync/replica.hpp"
+
+namespace shoal {
+
+namespace {
+
+result<frontier> read_all(const kv_view& view, std::string_view tags, const device_id* only) {
+  frontier out;
+  for (char tag : tags) {
+    const auto prefix = only ? keys::tagged(tag, only->view()) : std::string(1, tag);
+    auto scanned = scan_prefix(view, family::frontiers, prefix, prefix,
+                               [&](std::string_view k, std::string_view v) {
+                                 auto& seq = out[keys::parse_stream(k.substr(1))];
+                                 seq = std::max(seq, keys::read_u64(v));
+                                 return true;
+                               });
+    if (!scanned)
+      return scanned.err();
+  }
+  return out;
+}
+
+result<uint64_t> read_seq(const kv_view& view, char tag, const stream_id& s) {
+  auto value = view.get(family::frontiers, keys::tagged(tag, keys::stream(s)));
+  if (!value)
+    return value.err();
+  return *value ? keys::read_u64(**value) : 0;
+}
+
+struct indexed {
+  uint32_t batch_rest = 0;
+  std::string model;
+  record_id id;
+};
+result<indexed> read_index(std::string_view raw) {
+  reader in(raw);
+  indexed out;
+  in.array(3, "index");
+  out.batch_rest = static_cast<uint32_t>(in.uint_max(wire_limits::batch_ops, "index"));
+  out.model = in.str(wire_limits::name_bytes, "index");
+  out.id = in.id<record_id>("index");
+  in.finish("index");
+  if (in.failed())
+    return error{ec::corrupt, "by_seq on disk: " + in.err().message};
+  return out;
+}
+
+/// One encoded op and how many of its batch follow.
+struct piece {
+  std::string bytes;
+  uint32_t batch_rest = 0;
+};
+
+result<piece> from_row(const kv_view& view, record_class cls, const stream_id& s, uint64_t seq,
+                       std::string_view raw) {
+  auto entry = read_index(raw);
+  if (!entry)
+    return entry.err();
+  const auto key = keys::row(cls, entry->model, entry->id, s.origin);
+  auto bytes = view.get(cls == record_class::owned ? family::owned : family::shared, key);
+  if (!bytes)
+    return bytes.err();
+  if (!*bytes)
+    return {ec::corrupt,
+            "by_seq names " + entry->model + " " + to_string(entry->id) + ", which is not there"};
+  auto r = decode_row(**bytes);
+  if (!r)
+    return r.err();
+  op o = extract(*r, {s.origin, s.epoch, seq}, cls, entry->model, entry->id);
+  o.batch_rest = entry->batch_rest;
+  return piece{encode_op(o), entry->batch_rest};
+}
+
+result<piece> from_log(const kv_view& view, const stream_id& s, uint64_t seq,
+                       std::string_view raw) {
+  auto stamp = decode_hlc(raw);
+  if (!stamp)
+    return error{ec::corrupt, "log_by_seq on disk: " + stamp.err().message};
+  auto bytes = view.get(family::log, keys::log(*stamp, {s.origin, s.epoch, seq}));
+  if (!bytes)
+    return bytes.err();
+  if (!*bytes)
+    return {ec::corrupt, "log_by_seq names an op that is not in the log"};
+  reader in(**bytes);
+  const auto rest = read_op(in, s.origin).batch_rest;
+  if (in.failed())
+    return error{ec::corrupt, "log on disk: " + in.err().message};
+  return piece{std::move(**bytes), rest};
+}
+
+} // namespace
+
+result<std::vector<range>> read_range(const kv_view& view, const stream_id& stream, uint64_t from,
+                                      size_t max_bytes) {
+  auto held = read_seq(view, 'f', stream);
+  auto log_from = read_seq(view, 'l', stream);
+  if (!held)
+    return held.err();
+  if (!log_from)
+    return log_from.err();
+  if (*held <= from)
+    return std::vector<range>{};
+  const bool log_complete = from >= *log_from;
+
+  const auto prefix = keys::stream(stream);
+  const auto first = keys::by_seq(stream, from + 1);
+  auto owned = view.cursor(family::owned_by_seq);
+  auto shared = view.cursor(log_complete ? family::log_by_seq : family::shared_by_seq);
+  owned->seek(first);
+  shared->seek(first);
+  const auto inside = [&](const kv_cursor& c) {
+    return c.valid() && c.key().substr(0, prefix.size()) == prefix;
+  };
+  const auto seq_at = [&](const kv_cursor& c) {
+    return keys::read_u64(c.key().substr(prefix.size()));
+  };
+
+  std::vector<range> parts(1);
+  size_t total = 0;
+  size_t count = 0;
+  uint64_t to = *held;
+  bool any_from_rows = !log_complete;
+  uint64_t batch_end = 0; // the last seq of the atomic batch that the newest op belongs to
+  uint64_t last = from;
+  while (inside(*owned) || inside(*shared)) {
+    const bool take_owned =
+        inside(*owned) && (!inside(*shared) || seq_at(*owned) < seq_at(*shared));
+    auto& c = take_owned ? *owned : *shared;
+    const uint64_t seq = seq_at(c);
+    if (seq > *held)
+      return result<std::vector<range>>(ec::corrupt,
+                                        "by_seq is ahead of the frontier of " + to_string(stream));
+    // Ends only between batches; a batch is smaller than what a range may hold.
+    if (seq > batch_end && count > 0
+        && (total >= max_bytes || count >= wire_limits::range_ops - wire_limits::batch_ops)) {
+      to = std::max(last, batch_end);
+      break;
+    }
+    auto p = take_owned     ? from_row(view, record_class::owned, stream, seq, c.value())
+             : log_complete ? from_log(view, stream, seq, c.value())
+                            : from_row(view, record_class::shared, stream, seq, c.value());
+    if (!p)
+      return p.err();
+    any_from_rows |= take_owned;
+    if (!parts.back().ops.empty()
+        && parts.back().ops.size() + p->bytes.size() > wire_limits::range_part_bytes)
+      parts.emplace_back();
+    total += p->bytes.size();
+    ++count;
+    parts.back().ops += p->bytes;
+    parts.back().count += 1;
+    batch_end = std::max(batch_end, seq + p->batch_rest);
+    last = seq;
+    c.next();
+  }
+  if (auto s = owned->state(); !s)
+    return s.err();
+  if (auto s = shared->state(); !s)
+    return s.err();
+
+  frontier until;
+  if (any_from_rows) {
+    // Device-owned versions are superseded by their owner's later ones only, shared versions by
+    // anyone's. What this node itself is not settled on, the receiver must wait for as well.
+    auto read = read_all(view, "fu", log_complete ? &stream.origin : nullptr);
+    if (!read)
+      return read.err();
+    until = std::move(*read);
+  }
+  for (auto& part : parts) {
+    part.stream = stream;
+    part.from = from;
+    part.to = to;
+    part.log_complete = log_complete;
+    part.more = &part != &parts.back();
+  }
+  parts.back().until = std::move(until);
+  return parts;
+}
+
+} // namespace shoal

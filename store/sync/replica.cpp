@@ -1,0 +1,238 @@
+// Opening, sealing, members, statements and pruning. Names under `meta`:
+//   format, clock (hlc), digest (16 bytes), counts, members, statement (own number), once (two
+//   numbers)
+
+#include "store/sync/replica.hpp"
+
+#include "store/sync/keys.hpp"
+
+namespace shoal {
+
+static std::string encode_counts(const std::map<std::string, int64_t>& counts, int64_t log,
+                                 int64_t tombstones) {
+  std::string out;
+  writer w(out);
+  w.array(3);
+  w.integer(log);
+  w.integer(tombstones);
+  w.array(counts.size());
+  for (const auto& [model, n] : counts)
+    w.array(2), w.str(model), w.integer(n);
+  return out;
+}
+
+result<std::unique_ptr<replica>> replica::open(const kv_view& store, device_id self,
+                                               replica_options options) {
+  std::unique_ptr<replica> r(new replica(self, options));
+  if (auto loaded = r->load(store); !loaded)
+    return loaded.err();
+  return r;
+}
+
+status replica::load(const kv_view& store) {
+  auto c = store.cursor(family::frontiers);
+  for (c->seek(""); c->valid(); c->next()) {
+    const auto key = c->key().substr(1);
+    switch (c->key()[0]) {
+    case 'f':
+      held_[keys::parse_stream(key)] = keys::read_u64(c->value());
+      break;
+    case 'u':
+      until_[keys::parse_stream(key)] = keys::read_u64(c->value());
+      break;
+    case 'l':
+      log_from_[keys::parse_stream(key)] = keys::read_u64(c->value());
+      break;
+    case 's': {
+      reader in(c->value());
+      auto s = read_statement(in);
+      if (in.failed())
+        return error{ec::corrupt, "statement on disk: " + in.err().message};
+      statements_[s.member] = std::move(s);
+      break;
+    }
+    default:
+      return {ec::corrupt, "frontiers: unknown key"};
+    }
+  }
+  if (auto s = c->state(); !s)
+    return s;
+  std::map<std::string, std::string> meta;
+  for (const char* name : {"clock", "digest", "counts", "members", "statement", "once"}) {
+    auto value = store.get(family::meta, name);
+    if (!value)
+      return value.err();
+    if (*value)
+      meta[name] = **value;
+  }
+  if (meta.contains("clock")) {
+    auto last = decode_hlc(meta["clock"]);
+    if (!last)
+      return error{ec::corrupt, "meta clock: " + last.err().message};
+    clock_ = hlc_clock(self_, *last);
+  }
+  if (meta.contains("digest"))
+    digest_ = {keys::read_u64(meta["digest"]), keys::read_u64(meta["digest"].substr(8))};
+  if (meta.contains("counts")) {
+    reader in(meta["counts"]);
+    in.array(3, "counts");
+    log_entries_ = in.integer("counts");
+    tombstones_ = in.integer("counts");
+    for (size_t n = in.array(meta["counts"].size(), "counts"); n > 0 && !in.failed(); --n) {
+      in.array(2, "counts");
+      const std::string model(in.str(wire_limits::name_bytes, "counts"));
+      counts_[model] = in.integer("counts");
+    }
+    if (in.failed())
+      return error{ec::corrupt, "meta counts: " + in.err().message};
+  }
+  if (meta.contains("members")) {
+    reader in(meta["members"]);
+    members_ = read_member_set(in);
+    if (in.failed())
+      return error{ec::corrupt, "meta members: " + in.err().message};
+  }
+  if (meta.contains("statement"))
+    statement_number_ = keys::read_u64(meta["statement"]);
+  if (meta.contains("once")) {
+    once_number_ = keys::read_u64(meta["once"]);
+    once_oldest_ = keys::read_u64(meta["once"].substr(8));
+  }
+  return scan_prefix(store, family::index, "w", "w", [&](std::string_view key, std::string_view) {
+    awaited_.emplace(key.substr(1));
+    return true;
+  });
+}
+
+replica::mark replica::save(const kv_transaction& txn) const {
+  return {txn.savepoint(), seq_of(held_, {self_, epoch_}),
+          clock_,          digest_,
+          counts_,         log_entries_,
+          tombstones_,     {}};
+}
+
+void replica::restore(kv_transaction& txn, mark m) {
+  txn.rollback(m.savepoint);
+  if (epoch_ != 0) {
+    if (m.own_seq == 0)
+      held_.erase({self_, epoch_});
+    else
+      held_[{self_, epoch_}] = m.own_seq;
+  }
+  clock_ = m.clock;
+  digest_ = m.digest;
+  counts_ = std::move(m.counts);
+  log_entries_ = m.log_entries;
+  tombstones_ = m.tombstones;
+  parents_.clear(); // entries may reflect what was rolled back
+}
+
+void replica::seal(kv_transaction& txn) {
+  for (const auto& s : dirty_) {
+    const auto key = keys::stream(s);
+    if (const auto it = held_.find(s); it != held_.end())
+      txn.put(family::frontiers, keys::tagged('f', key), keys::u64(it->second));
+    if (const auto it = until_.find(s); it != until_.end())
+      txn.put(family::frontiers, keys::tagged('u', key), keys::u64(it->second));
+    if (const auto it = log_from_.find(s); it != log_from_.end())
+      txn.put(family::frontiers, keys::tagged('l', key), keys::u64(it->second));
+  }
+  dirty_.clear();
+  std::string clock;
+  append_hlc(clock, clock_.last());
+  txn.put(family::meta, "clock", std::move(clock));
+  txn.put(family::meta, "digest", keys::u64(digest_.low) + keys::u64(digest_.high));
+  txn.put(family::meta, "counts", encode_counts(counts_, log_entries_, tombstones_));
+}
+
+replica_summary replica::summary() const {
+  replica_summary s;
+  s.held = held_;
+  s.settled = settled();
+  s.log_entries = static_cast<uint64_t>(log_entries_);
+  s.tombstones = static_cast<uint64_t>(tombstones_);
+  s.digest = digest_;
+  s.records = counts_;
+  return s;
+}
+
+bool replica::merge_members(kv_transaction& txn, const member_set& other) {
+  if (!merge(members_, other))
+    return false;
+  std::string raw;
+  writer w(raw);
+  encode(w, members_);
+  txn.put(family::meta, "members", std::move(raw));
+  return true;
+}
+
+bool replica::keep_statement(kv_transaction& txn, const statement& s) {
+  auto [it, fresh] = statements_.try_emplace(s.member, s);
+  if (!fresh && s.number <= it->second.number)
+    return false;
+  it->second = s;
+  std::string raw;
+  writer w(raw);
+  encode(w, s);
+  txn.put(family::frontiers, keys::tagged('s', s.member.view()), std::move(raw));
+  if (s.member == self_) {
+    statement_number_ = s.number;
+    txn.put(family::meta, "statement", keys::u64(s.number));
+  }
+  return true;
+}
+
+std::optional<statement> replica::next_statement() const {
+  if (!settled())
+    return std::nullopt;
+  statement s;
+  s.member = self_;
+  s.number = statement_number_ + 1;
+  s.membership = membership_hash(members_);
+  s.held = held_;
+  return s;
+}
+
+result<uint64_t> replica::prune(kv_transaction& txn, const frontier& stable, uint64_t max) {
+  uint64_t removed = 0;
+  for (const auto& [stream, seq] : stable) {
+    if (removed >= max)
+      break;
+    const uint64_t from = seq_of(log_from_, stream);
+    if (from >= seq)
+      continue;
+    uint64_t reached = seq;
+    std::vector<std::pair<std::string, std::string>> gone; // log_by_seq key, log key
+    const auto prefix = keys::stream(stream);
+    auto scanned = scan_prefix(
+        txn, family::log_by_seq, prefix, keys::by_seq(stream, from + 1),
+        [&](std::string_view key, std::string_view value) {
+          const uint64_t at = keys::read_u64(key.substr(prefix.size()));
+          if (at > seq)
+            return false;
+          if (removed + gone.size() >= max) {
+            reached = at - 1;
+            return false;
+          }
+          auto stamp = decode_hlc(value);
+          if (stamp)
+            gone.emplace_back(key, keys::log(*stamp, {stream.origin, stream.epoch, at}));
+          return true;
+        });
+    if (!scanned)
+      return scanned.err();
+    for (auto& [by_seq, log] : gone) {
+      txn.erase(family::log_by_seq, std::move(by_seq));
+      txn.erase(family::log, std::move(log));
+    }
+    removed += gone.size();
+    log_entries_ -= static_cast<int64_t>(gone.size());
+    if (reached > from) {
+      log_from_[stream] = reached;
+      dirty_.insert(stream);
+    }
+  }
+  return removed;
+}
+
+} // namespace shoal

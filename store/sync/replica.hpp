@@ -1,0 +1,164 @@
+#pragma once
+// One library's data on one node: commits local edits, applies covering ranges, keeps frontier,
+// log, digest, member set and statements. Deterministic: time and randomness come in, and nothing
+// is known of peers or models.
+//
+// Calls take a transaction and put their writes into it; `seal` adds what all of them share, and
+// one synced commit makes the group durable. A call that fails leaves transaction and replica as
+// they were. After a failed commit the replica must be thrown away and opened again from the store.
+// One caller: the store writer.
+
+#include "messages/members.hpp"
+#include "messages/message.hpp"
+#include "store/edit.hpp"
+#include "store/sync/kv.hpp"
+#include "store/sync/row.hpp"
+
+#include <memory>
+#include <set>
+#include <span>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace shoal {
+
+struct replica_options {
+  uint64_t fresh_epoch = 0;        // random; used by the first write of this start
+  uint64_t max_drift_ms = 120'000; // stamps further ahead do not move the local clock
+  uint64_t max_record_bytes = wire_limits::op_bytes; // for local writes
+};
+
+/// A request to write that may come twice.
+struct once_key {
+  std::string key;
+  uint64_t request_hash = 0;
+};
+
+/// What a local commit made.
+struct committed {
+  std::vector<edit_result> results;
+  range covered; // the ops, encoded once for all peers; empty when an idempotency key had been used
+                 // before
+  bool any_owned = false;
+  bool any_shared = false;
+};
+
+enum class applied_as { applied, duplicate, gap };
+
+/// What the library and its links need to know after each group of writes.
+struct replica_summary {
+  frontier held;
+  bool settled = true;
+  uint64_t log_entries = 0;
+  uint64_t tombstones = 0;
+  digest_value digest;
+  std::map<std::string, int64_t> records; // model → live records
+};
+
+class replica {
+public:
+  /// Reads what is durable. `ec::corrupt` names what does not make sense.
+  static result<std::unique_ptr<replica>> open(const kv_view& store, device_id self,
+                                               replica_options options);
+
+  /// All edits or none, as one atomic batch. `wall_ms` is the local wall clock.
+  result<committed> commit(kv_transaction& txn, std::span<const edit> edits, uint64_t wall_ms,
+                           const std::optional<once_key>& once = std::nullopt);
+  /// Applies all parts of one range at once. A gap and a duplicate change nothing.
+  result<applied_as> apply(kv_transaction& txn, std::span<const range> parts, uint64_t wall_ms);
+  /// Folds a member set in; true when it changed.
+  bool merge_members(kv_transaction& txn, const member_set& other);
+  /// Keeps a member's statement if it is newer than the one held; the caller has checked the
+  /// signature.
+  bool keep_statement(kv_transaction& txn, const statement& s);
+  /// This node's next statement, unsigned and not kept; only when settled.
+  std::optional<statement> next_statement() const;
+  /// Removes up to `max` log entries that `stable` covers; returns how many went.
+  result<uint64_t> prune(kv_transaction& txn, const frontier& stable, uint64_t max);
+  /// Adds frontier, digest, clock and counts to the group. Call once, before `txn.take()`.
+  void seal(kv_transaction& txn);
+
+  const device_id& self() const { return self_; }
+  const frontier& held() const { return held_; }
+  const frontier& until() const { return until_; }
+  /// Nothing that a range read from rows left out is still missing: only now the frontier says what
+  /// the records are.
+  bool settled() const { return covers(held_, until_); }
+  const member_set& members() const { return members_; }
+  const std::map<device_id, statement>& statements() const { return statements_; }
+  /// Streams whose log entries below the seq are gone.
+  const frontier& log_from() const { return log_from_; }
+  replica_summary summary() const;
+  hlc last_stamp() const { return clock_.last(); }
+
+private:
+  replica(device_id self, replica_options options) : self_(self), options_(options), clock_(self) {}
+
+  // What a failed call puts back.
+  struct mark {
+    size_t savepoint;
+    uint64_t own_seq;
+    hlc_clock clock;
+    digest_value digest;
+    std::map<std::string, int64_t> counts;
+    int64_t log_entries;
+    int64_t tombstones;
+    std::vector<std::string> parents_seen;
+  };
+  mark save(const kv_transaction& txn) const;
+  void restore(kv_transaction& txn, mark m);
+
+  status load(const kv_view& store);
+  // commit.cpp
+  result<op> make_op(kv_transaction& txn, const edit& e, const hlc& stamp);
+  status check_parent(kv_transaction& txn, const edit& e, const field_edit& f);
+  field_op make_field(const row& before, const field_edit& f, const hlc& stamp) const;
+  result<committed> commit_now(kv_transaction& txn, std::span<const edit> edits, uint64_t wall_ms);
+  // apply.cpp
+  status apply_op(kv_transaction& txn, const op& o, const stream_id& stream,
+                  std::string_view encoded, bool into_log);
+  status write_row(kv_transaction& txn, record_class cls, const std::string& key, const row& before,
+                   row& after);
+  // cascade.cpp
+  result<bool> is_visible(kv_transaction& txn, record_class cls, std::string_view key,
+                          const row& r);
+  status reevaluate_children(kv_transaction& txn, record_class cls, const std::string& key);
+  std::string parent_key(record_class cls, const parent_ref& p, std::string_view child_key) const;
+  void count(const row& before, const row& after, record_class cls, std::string_view key);
+
+  device_id self_;
+  replica_options options_;
+  hlc_clock clock_;
+  uint64_t epoch_ = 0; // 0 until the first write
+  frontier held_;
+  frontier until_;
+  frontier log_from_;
+  member_set members_;
+  std::map<device_id, statement> statements_;
+  uint64_t statement_number_ = 0;
+  digest_value digest_;
+  std::map<std::string, int64_t> counts_;
+  int64_t log_entries_ = 0;
+  int64_t tombstones_ = 0;
+  uint64_t once_number_ = 0;
+  uint64_t once_oldest_ = 0;
+  std::set<stream_id> dirty_; // streams whose frontier, until or log_from the group moved
+
+  /// What a parent's row says to its children, so that a directory's thousandth entry costs no
+  /// read. Keyed by class and row key; bounded; an entry follows its row.
+  struct parent_state {
+    bool visible = false;
+    std::optional<version> removed;
+  };
+  std::unordered_map<std::string, parent_state> parents_;
+  std::unordered_set<std::string>
+      awaited_; // class and key of absent parents that a child waits for
+};
+
+/// Reads the next covering range of a stream after `from` out of a consistent view, in parts of at
+/// most wire_limits::range_part_bytes, about `max_bytes` together; empty when there is nothing
+/// after `from`.
+result<std::vector<range>> read_range(const kv_view& view, const stream_id& stream, uint64_t from,
+                                      size_t max_bytes);
+
+} // namespace shoal
