@@ -11,6 +11,8 @@ uint64_t seq_of(const frontier& f, const stream_id& s) {
 
 void merge(frontier& into, const frontier& other) {
   for (const auto& [stream, seq] : other) {
+    if (seq == 0) // counts as absent; an entry would only make equal frontiers look unequal
+      continue;
     auto& mine = into[stream];
     mine = std::max(mine, seq);
   }
@@ -79,8 +81,11 @@ std::string to_token(const frontier& f) {
 }
 
 result<frontier> parse_token(std::string_view token) {
-  const error bad{ec::bad_request,
-                  "not a token of this program: " + std::string(token.substr(0, 64))};
+  // The text came from outside and may go into a reply: printable ASCII only.
+  std::string shown(token.substr(0, 64));
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  const error bad{ec::bad_request, "not a token that this program gave out: " + shown};
   if (token.empty() || token[0] != 't')
     return bad;
   std::string raw;
@@ -97,6 +102,10 @@ result<frontier> parse_token(std::string_view token) {
       raw += static_cast<char>((bits >> count) & 255);
     }
   }
+  // What is left over pads the last byte: less than a character, and zero, so that a frontier has
+  // one token.
+  if (count >= 6 || (bits & ((1U << count) - 1)) != 0)
+    return bad;
   reader in(raw);
   auto f = read_frontier(in);
   in.finish("token");

@@ -205,9 +205,11 @@ void body_of(writer& w, const heartbeat& m) {
 heartbeat read_heartbeat(reader& in) {
   heartbeat m;
   each_key(in, "Heartbeat", [&](std::string_view key) {
-    if (key == "digest")
+    if (key == "digest") {
       m.digest = in.bin(16, "digest");
-    else if (key == "echo")
+      if (!m.digest.empty() && m.digest.size() != 16)
+        in.fail(ec::bad_value, "digest");
+    } else if (key == "echo")
       m.echo = in.uint("echo");
     else if (key == "frontier")
       m.frontier_hash = in.uint("frontier hash");
@@ -302,8 +304,15 @@ goodbye read_goodbye(reader& in) {
   return m;
 }
 
+message unknown_body(reader& in, uint64_t kind) {
+  in.fail(ec::unknown_kind, "kind " + std::to_string(kind));
+  return goodbye{};
+}
+
 /// Reads the body of a known kind; `ec::unknown_kind` is left in the reader for others.
 message read_body(reader& in, uint64_t kind) {
+  if (kind > UINT8_MAX) // the cast below would wrap it into a known kind
+    return unknown_body(in, kind);
   switch (static_cast<message_kind>(kind)) {
   case message_kind::hello:
     return read_hello(in);
@@ -331,8 +340,7 @@ message read_body(reader& in, uint64_t kind) {
   case message_kind::ack_shared_changes:
     return read_ack(in);
   }
-  in.fail(ec::unknown_kind, "kind " + std::to_string(kind));
-  return goodbye{};
+  return unknown_body(in, kind);
 }
 
 /// Reads the envelope's map; `on_body` is called at key "b", after all others but unknown ones.

@@ -209,6 +209,11 @@ op read_op(reader& in, const device_id& origin) {
     if (in.failed())
       break;
   }
+  size_t parts = 0; // the bound is the op's: many fields of many elements would add up
+  for (const auto& f : o.fields)
+    parts += f.elements.size() + f.keys.size();
+  if (parts > elements)
+    in.fail(ec::too_large, "op elements");
   for (size_t i = 1; i < o.fields.size() && !in.failed(); ++i)
     if (o.fields[i].name <= o.fields[i - 1].name)
       in.fail(ec::duplicate_key, "op fields");
