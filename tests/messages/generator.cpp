@@ -222,7 +222,10 @@ message generator::make_message(message_kind kind) {
   case message_kind::shared_change_response:
     return range_message{kind, make_range()};
   case message_kind::state_request: {
-    state_request m{id<device_id>(), {}, coin()};
+    state_request m;
+      m.origin = id<device_id>();
+      m.follow = coin();
+      m.stop = coin();
     for (uint64_t n = upto(4); n > 0; --n)
       m.from[number()] = number();
     return m;

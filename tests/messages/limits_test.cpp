@@ -167,7 +167,8 @@ BOOST_AUTO_TEST_CASE(a_frontier_has_streams) {
 }
 
 BOOST_AUTO_TEST_CASE(a_request_has_streams) {
-  state_request m{origin, {}, true};
+  state_request m;
+  m.origin = origin;
   for (size_t i = 0; i < wire_limits::streams; ++i)
     m.from.emplace_hint(m.from.end(), i, 1);
   BOOST_TEST(fault(m) == "none");
