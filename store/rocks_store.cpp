@@ -1,0 +1,380 @@
+#include "store/rocks_store.hpp"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/snapshot.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <filesystem>
+
+namespace shoal {
+
+class rocks_memory {
+public:
+  rocks_memory(size_t cache_bytes, size_t write_buffers_bytes)
+      : cache(rocksdb::NewLRUCache(cache_bytes)),
+        write_buffers(std::make_shared<rocksdb::WriteBufferManager>(write_buffers_bytes)) {}
+  std::shared_ptr<rocksdb::Cache> cache;
+  std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
+};
+
+std::shared_ptr<rocks_memory> make_rocks_memory(size_t block_cache_bytes,
+                                                size_t write_buffers_bytes) {
+  return std::make_shared<rocks_memory>(block_cache_bytes, write_buffers_bytes);
+}
+
+/// The open database. Cursors and snapshots hold it, because RocksDB must not go before they do.
+struct rocks_store::engine {
+  std::string path;
+  std::shared_ptr<rocks_memory> memory;
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> families; // by `family`
+  std::atomic<bool> failed = false;                   // a commit's outcome is unknown
+  std::atomic<bool> closed = false;
+
+  engine() = default;
+  engine(const engine&) = delete;
+  engine& operator=(const engine&) = delete;
+  ~engine() {
+    for (auto* f : families)
+      db->DestroyColumnFamilyHandle(f);
+  }
+  rocksdb::ColumnFamilyHandle* handle(family f) const { return families[static_cast<size_t>(f)]; }
+};
+
+namespace {
+
+constexpr const char* format_key = "format";
+
+rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+
+std::string_view view(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
+
+error failure(const std::string& path, const rocksdb::Status& s) {
+  if (s.IsCorruption())
+    return {ec::corrupt,
+            path + " is damaged (" + s.ToString()
+                + "); `shoal library rebuild` moves it aside and fills it again from peers"};
+  return {ec::disk, path + ": " + s.ToString()};
+}
+
+std::string family_name(family f) {
+  return f == family::meta ? rocksdb::kDefaultColumnFamilyName : std::string(to_string(f));
+}
+
+rocksdb::CompressionType pick(std::initializer_list<rocksdb::CompressionType> wanted) {
+  const auto built_in = rocksdb::GetSupportedCompressions();
+  for (const auto c : wanted)
+    if (std::find(built_in.begin(), built_in.end(), c) != built_in.end())
+      return c;
+  return rocksdb::kNoCompression;
+}
+
+/// RocksDB's own log file is a hazard: once a write to it failed on a full disk, the next one
+/// aborts the process (an assertion of Debian's build). What matters is in the status of each call.
+class no_log final : public rocksdb::Logger {
+public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
+rocksdb::DBOptions database_options(const rocks_options& options, const rocks_memory& memory) {
+  rocksdb::DBOptions o;
+  o.create_if_missing = true;
+  o.create_missing_column_families = true;
+  // The default, kPointInTimeRecovery, drops everything behind a damaged record and says OK.
+  o.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  o.recycle_log_file_num = 0; // a recycled file's old records hide where the new ones end
+  o.track_and_verify_wals_in_manifest = true;
+  o.paranoid_checks = true;
+  o.max_open_files = options.open_files_max;
+  o.write_buffer_manager = memory.write_buffers;
+  o.max_total_wal_size = limits::write_buffers_bytes; // bounds what an open replays
+  o.max_background_jobs = 2;
+  o.bytes_per_sync = size_t{1} << 20;
+  o.avoid_unnecessary_blocking_io = true; // no file is deleted on the thread that ends a scan
+  // An idle library does nothing.
+  o.stats_dump_period_sec = 0;
+  o.stats_persist_period_sec = 0;
+  o.info_log = std::make_shared<no_log>();
+  return o;
+}
+
+rocksdb::ColumnFamilyOptions family_options(const rocks_memory& memory) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = memory.cache;
+  // Index and filter blocks count against the cache, so that memory is bounded whatever the data.
+  table.cache_index_and_filter_blocks = true;
+  table.cache_index_and_filter_blocks_with_high_priority = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10)); // bits per key: 1 % false positives
+  table.checksum = rocksdb::kXXH3;
+  table.format_version = 5;
+  rocksdb::ColumnFamilyOptions o;
+  o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  o.write_buffer_size = size_t{16} << 20;
+  o.compression = pick({rocksdb::kLZ4Compression, rocksdb::kZSTD});
+  o.bottommost_compression = pick({rocksdb::kZSTD, rocksdb::kLZ4Compression});
+  o.level_compaction_dynamic_level_bytes = true;
+  o.force_consistency_checks = true;
+  return o;
+}
+
+/// A new directory survives a power cut only when the one above it was synced, too.
+status make_directory(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code code;
+  std::vector<fs::path> made;
+  for (auto at = fs::weakly_canonical(path, code); !at.empty() && !fs::exists(at, code);
+       at = at.parent_path())
+    made.push_back(at);
+  fs::create_directories(path, code);
+  if (code)
+    return error{ec::disk, path + ": cannot make the directory: " + code.message()};
+  for (const auto& at : made) {
+    const int fd = ::open(at.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool synced = fd >= 0 && ::fsync(fd) == 0;
+    if (fd >= 0)
+      ::close(fd);
+    if (!synced)
+      return error{ec::disk, at.parent_path().string() + ": cannot sync the directory"};
+  }
+  return success();
+}
+
+enum class contents { nothing, database, remains };
+
+/// `remains`: data files but no CURRENT. RocksDB would start an empty database on top of them. (A
+/// MANIFEST alone is what a kill during the very first open leaves.)
+contents look_into(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code code;
+  if (fs::exists(fs::path(path) / "CURRENT", code))
+    return contents::database;
+  for (fs::directory_iterator it(path, code), end; !code && it != end; it.increment(code)) {
+    const auto extension = it->path().extension();
+    if (extension == ".sst" || extension == ".log")
+      return contents::remains;
+  }
+  return contents::nothing;
+}
+
+/// The pid that holds the lock file, 0 if none. Never called while this process may hold it:
+/// closing any descriptor of the file would drop that lock.
+pid_t lock_holder(const std::string& path) {
+  const int fd = ::open((path + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0)
+    return 0;
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  const bool asked = ::fcntl(fd, F_GETLK, &lock) == 0;
+  ::close(fd);
+  return asked && lock.l_type != F_UNLCK ? lock.l_pid : 0;
+}
+
+error open_failure(const std::string& path, const rocksdb::Status& s) {
+  const std::string text = s.ToString();
+  const bool here = text.find("lock hold by current process") != std::string::npos;
+  if (s.IsIOError() && (here || text.find("/LOCK: ") != std::string::npos)) {
+    const pid_t pid = here ? ::getpid() : lock_holder(path);
+    if (pid != 0)
+      return {ec::unavailable, path + ": another shoal runs here (pid " + std::to_string(pid)
+                                   + "); stop it, or choose another data_dir"};
+  }
+  // A file that is gone is damage as much as one that changed.
+  if (s.IsIOError() && text.find("No such file") != std::string::npos)
+    return failure(path, rocksdb::Status::Corruption(text));
+  if (s.IsInvalidArgument() && text.find("olumn famil") != std::string::npos)
+    return {ec::unknown_version, path + ": has column families that format "
+                                     + std::to_string(store_format) + " does not know (" + text
+                                     + "); use the newer shoal that wrote it"};
+  return failure(path, s);
+}
+
+/// Walks RocksDB's iterator; `keep` is the engine and, for a snapshot, the snapshot.
+class rocks_cursor final : public kv_cursor {
+public:
+  rocks_cursor(std::shared_ptr<const void> keep, const std::string& path, rocksdb::Iterator* it)
+      : keep_(std::move(keep)), path_(path), it_(it) {}
+
+  void seek(std::string_view key) override { it_->Seek(slice(key)); }
+  bool valid() const override { return it_->Valid(); }
+  void next() override { it_->Next(); }
+  std::string_view key() const override { return view(it_->key()); }
+  std::string_view value() const override { return view(it_->value()); }
+  status state() const override {
+    const auto s = it_->status();
+    return s.ok() ? success() : status(failure(path_, s));
+  }
+
+private:
+  std::shared_ptr<const void> keep_;
+  const std::string& path_; // the engine's
+  std::unique_ptr<rocksdb::Iterator> it_;
+};
+
+using engine_ptr = std::shared_ptr<rocks_store::engine>;
+
+result<std::optional<std::string>> get_from(const rocks_store::engine& e,
+                                            const rocksdb::ReadOptions& how, family f,
+                                            std::string_view key) {
+  std::string value;
+  const auto s = e.db->Get(how, e.handle(f), slice(key), &value);
+  if (s.IsNotFound())
+    return std::optional<std::string>();
+  if (!s.ok())
+    return failure(e.path, s);
+  return std::optional(std::move(value));
+}
+
+class rocks_snapshot final : public kv_view, public std::enable_shared_from_this<rocks_snapshot> {
+public:
+  explicit rocks_snapshot(engine_ptr e) : engine_(std::move(e)), pinned_(engine_->db.get()) {
+    how_.snapshot = pinned_.snapshot();
+  }
+  result<std::optional<std::string>> get(family f, std::string_view key) const override {
+    return get_from(*engine_, how_, f, key);
+  }
+  std::unique_ptr<kv_cursor> cursor(family f) const override {
+    return std::make_unique<rocks_cursor>(shared_from_this(), engine_->path,
+                                          engine_->db->NewIterator(how_, engine_->handle(f)));
+  }
+
+private:
+  engine_ptr engine_;
+  rocksdb::ManagedSnapshot pinned_;
+  rocksdb::ReadOptions how_;
+};
+
+/// Refuses another format, and writes this one's version into a new database.
+status settle_format(rocks_store::engine& e) {
+  auto stored = get_from(e, {}, family::meta, format_key);
+  if (!stored)
+    return stored.err();
+  if (!*stored) {
+    for (size_t i = 0; i < family_count; ++i) {
+      const std::unique_ptr<rocksdb::Iterator> it(e.db->NewIterator({}, e.families[i]));
+      it->SeekToFirst();
+      if (!it->status().ok())
+        return failure(e.path, it->status());
+      if (it->Valid())
+        return failure(e.path,
+                       rocksdb::Status::Corruption("it has records, but no format version"));
+    }
+    rocksdb::WriteOptions how;
+    how.sync = true;
+    const auto s = e.db->Put(how, e.handle(family::meta), format_key, std::to_string(store_format));
+    return s.ok() ? success() : status(failure(e.path, s));
+  }
+  uint32_t version = 0;
+  const char* end = (*stored)->data() + (*stored)->size();
+  const auto parsed = std::from_chars((*stored)->data(), end, version);
+  if (parsed.ec != std::errc{} || parsed.ptr != end || version == 0)
+    return failure(e.path, rocksdb::Status::Corruption("its format version is '" + **stored + "'"));
+  if (version == store_format)
+    return success();
+  return error{ec::unknown_version,
+               e.path + ": written in format " + std::to_string(version)
+                   + ", this shoal knows format " + std::to_string(store_format)
+                   + (version > store_format ? "; use a newer shoal" : "; use an older shoal")};
+}
+
+} // namespace
+
+result<std::unique_ptr<rocks_store>> rocks_store::open(const std::string& path,
+                                                       const rocks_options& options) {
+  const auto found = look_into(path);
+  if (found == contents::remains)
+    return failure(path, rocksdb::Status::Corruption("data files, but no file CURRENT"));
+  if (found == contents::nothing && !options.create)
+    return error{ec::not_found, path + ": no library is stored here"};
+  if (auto made = make_directory(path); !made)
+    return made.err();
+  auto e = std::make_shared<engine>();
+  e->path = path;
+  e->memory = options.memory ? options.memory : make_rocks_memory();
+  const auto columns = family_options(*e->memory);
+  std::vector<rocksdb::ColumnFamilyDescriptor> wanted;
+  for (size_t i = 0; i < family_count; ++i)
+    wanted.emplace_back(family_name(static_cast<family>(i)), columns);
+  rocksdb::DB* db = nullptr;
+  const auto s =
+      rocksdb::DB::Open(database_options(options, *e->memory), path, wanted, &e->families, &db);
+  if (!s.ok())
+    return open_failure(path, s);
+  e->db.reset(db);
+  if (auto ok = settle_format(*e); !ok)
+    return ok.err();
+  return std::unique_ptr<rocks_store>(new rocks_store(std::move(e)));
+}
+
+rocks_store::~rocks_store() = default;
+
+result<std::optional<std::string>> rocks_store::get(family f, std::string_view key) const {
+  return get_from(*engine_, {}, f, key);
+}
+
+std::unique_ptr<kv_cursor> rocks_store::cursor(family f) const {
+  return std::make_unique<rocks_cursor>(engine_, engine_->path,
+                                        engine_->db->NewIterator({}, engine_->handle(f)));
+}
+
+std::shared_ptr<const kv_view> rocks_store::snapshot() const {
+  return std::make_shared<rocks_snapshot>(engine_);
+}
+
+status rocks_store::commit(kv_batch batch) {
+  if (engine_->closed)
+    return error{ec::unavailable, engine_->path + ": is closed; open it again to write"};
+  if (engine_->failed)
+    return error{
+        ec::outcome_unknown,
+        engine_->path
+            + ": an earlier write failed to reach the disk; open the library again to write"};
+  size_t bytes = 0;
+  for (const auto& w : batch)
+    bytes += w.key.size() + (w.value ? w.value->size() : 0) + 16;
+  rocksdb::WriteBatch out(bytes);
+  for (const auto& w : batch) {
+    auto* where = engine_->handle(w.where);
+    const auto s = w.value ? out.Put(where, w.key, *w.value) : out.Delete(where, w.key);
+    assert(s.ok());
+    static_cast<void>(s);
+  }
+  rocksdb::WriteOptions how;
+  how.sync = true;
+  const auto s = engine_->db->Write(how, &out);
+  if (s.ok())
+    return success();
+  // Reported as unknown even where RocksDB refused early: after EIO the kernel may have dropped or
+  // kept the pages.
+  engine_->failed = true;
+  return error{ec::outcome_unknown, engine_->path
+                                        + ": the write may or may not have reached the disk ("
+                                        + s.ToString() + "); open the library again to write"};
+}
+
+status rocks_store::close() {
+  if (engine_->closed.exchange(true))
+    return success();
+  if (engine_->failed)
+    return success(); // a flush could turn the unknown outcome into another
+  rocksdb::FlushOptions how;
+  how.wait = true;
+  const auto s = engine_->db->Flush(how, engine_->families);
+  return s.ok() ? success() : status(failure(engine_->path, s));
+}
+
+} // namespace shoal

@@ -1,0 +1,241 @@
+#include "rocks_store_fixture.hpp"
+
+#include <rocksdb/db.h>
+
+#include <csignal>
+#include <sys/resource.h>
+
+using namespace shoal;
+
+BOOST_FIXTURE_TEST_SUITE(rocks_store_basics, rocks_directory)
+
+BOOST_AUTO_TEST_CASE(what_was_committed_is_there_after_reopening_with_and_without_close) {
+  for (const bool closes : {false, true}) {
+    {
+      auto store = open();
+      BOOST_REQUIRE(
+          store->commit({{family::owned, "k", "v"}, {family::shared, "k", closes ? "2" : "1"}})
+              .ok());
+      if (closes)
+        BOOST_TEST(store->close().ok());
+    }
+    auto store = open();
+    BOOST_TEST(store->get(family::owned, "k")->value() == "v");
+    BOOST_TEST(store->get(family::shared, "k")->value() == (closes ? "2" : "1"));
+    BOOST_TEST(!store->get(family::log, "k")->has_value());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_key_and_a_value_may_be_any_bytes) {
+  auto store = open();
+  const std::string odd("\0\xff\n", 3);
+  BOOST_REQUIRE(store->commit({{family::index, odd, odd}, {family::index, "empty", ""}}).ok());
+  BOOST_TEST(store->get(family::index, odd)->value() == odd);
+  BOOST_TEST(store->get(family::index, "empty")->value() == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_applies_in_order_and_nullopt_deletes) {
+  auto store = open();
+  BOOST_REQUIRE(store->commit({{family::log, "a", "1"}, {family::log, "b", "1"}}).ok());
+  BOOST_REQUIRE(store
+                    ->commit({{family::log, "a", std::nullopt},
+                              {family::log, "b", std::nullopt},
+                              {family::log, "b", "2"}})
+                    .ok());
+  BOOST_TEST(!store->get(family::log, "a")->has_value());
+  BOOST_TEST(store->get(family::log, "b")->value() == "2");
+  BOOST_TEST(store->commit({}).ok());
+}
+
+BOOST_AUTO_TEST_CASE(a_snapshot_and_a_cursor_do_not_see_later_commits) {
+  auto store = open();
+  BOOST_REQUIRE(store->commit({{family::owned, "a", "old"}, {family::shared, "a", "old"}}).ok());
+  const auto snapshot = store->snapshot();
+  auto cursor = store->cursor(family::owned);
+  BOOST_REQUIRE(store
+                    ->commit({{family::owned, "a", "new"},
+                              {family::owned, "b", "new"},
+                              {family::shared, "a", std::nullopt}})
+                    .ok());
+  BOOST_TEST(snapshot->get(family::owned, "a")->value() == "old");
+  BOOST_TEST(snapshot->get(family::shared, "a")->value() == "old");
+  BOOST_TEST(!snapshot->get(family::owned, "b")->has_value());
+  BOOST_TEST(all_rows(*snapshot)->size() == 2);
+  cursor->seek("");
+  BOOST_REQUIRE(cursor->valid());
+  BOOST_TEST(cursor->value() == "old");
+  cursor->next();
+  BOOST_TEST(!cursor->valid());
+  BOOST_TEST(cursor->state().ok());
+  BOOST_TEST(store->get(family::owned, "a")->value() == "new");
+}
+
+BOOST_AUTO_TEST_CASE(snapshots_and_cursors_outlive_the_store) {
+  auto store = open();
+  BOOST_REQUIRE(store->commit({{family::owned, "a", "1"}}).ok());
+  auto snapshot = store->snapshot();
+  auto cursor = snapshot->cursor(family::owned);
+  store.reset();
+  BOOST_TEST(snapshot->get(family::owned, "a")->value() == "1");
+  snapshot.reset();
+  cursor->seek("a");
+  BOOST_TEST(cursor->valid());
+  cursor.reset();
+  BOOST_TEST(open()->get(family::owned, "a")->value() == "1");
+}
+
+BOOST_AUTO_TEST_CASE(a_scan_sees_the_keys_of_its_prefix_in_byte_order_and_of_one_family_only) {
+  auto store = open();
+  for (const auto f : {family::owned, family::shared})
+    BOOST_REQUIRE(
+        store
+            ->commit({{f, "a", ""}, {f, "b\xff", ""}, {f, "b", ""}, {f, "b\x01", ""}, {f, "c", ""}})
+            .ok());
+  BOOST_REQUIRE(store->commit({{family::shared, "bx", ""}}).ok());
+  const auto scan = [&](family f, std::string_view from) {
+    std::vector<std::string> out;
+    BOOST_TEST(scan_prefix(*store, f, "b", from, [&](auto key, auto) {
+                 out.emplace_back(key);
+                 return true;
+               }).ok());
+    return out;
+  };
+  BOOST_TEST((scan(family::owned, "") == std::vector<std::string>{"b", "b\x01", "b\xff"}));
+  BOOST_TEST((scan(family::shared, "b\x01") == std::vector<std::string>{"b\x01", "bx", "b\xff"}));
+  BOOST_TEST(scan(family::log, "").empty());
+}
+
+BOOST_AUTO_TEST_CASE(rows_stay_readable_when_memtables_are_flushed_under_a_small_budget) {
+  rocks_options small;
+  small.memory = make_rocks_memory(1 << 20, 1 << 20);
+  auto store = open(small);
+  rocks_rows expected;
+  for (uint64_t n = 0; n < 60; ++n) {
+    kv_batch batch;
+    for (uint64_t k = 0; k < 200; ++k) {
+      const auto key = numbered(n * 1000 + k);
+      expected[{static_cast<size_t>(family::shared), key}] =
+          std::string(300, static_cast<char>('a' + n % 26));
+      batch.push_back({family::shared, key, std::string(300, static_cast<char>('a' + n % 26))});
+    }
+    BOOST_REQUIRE(store->commit(std::move(batch)).ok());
+  }
+  BOOST_TEST((*all_rows(*store) == expected));
+  BOOST_TEST(!files(".sst").empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_closed_store_refuses_commits_and_still_reads) {
+  auto store = open();
+  BOOST_REQUIRE(store->commit({{family::owned, "a", "1"}}).ok());
+  BOOST_TEST(store->close().ok());
+  BOOST_TEST(store->close().ok());
+  BOOST_TEST(store->commit({{family::owned, "b", "1"}}).err().code == ec::unavailable);
+  BOOST_TEST(store->get(family::owned, "a")->value() == "1");
+}
+
+BOOST_AUTO_TEST_CASE(a_directory_is_made_with_its_parents_unless_that_is_ruled_out) {
+  rocks_options existing;
+  existing.create = false;
+  const auto deep = path("x/y/z");
+  const auto missing = rocks_store::open(deep, existing);
+  BOOST_REQUIRE(!missing.ok());
+  BOOST_TEST(missing.err().code == ec::not_found);
+  BOOST_TEST(missing.err().message.find(deep) != std::string::npos);
+  BOOST_TEST(!std::filesystem::exists(deep));
+  BOOST_TEST(rocks_store::open(deep).ok());
+  BOOST_TEST(rocks_store::open(deep, existing).ok());
+}
+
+BOOST_AUTO_TEST_CASE(a_path_that_is_no_directory_is_an_error_that_names_it) {
+  std::ofstream(path()) << "file";
+  const auto opened = rocks_store::open(path());
+  BOOST_REQUIRE(!opened.ok());
+  BOOST_TEST(opened.err().code == ec::disk);
+  BOOST_TEST(opened.err().message.find(path()) != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_open_in_one_process_is_refused_and_the_first_keeps_its_lock) {
+  auto first = open();
+  for (int i = 0; i < 2; ++i) {
+    const auto second = rocks_store::open(path());
+    BOOST_REQUIRE(!second.ok());
+    BOOST_TEST(second.err().code == ec::unavailable);
+    BOOST_TEST(second.err().message.find("another shoal runs here") != std::string::npos,
+               second.err().message);
+  }
+  BOOST_TEST(first->commit({{family::owned, "a", "1"}}).ok());
+}
+
+BOOST_AUTO_TEST_CASE(another_format_is_refused_and_both_versions_are_named) {
+  for (const auto& [text, code] : {std::pair{"7", ec::unknown_version}, std::pair{"0", ec::corrupt},
+                                   std::pair{"x", ec::corrupt}, std::pair{"", ec::corrupt}}) {
+    BOOST_REQUIRE(open()->commit({{family::meta, "format", text}}).ok());
+    const auto opened = rocks_store::open(path());
+    BOOST_REQUIRE(!opened.ok());
+    BOOST_TEST(opened.err().code == code, text);
+    if (code == ec::unknown_version) {
+      BOOST_TEST(opened.err().message.find("format 7") != std::string::npos, opened.err().message);
+      BOOST_TEST(opened.err().message.find("format 1") != std::string::npos, opened.err().message);
+    }
+    std::filesystem::remove_all(path());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(records_without_a_format_version_are_damage) {
+  BOOST_REQUIRE(
+      open()->commit({{family::meta, "format", std::nullopt}, {family::log, "a", "1"}}).ok());
+  BOOST_TEST(rocks_store::open(path()).err().code == ec::corrupt);
+}
+
+BOOST_AUTO_TEST_CASE(a_column_family_of_a_newer_format_is_refused_without_touching_it) {
+  open().reset();
+  {
+    rocksdb::DB* raw = nullptr;
+    std::vector<std::string> names;
+    BOOST_REQUIRE(rocksdb::DB::ListColumnFamilies({}, path(), &names).ok());
+    std::vector<rocksdb::ColumnFamilyDescriptor> wanted;
+    for (const auto& n : names)
+      wanted.emplace_back(n, rocksdb::ColumnFamilyOptions());
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    BOOST_REQUIRE(rocksdb::DB::Open({}, path(), wanted, &handles, &raw).ok());
+    const std::unique_ptr<rocksdb::DB> db(raw);
+    rocksdb::ColumnFamilyHandle* more = nullptr;
+    BOOST_REQUIRE(db->CreateColumnFamily({}, "from_the_future", &more).ok());
+    handles.push_back(more);
+    for (auto* h : handles)
+      BOOST_REQUIRE(db->DestroyColumnFamilyHandle(h).ok());
+  }
+  const auto opened = rocks_store::open(path());
+  BOOST_REQUIRE(!opened.ok());
+  BOOST_TEST(opened.err().code == ec::unknown_version);
+  BOOST_TEST(opened.err().message.find("from_the_future") != std::string::npos,
+             opened.err().message);
+}
+
+BOOST_AUTO_TEST_CASE(after_a_failed_commit_every_commit_is_refused_until_the_store_is_reopened) {
+  auto store = open();
+  BOOST_REQUIRE(store->commit({{family::owned, "before", "1"}}).ok());
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  BOOST_REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  rlimit tight = before;
+  tight.rlim_cur = 64 << 10;
+  BOOST_REQUIRE(::setrlimit(RLIMIT_FSIZE, &tight) == 0);
+  const auto failed = store->commit({{family::owned, "failed", std::string(256 << 10, 'x')}});
+  BOOST_REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+  std::signal(SIGXFSZ, handler);
+  BOOST_REQUIRE(!failed.ok());
+  BOOST_TEST(failed.err().code == ec::outcome_unknown);
+  BOOST_TEST(failed.err().message.find(path()) != std::string::npos);
+  const auto later = store->commit({{family::owned, "later", "1"}});
+  BOOST_REQUIRE(!later.ok());
+  BOOST_TEST(later.err().code == ec::outcome_unknown);
+  BOOST_TEST(store->close().ok());
+  store.reset();
+  store = open();
+  BOOST_TEST(store->get(family::owned, "before")->value() == "1");
+  BOOST_TEST(!store->get(family::owned, "later")->has_value());
+  BOOST_TEST(store->commit({{family::owned, "after", "1"}}).ok());
+}
+
+BOOST_AUTO_TEST_SUITE_END()

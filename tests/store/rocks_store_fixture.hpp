@@ -1,0 +1,100 @@
+#pragma once
+// A directory that goes with the test, short forms of the store's calls, and whole-store
+// comparisons.
+
+#include "store/rocks_store.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <tuple>
+
+#include <unistd.h>
+
+namespace shoal {
+
+struct rocks_directory {
+  rocks_directory() {
+    std::string name = (std::filesystem::temp_directory_path() / "shoal-rocks-XXXXXX").string();
+    BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
+    root = name;
+  }
+  rocks_directory(const rocks_directory&) = delete;
+  rocks_directory& operator=(const rocks_directory&) = delete;
+  ~rocks_directory() {
+    std::error_code code;
+    std::filesystem::remove_all(root, code);
+  }
+
+  std::string path(const char* name = "db") const { return (root / name).string(); }
+
+  std::unique_ptr<rocks_store> open(const rocks_options& options = {}) const {
+    auto opened = rocks_store::open(path(), options);
+    BOOST_REQUIRE_MESSAGE(opened.ok(), (opened.ok() ? "" : opened.err().message));
+    return std::move(*opened);
+  }
+
+  /// Files of the store whose name ends so, in name order.
+  std::vector<std::filesystem::path> files(std::string_view extension) const {
+    std::vector<std::filesystem::path> out;
+    for (const auto& f : std::filesystem::directory_iterator(path()))
+      if (f.path().extension() == extension)
+        out.push_back(f.path());
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
+  std::filesystem::path root;
+};
+
+inline void flip_byte(const std::filesystem::path& file, uint64_t offset, uint8_t mask) {
+  std::fstream f(file, std::ios::in | std::ios::out | std::ios::binary);
+  f.seekg(static_cast<std::streamoff>(offset));
+  const int byte = f.get();
+  BOOST_REQUIRE(byte != EOF);
+  f.seekp(static_cast<std::streamoff>(offset));
+  f.put(static_cast<char>(static_cast<uint8_t>(byte) ^ mask));
+  BOOST_REQUIRE(f.good());
+}
+
+using rocks_rows = std::map<std::pair<size_t, std::string>, std::string>;
+
+/// Every row of every family but the format version; the first fault of any scan.
+inline result<rocks_rows> all_rows(const kv_view& from) {
+  rocks_rows out;
+  for (size_t i = 0; i < family_count; ++i) {
+    const auto f = static_cast<family>(i);
+    auto ok = scan_prefix(from, f, "", "", [&](std::string_view key, std::string_view value) {
+      if (f != family::meta || key != "format")
+        out[{i, std::string(key)}] = value;
+      return true;
+    });
+    if (!ok)
+      return ok.err();
+  }
+  return out;
+}
+
+inline std::string numbered(uint64_t n) {
+  std::string out(8, '\0');
+  for (size_t i = 0; i < 8; ++i)
+    out[7 - i] = static_cast<char>(n >> (8 * i));
+  return out;
+}
+
+/// Batch `n` of a series: one row in each of three families, and the count so far.
+inline kv_batch batch_of(uint64_t n) {
+  const std::string value(100 + n % 200, static_cast<char>('a' + n % 26));
+  return {{family::owned, numbered(n), value},
+          {family::log, numbered(n), value},
+          {family::index, numbered(n), value},
+          {family::meta, "count", numbered(n)}};
+}
+
+inline std::ostream& boost_test_print_type(std::ostream& out, ec code) {
+  return out << to_string(code);
+}
+
+} // namespace shoal
