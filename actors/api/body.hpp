@@ -1,0 +1,24 @@
+#pragma once
+// A request's JSON body as the object it must be, and its typed members.
+
+#include "actors/api/json_text.hpp"
+
+#include <initializer_list>
+#include <optional>
+#include <string>
+
+namespace shoal::api {
+
+/// The body as an object that holds no key but the `known` ones.
+result<nlohmann::json> parse_object(std::string_view text,
+                                    std::initializer_list<std::string_view> known);
+
+/// The member as a string; one that is absent or null gives nothing. ec::invalid_field for any
+/// other type.
+result<std::optional<std::string>> text_member(const nlohmann::json& object, const char* name);
+/// The member, which must be a string that is not empty, of at most `wire_limits::text_bytes`.
+result<std::string> required_text(const nlohmann::json& object, const char* name);
+/// The member as a boolean, false when absent.
+result<bool> flag_member(const nlohmann::json& object, const char* name);
+
+} // namespace shoal::api

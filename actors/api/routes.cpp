@@ -1,0 +1,101 @@
+#include "actors/api/routes.hpp"
+
+#include <array>
+
+namespace shoal::api {
+namespace {
+
+using verb = boost::beast::http::verb;
+
+struct route {
+  verb method;
+  std::string_view path; // `:` stands for one segment
+  route_function call;
+};
+
+constexpr std::array routes{
+    route{verb::get, "healthz", get_health},
+    route{verb::get, "readyz", get_ready},
+    route{verb::get, "metrics", get_metrics},
+    route{verb::get, "v1/status", get_status},
+    route{verb::post, "v1/log-level", set_log_level},
+    route{verb::get, "v1/libraries", list_libraries},
+    route{verb::post, "v1/libraries", create_library},
+    route{verb::get, "v1/libraries/:", get_library},
+    route{verb::get, "v1/libraries/:/members", list_members},
+    route{verb::post, "v1/libraries/:/members", add_member},
+    route{verb::delete_, "v1/libraries/:/members/:", remove_member},
+    route{verb::get, "v1/libraries/:/peers", list_peers},
+    route{verb::get, "v1/libraries/:/digest", get_digest},
+    route{verb::get, "v1/libraries/:/wait", wait_for_peers},
+    route{verb::get, "v1/libraries/:/log", read_log},
+    route{verb::get, "v1/libraries/:/export", export_records},
+    route{verb::post, "v1/libraries/:/batch", write_batch},
+    route{verb::post, "v1/libraries/:/sync", sync_library},
+    route{verb::post, "v1/libraries/:/prune", prune_library},
+    route{verb::get, "v1/libraries/:/records/:", read_records},
+    route{verb::get, "v1/libraries/:/records/:/:", read_record},
+    route{verb::put, "v1/libraries/:/records/:/:", put_record},
+    route{verb::delete_, "v1/libraries/:/records/:/:", delete_record},
+};
+
+/// Whether `path` is `pattern`; `args` receives what stood for each `:`.
+bool matches(std::string_view pattern, const std::vector<std::string>& path,
+             std::vector<std::string>& args) {
+  args.clear();
+  size_t used = 0;
+  while (true) {
+    auto slash = pattern.find('/');
+    auto segment = pattern.substr(0, slash);
+    if (used == path.size())
+      return false;
+    if (segment == ":")
+      args.push_back(path[used]);
+    else if (segment != path[used])
+      return false;
+    ++used;
+    if (slash == std::string_view::npos)
+      return used == path.size();
+    pattern.remove_prefix(slash + 1);
+  }
+}
+
+} // namespace
+
+bool is_open_path(std::string_view path) { return path.substr(0, path.find('?')) == "/healthz"; }
+
+void serve(const context& c, request r, responder to) {
+  auto method = r.method == verb::head ? verb::get : r.method;
+  std::string allow;
+  for (const auto& candidate : routes) {
+    if (!matches(candidate.path, r.where.path, r.args))
+      continue;
+    if (candidate.method == method)
+      return candidate.call(c, std::move(r), std::move(to));
+    auto name = boost::beast::http::to_string(candidate.method);
+    allow += allow.empty() ? "" : ", ";
+    allow.append(name.data(), name.size());
+    if (candidate.method == verb::get)
+      allow += ", HEAD";
+  }
+  if (allow.empty())
+    return to->send(error_reply(404, "not_found", "there is nothing at this path"));
+  auto refused = error_reply(405, "bad_request", "this path takes " + allow);
+  refused.headers = "Allow: " + allow + "\r\n";
+  to->send(std::move(refused));
+}
+
+result<std::shared_ptr<library>> find_library(node& n, std::string_view name) {
+  auto all = n.libraries();
+  if (auto id = parse_id<library_id>(name))
+    for (auto& candidate : all)
+      if (candidate->id() == *id)
+        return std::move(candidate);
+  for (auto& candidate : all)
+    if (candidate->name() == name)
+      return std::move(candidate);
+  return error{ec::unknown_library, "this node carries no library \"" + std::string(name)
+                                        + "\"; GET /v1/libraries lists them"};
+}
+
+} // namespace shoal::api
