@@ -450,43 +450,6 @@ result<envelope> decode_envelope(std::string_view payload) {
   return out;
 }
 
-void encode(writer& w, const statement& s) {
-  w.array(6);
-  w.bin(s.member.view());
-  w.uint(s.number);
-  w.uint(s.membership);
-  encode(w, s.held);
-  w.bin(s.public_key);
-  w.bin(s.signature);
-}
-
-statement read_statement(reader& in) {
-  statement s;
-  const size_t items = in.array(64, "statement");
-  if (items < 6)
-    in.fail(ec::bad_value, "statement");
-  s.member = in.id<device_id>("statement member");
-  s.number = in.uint("statement number");
-  s.membership = in.uint("statement membership");
-  s.held = read_frontier(in);
-  s.public_key = in.bin(256, "statement key");
-  s.signature = in.bin(256, "statement signature");
-  for (size_t i = 6; i < items && !in.failed(); ++i)
-    in.skip("statement");
-  return s;
-}
-
-std::string signed_bytes(const statement& s, const library_id& library) {
-  std::string out = "shoal statement 1";
-  writer w(out);
-  w.bin(library.view());
-  w.bin(s.member.view());
-  w.uint(s.number);
-  w.uint(s.membership);
-  encode(w, s.held);
-  return out;
-}
-
 result<std::vector<ranged_op>> decode_ops(const range& r) {
   reader in(r.ops);
   std::vector<ranged_op> out;

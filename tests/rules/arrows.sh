@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Include arrows: messages <- config <- store <- actors <- cli. actors/protocol sees only messages and config; store/models
+# and store/sync do not see each other; RocksDB is included by store/rocks_store.* alone, CAF by actors alone;
+# nothing includes tests or benches.
+. "$(dirname "$0")/frame.bash"
+
+# What files below a folder may include, as path prefixes; the first matching row counts.
+allowed() {
+  case $1 in
+    messages/*) echo 'messages/' ;;
+    config/*) echo 'messages/ config/' ;;
+    store/models/*) echo 'messages/ config/ store/models/ store/edit.hpp store/record.hpp' ;;
+    store/sync/*) echo 'messages/ config/ store/sync/ store/edit.hpp store/record.hpp' ;;
+    store/*) echo 'messages/ config/ store/' ;;
+    actors/protocol/*) echo 'messages/ config/ actors/protocol/' ;;
+    actors/*) echo 'messages/ config/ store/ actors/' ;;
+    cli/*) echo 'messages/ config/ store/ actors/ cli/' ;;
+  esac
+}
+
+violations() {
+  local dir=$1 file line what prefix fits
+  sources "$dir" "${code_folders[@]}" | while read -r file; do
+    (grep -nE '^[[:space:]]*#[[:space:]]*include' "$dir/$file" || true) | while IFS= read -r line; do
+      what=${line#*[<\"]}
+      what=${what%%[>\"]*}
+      fits=no
+      if [[ $line == *'"'* ]]; then
+        for prefix in $(allowed "$file"); do
+          if [[ $what == "$prefix"* ]]; then fits=yes; fi
+        done
+      else
+        case $what in
+          rocksdb/*) if [[ $file == store/rocks_store.* ]]; then fits=yes; fi ;;
+          caf/*) if [[ $file == actors/* && $file != actors/protocol/* ]]; then fits=yes; fi ;;
+          messages/* | config/* | store/* | actors/* | cli/* | tests/* | benches/* | .*) ;;
+          *) fits=yes ;;
+        esac
+      fi
+      if [ $fits = no ]; then
+        echo "$file:${line%%:*}: may not include $what; it may include: $(allowed "$file")"
+      fi
+    done
+  done
+}
+
+must_pass messages/a.cpp '#include "messages/b.hpp"' '#include <vector>'
+must_find messages/a.cpp '#include "config/limits.hpp"'
+must_find messages/a.cpp '#include "b.hpp"'
+must_find messages/a.cpp '#include <store/edit.hpp>'
+must_pass config/a.cpp '#include "messages/ids.hpp"'
+must_find config/a.hpp '  #  include "store/edit.hpp"'
+must_pass store/a.cpp '#include "store/sync/kv.hpp"' '#include "store/models/registry.hpp"'
+must_find store/a.cpp '#include "actors/handles.hpp"'
+must_pass store/models/a.cpp '#include "store/models/b.hpp"' '#include "store/edit.hpp"'
+must_find store/models/a.cpp '#include "store/sync/kv.hpp"'
+must_find store/models/deep/a.cpp '#include "store/sync/kv.hpp"'
+must_find store/sync/a.cpp '#include "store/models/registry.hpp"'
+must_find store/sync/a.cpp '#include "store/rocks_store.hpp"'
+must_pass store/rocks_store.cpp '#include <rocksdb/db.h>'
+must_find store/sync/kv.cpp '#include <rocksdb/db.h>'
+must_find actors/a.cpp '#include <rocksdb/options.h>'
+must_pass actors/protocol/a.cpp '#include "actors/protocol/b.hpp"' '#include "config/limits.hpp"'
+must_find actors/protocol/a.cpp '#include "store/sync/kv.hpp"'
+must_find actors/protocol/a.cpp '#include "actors/handles.hpp"'
+must_find actors/protocol/a.cpp '#include <caf/all.hpp>'
+must_pass actors/a.cpp '#include "store/sync/kv.hpp"' '#include <caf/actor.hpp>'
+must_find actors/a.cpp '#include "cli/client.hpp"'
+must_find store/a.cpp '#include <caf/actor.hpp>'
+must_find cli/a.cpp '#include <caf/all.hpp>'
+must_find cli/a.cpp '#include "tests/messages/bytes.hpp"'
+must_find actors/a.cpp '#include "../messages/ids.hpp"'
+hold "${1:-}"
