@@ -1,5 +1,6 @@
 #include "config/keys.hpp"
 
+#include "config/plain_text.hpp"
 #include "messages/wire_limits.hpp"
 
 #include <array>
@@ -8,7 +9,6 @@ namespace shoal::config {
 
 namespace {
 
-constexpr uint64_t name_bytes_max = wire_limits::name_bytes;
 constexpr uint64_t log_spec_bytes_max = 1024;
 
 // Why a bound is what it is stands behind the key where it is not plain.

@@ -111,6 +111,13 @@ constexpr uint64_t wait_max_seconds = 3'600;
 
 // ---- start and stop
 
+constexpr size_t devcluster_nodes_max =
+    200; // about 10 GiB on one machine; more is for the simulator
+constexpr uint64_t devcluster_start_ms = 20'000; // until a node accepts work, on a busy machine,
+constexpr uint64_t devcluster_start_ms_per_node =
+    500; // and more of it with every node that starts beside it
+constexpr uint64_t devcluster_stop_ms = 10'000; // twice stop_ms
+
 constexpr uint64_t stop_ms =
     5'000; // SIGTERM to exit; a watchdog ends what hangs, after the store is closed
 

@@ -1,4 +1,5 @@
 #include "config/address.hpp"
+#include "config/plain_text.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -66,6 +67,27 @@ BOOST_AUTO_TEST_CASE(only_this_machines_addresses_are_loopback) {
   BOOST_TEST(!is_loopback({"0.0.0.0", 1}));
   BOOST_TEST(!is_loopback({"127.evil.com", 1}));
   BOOST_TEST(!is_loopback({"::", 1}));
+}
+
+BOOST_AUTO_TEST_CASE(only_well_formed_utf8_is_utf8) {
+  for (const char* text :
+       {"", "plain", "\u00e9", "\u20ac", "\U0001f41f", "\xef\xbf\xbf", "\xf4\x8f\xbf\xbf"})
+    BOOST_TEST(is_utf8(text), text);
+  // A lone continuation, cut short, overlong, a surrogate, beyond the last code point, never a lead
+  // byte.
+  for (const char* text :
+       {"\x80", "\xc3", "\xe2\x82", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xed\xa0\x80",
+        "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"})
+    BOOST_TEST(!is_utf8(text));
+}
+
+BOOST_AUTO_TEST_CASE(a_name_is_bounded_text_for_one_line) {
+  BOOST_TEST(is_name("caf\u00e9 2"));
+  BOOST_TEST(is_name(std::string(name_bytes_max, 'x')));
+  for (const std::string& text :
+       {std::string(), std::string(name_bytes_max + 1, 'x'), std::string("a\nb"),
+        std::string("a\x7f"), std::string("a\0b", 3), std::string("\xff")})
+    BOOST_TEST(!is_name(text));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,230 @@
+// shoal devcluster: a cluster of real nodes on this machine, to try things with.
+
+#include "cli/client/commands.hpp"
+#include "cli/client/listing.hpp"
+#include "cli/cluster_plan.hpp"
+#include "cli/local_commands.hpp"
+#include "cli/node_process.hpp"
+#include "config/limits.hpp"
+#include "config/options.hpp"
+#include "config/plain_text.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <memory>
+#include <ostream>
+
+namespace shoal::cli {
+
+namespace {
+
+using std::filesystem::path;
+
+struct request {
+  path dir;
+  size_t nodes = 0; // 0: as many as there are, or three
+  std::string library = "lab";
+  std::string shape = "mesh";
+};
+
+constexpr size_t nodes_by_default = 3;
+
+path node_dir(const path& dir, size_t n) { return dir / ("node-" + std::to_string(n + 1)); }
+
+/// The nodes made in `dir` so far.
+std::vector<path> nodes_in(const path& dir) {
+  std::vector<path> out;
+  std::error_code ignored;
+  while (std::filesystem::exists(node_dir(dir, out.size()) / "shoal.toml", ignored))
+    out.push_back(node_dir(dir, out.size()));
+  return out;
+}
+
+/// Makes the folders of all nodes.
+status make_nodes(const request& asked) {
+  auto reserved = port_reservation::take(asked.nodes * 2);
+  if (!reserved)
+    return reserved.err();
+  const auto library = random_uuid();
+  if (!library)
+    return library.err();
+  std::vector<new_node> nodes;
+  std::vector<planned_node> plan;
+  for (size_t n = 0; n < asked.nodes; ++n) {
+    const auto& ports = reserved->ports();
+    const auto at = [](uint16_t port) { return "127.0.0.1:" + std::to_string(port); };
+    nodes.push_back({node_dir(asked.dir, n),
+                     "node-" + std::to_string(n + 1),
+                     at(ports[2 * n]),
+                     at(ports[2 * n + 1]),
+                     {}});
+    const auto device = prepare_node(nodes.back());
+    if (!device)
+      return device.err();
+    plan.push_back({*device, ports[2 * n]});
+  }
+  const auto shape = asked.shape == "line"   ? topology::line
+                     : asked.shape == "star" ? topology::star
+                                             : topology::mesh;
+  for (size_t n = 0; n < asked.nodes; ++n) {
+    nodes[n].more = library_text(plan, n, shape, *library, asked.library);
+    if (auto done = finish_node(nodes[n]); !done)
+      return done;
+  }
+  return success();
+}
+
+/// Starts those that do not run. On an error it stops again what it started.
+status start_all(const std::vector<path>& dirs) {
+  std::vector<std::pair<path, pid_t>> started;
+  std::optional<error> problem;
+  const auto patience = std::chrono::milliseconds(
+      limits::devcluster_start_ms + limits::devcluster_start_ms_per_node * dirs.size());
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  for (const auto& dir : dirs) {
+    if (running_in(dir))
+      continue;
+    const auto child = start_node(dir);
+    if (!child) {
+      problem = child.err();
+      break;
+    }
+    started.emplace_back(dir, *child);
+  }
+  for (const auto& [dir, child] : started) {
+    if (problem)
+      break;
+    if (auto said = await_start(dir, child, deadline); !said)
+      problem = said.err();
+  }
+  if (!problem)
+    return success();
+  std::vector<pid_t> children;
+  for (const auto& [dir, child] : started)
+    children.push_back(child);
+  end_children(children, std::chrono::milliseconds(limits::devcluster_stop_ms));
+  return *problem;
+}
+
+json described(const path& dir) {
+  const auto now = running_in(dir);
+  json out = {{"node", dir.filename().string()}, {"state", now ? "running" : "stopped"}};
+  out["config"] = std::filesystem::absolute(dir / "shoal.toml").lexically_normal().string();
+  out["pid"] = now ? json(now->pid) : json(nullptr);
+  out["device"] = now ? json(now->device) : json(nullptr);
+  out["listen"] = now ? json(now->listen) : json(nullptr);
+  out["api"] = now ? json(now->api) : json(nullptr);
+  return out;
+}
+
+void print(context& ctx, const std::vector<path>& dirs) {
+  list_printer list(ctx, {"node", "state", "pid", "device", "listen", "api"});
+  for (const auto& dir : dirs)
+    list.add(described(dir));
+  list.finish();
+}
+
+void up(context& ctx, request asked) {
+  auto dirs = nodes_in(asked.dir);
+  if (!dirs.empty() && asked.nodes != 0 && asked.nodes != dirs.size()) {
+    ctx.fail(exit_no, asked.dir.string() + " has " + std::to_string(dirs.size())
+                          + " nodes already (leave -n out to start those, or use another folder)");
+    return;
+  }
+  if (dirs.empty()) {
+    if (asked.nodes == 0)
+      asked.nodes = nodes_by_default;
+    if (auto done = make_nodes(asked); !done) {
+      ctx.fail(done.err());
+      return;
+    }
+    dirs = nodes_in(asked.dir);
+  }
+  if (auto done = start_all(dirs); !done) {
+    ctx.fail(done.err());
+    return;
+  }
+  print(ctx, dirs);
+  const auto opts = config::load(dirs.front() / "shoal.toml", config::process_environment());
+  const std::string library =
+      opts && !opts->libraries.empty() ? opts->libraries.front().name : asked.library;
+  const std::string first = (dirs.front() / "shoal.toml").string();
+  const std::string last = (dirs.back() / "shoal.toml").string();
+  ctx.err << "Try:\n"
+          << "  shoal put " << library << " tag new canonical_name=Hello --config " << first << "\n"
+          << "  shoal wait " << library << " --config " << first << "\n"
+          << "  shoal list " << library << " tag --config " << last << "\n"
+          << "  shoal status --config " << first << "\n"
+          << "  shoal devcluster down " << asked.dir.string() << std::endl;
+}
+
+/// The nodes of a cluster that is there; otherwise says that none is.
+std::vector<path> existing(context& ctx, const path& dir) {
+  auto dirs = nodes_in(dir);
+  if (dirs.empty())
+    ctx.fail(exit_no, dir.string() + " holds no cluster (make one with: shoal devcluster up "
+                          + dir.string() + " -n 3)");
+  return dirs;
+}
+
+void down(context& ctx, const path& dir) {
+  const auto dirs = existing(ctx, dir);
+  const auto left = stop_nodes(dirs, std::chrono::milliseconds(limits::devcluster_stop_ms));
+  if (left.empty())
+    return;
+  std::string names;
+  for (const auto& one : left)
+    names += (names.empty() ? "" : ", ") + one.filename().string();
+  ctx.fail(exit_no, "still running after SIGTERM: " + names
+                        + " (see their shoal.log; kill -9 loses nothing)");
+}
+
+std::string check_library(const std::string& name) {
+  return config::is_name(name) && !parse_uuid(name)
+             ? std::string{}
+             : "is no name for a library (use 1 to " + std::to_string(config::name_bytes_max)
+                   + " bytes of UTF-8 without control characters, not a uuid)";
+}
+
+} // namespace
+
+void add_devcluster_commands(CLI::App& app, context& ctx) {
+  auto asked = std::make_shared<request>();
+  auto* group = app.add_subcommand("devcluster",
+                                   "A cluster of real nodes on this machine, to try things with");
+  group->require_subcommand(1);
+  const auto takes_folder = [&asked](CLI::App* command) {
+    command
+        ->add_option("DIR", asked->dir, "Folder of the cluster; node-1, node-2, … are made in it")
+        ->required();
+  };
+
+  auto* start = group->add_subcommand(
+      "up", "Make nodes with keys, configurations and members, and start them; "
+            "start them again if they are there");
+  takes_folder(start);
+  start->add_option("-n,--nodes", asked->nodes, "How many nodes; default 3")
+      ->check(CLI::Range(size_t{1}, limits::devcluster_nodes_max));
+  start->add_option("--library", asked->library, "Name of the library they share")
+      ->capture_default_str()
+      ->check(check_library);
+  start->add_option("--topology", asked->shape, "Who dials whom: mesh, line or star")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"mesh", "line", "star"}));
+  start->callback([asked, &ctx] { up(ctx, *asked); });
+
+  auto* stop = group->add_subcommand("down", "Stop the nodes; their data stays");
+  takes_folder(stop);
+  stop->callback([asked, &ctx] { down(ctx, asked->dir); });
+
+  auto* look =
+      group->add_subcommand("status", "Show each node: running or stopped, pid, addresses");
+  takes_folder(look);
+  look->callback([asked, &ctx] {
+    if (const auto dirs = existing(ctx, asked->dir); !dirs.empty())
+      print(ctx, dirs);
+  });
+}
+
+} // namespace shoal::cli
