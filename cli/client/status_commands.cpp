@@ -1,0 +1,165 @@
+// status, peers, digest, log.
+
+#include "cli/client/commands.hpp"
+#include "cli/client/listing.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <ostream>
+
+namespace shoal::cli {
+
+namespace {
+
+/// Time since `then`, both in ms since 1970, as `12 s ago`.
+std::string age_text(int64_t then, int64_t now) {
+  if (then <= 0)
+    return "never";
+  const int64_t seconds = std::max<int64_t>(0, now - then) / 1000;
+  if (seconds < 120)
+    return std::to_string(seconds) + " s ago";
+  if (seconds < 7200)
+    return std::to_string(seconds / 60) + " min ago";
+  return seconds < 172'800 ? std::to_string(seconds / 3600) + " h ago"
+                           : std::to_string(seconds / 86'400) + " days ago";
+}
+
+std::string millis_text(const json& member, const char* key) {
+  const auto found = member.is_object() ? member.find(key) : member.end();
+  if (!member.is_object() || found == member.end() || !found->is_number())
+    return "-";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f ms", found->get<double>());
+  return text;
+}
+
+std::string member_table(const json& members, std::string_view indent) {
+  const int64_t now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                          std::chrono::system_clock::now().time_since_epoch())
+                          .count();
+  text_table table({"MEMBER", "DEVICE", "STATE", "RTT", "CLOCK", "BEHIND IN", "OUT", "SEEN",
+                    "BREAKER", "LAST ERROR"});
+  for (const auto& m : members) {
+    const auto error = string_at(m, "last_error");
+    table.add({cell_of(m, "name"), cell_of(m, "device"), cell_of(m, "state"),
+               millis_text(m, "rtt_ms"), millis_text(m, "clock_offset_ms"), cell_of(m, "behind_in"),
+               cell_of(m, "behind_out"), age_text(integer_at(m, "last_seen", 0), now),
+               cell_of(m, "breaker"), error.empty() ? "-" : error});
+  }
+  return table.render(indent);
+}
+
+std::string percent_text(const json& library) {
+  const auto found = library.find("progress");
+  if (found == library.end() || !found->is_number())
+    return "-";
+  // Rounded down: 100 % means all of it.
+  return std::to_string(static_cast<int>(found->get<double>() * 100)) + " %";
+}
+
+void status(context& ctx) {
+  const auto body = ctx.get("/v1/status");
+  if (!body)
+    return;
+  const json none = json::array();
+  const json& libraries =
+      body->is_object() && body->contains("libraries") && (*body)["libraries"].is_array()
+          ? (*body)["libraries"]
+          : none;
+  if (ctx.form() == output_form::one_json)
+    ctx.out << text_of(*body) << '\n';
+  else if (ctx.form() == output_form::table)
+    ctx.out << cell_of(*body, "name") << "  " << cell_of(*body, "device") << "  version "
+            << cell_of(*body, "version") << '\n';
+  std::string apart;
+  for (const auto& library : libraries) {
+    const auto found = library.find("converged");
+    const bool converged = found != library.end() && found->is_boolean() && found->get<bool>();
+    if (!converged)
+      apart +=
+          (apart.empty() ? "" : "; ") + cell_of(library, "name") + ": " + cell_of(library, "why");
+    if (ctx.form() == output_form::json_lines)
+      ctx.out << text_of(library) << '\n';
+    if (ctx.form() != output_form::table)
+      continue;
+    ctx.out << '\n'
+            << cell_of(library, "name") << "  " << cell_of(library, "id") << '\n'
+            << "  " << (converged ? "CONVERGED" : "NOT CONVERGED: " + cell_of(library, "why"))
+            << '\n'
+            << "  state " << cell_of(library, "state") << "  progress " << percent_text(library)
+            << "  log entries " << cell_of(library, "log_entries") << '\n';
+    const auto members = library.find("members");
+    if (members != library.end() && members->is_array() && !members->empty())
+      ctx.out << member_table(*members, "  ");
+    else
+      ctx.out << "  no other member; `shoal member add` adds one\n";
+  }
+  if (ctx.form() == output_form::table && libraries.empty())
+    ctx.out << "no library; `shoal library create NAME` makes one\n";
+  if (!apart.empty())
+    ctx.fail(exit_no, "not_converged: " + apart);
+}
+
+void peers(context& ctx, const std::string& library) {
+  const auto body = ctx.get(library_path(library, {"peers"}));
+  if (!body)
+    return;
+  const bool listed = body->is_object() && body->contains("items");
+  if (ctx.form() == output_form::table && listed) {
+    ctx.out << member_table((*body)["items"], "");
+    return;
+  }
+  list_printer printer(ctx, {});
+  if (listed)
+    for (const auto& item : (*body)["items"])
+      printer.add(item);
+  printer.finish();
+}
+
+} // namespace
+
+void add_status_commands(CLI::App& app, context& ctx) {
+  struct words_type {
+    std::string library;
+    std::string since;
+    uint64_t limit = 0; // 0: all
+  };
+  const auto words = std::make_shared<words_type>();
+  const auto add = [&](const char* name, const char* what) {
+    auto* command = app.add_subcommand(name, what);
+    command->add_option("LIB", words->library, "the library's name or id")->required();
+    return command;
+  };
+  app.add_subcommand(
+         "status",
+         "Every library: state, progress, members, lag; exit code 1 while one is not converged")
+      ->callback([&ctx] { status(ctx); });
+  add("peers", "Each member: state, round trip, clock, what is behind")->callback([&ctx, words] {
+    peers(ctx, words->library);
+  });
+  add("digest", "The digest of a library: equal on two nodes exactly when their records are equal")
+      ->callback([&ctx, words] {
+        const auto body = ctx.get(library_path(words->library, {"digest"}));
+        if (body && ctx.form() == output_form::table)
+          ctx.out << cell_of(*body, "digest") << '\n';
+        else if (body)
+          ctx.out << text_of(*body) << '\n';
+      });
+  auto* log = add("log", "The shared log in HLC order");
+  log->add_option("--since", words->since, "begin after this HLC")->type_name("HLC");
+  log->add_option("--limit", words->limit, "at most so many")->check(CLI::PositiveNumber);
+  log->callback([&ctx, words] {
+    list_printer printer(ctx, {"hlc", "op", "model", "id", "fields"});
+    page_request pages{library_path(words->library, {"log"}), {}, "since", words->since};
+    if (words->limit > 0)
+      pages.limit = words->limit;
+    const auto next = for_each_item(ctx, pages, [&](const json& item) { printer.add(item); });
+    if (next)
+      printer.finish(*next);
+  });
+}
+
+} // namespace shoal::cli
