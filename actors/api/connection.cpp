@@ -6,6 +6,7 @@
 
 #include <array>
 #include <charconv>
+#include <limits>
 
 namespace shoal::api {
 namespace {
@@ -157,7 +158,8 @@ void connection::parse() {
     enter(phase::head, hall_.limits.header);
     parser_.emplace();
     parser_->header_limit(static_cast<uint32_t>(header_bytes));
-    parser_->body_limit(boost::none); // counted here, after the header was judged
+    parser_->body_limit(
+        std::numeric_limits<uint64_t>::max()); // counted here, after the header was judged
     header_seen_ = false;
   }
   while (!parser_->is_done() && buffer_.size() > 0) {
