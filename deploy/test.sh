@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Every test: builds dev (warnings are errors) and the release binary, runs the tests of dev, fuzzes the decoder for a
+# moment, and runs the tests again under ASan and UBSan. The last line is `N passed, N failed`; each test program, rule,
+# fuzz target and build counts as one. Logs stay in build/logs.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+fuzz_seconds=20
+jobs=$(nproc)
+logs=build/logs
+mkdir -p "$logs"
+passed=0
+failed=0
+
+# report NAME STATUS SINCE: one line, and the count.
+report() {
+  local took=$((SECONDS - $3))
+  if [ "$2" -eq 0 ]; then
+    passed=$((passed + 1))
+    echo "ok      $1 ($took s)"
+  else
+    failed=$((failed + 1))
+    echo "FAILED  $1 ($took s)"
+  fi
+}
+
+# build PRESET TARGET…: shows what the compiler says only if it fails.
+build() {
+  local preset=$1 since=$SECONDS status=0 log=$logs/build-$1.log
+  shift
+  { cmake --preset "$preset" && cmake --build --preset "$preset" "${@/#/--target=}"; } >"$log" 2>&1 || status=$?
+  [ $status -eq 0 ] || grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking)' "$log" | tail -n 100
+  report "build $preset" $status "$since"
+  return $status
+}
+
+# run PRESET CTEST_OPTION…: the tests of a preset, counted one by one.
+run() {
+  local preset=$1 junit=$PWD/$logs/tests-$1.xml log=$logs/tests-$1.log tests faults
+  shift
+  rm -f "$junit"
+  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error --output-junit "$junit" "$@" 2>&1 |
+    tee "$log" | sed "s/^/$preset: /"
+  tests=$(sed -nE 's/.*[[:space:]]tests="([0-9]+)".*/\1/p' "$junit" 2>/dev/null | head -n 1)
+  faults=$(sed -nE 's/.*[[:space:]]failures="([0-9]+)".*/\1/p' "$junit" 2>/dev/null | head -n 1)
+  if [ -z "$tests" ] || [ -z "$faults" ] || [ "$tests" -eq 0 ]; then
+    report "$preset: no test ran" 1 "$SECONDS"
+    return
+  fi
+  passed=$((passed + tests - faults))
+  failed=$((failed + faults))
+}
+
+if build dev; then
+  run dev -j "$jobs"
+fi
+build release shoal
+since=$SECONDS
+deploy/fuzz.sh "$fuzz_seconds"
+report "fuzz" $? "$since"
+if build asan; then
+  run asan -j "$jobs" -E '^rule_' # the rules read the tree, not the build
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
