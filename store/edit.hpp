@@ -1,6 +1,6 @@
 #pragma once
-// What a client wants changed, in terms that the sync code understands: `store/models` turns a request into an
-// edit, `store/sync` turns an edit into an op. Neither needs to know the other.
+// What a client wants changed, in terms that the sync code understands: `store/models` turns a
+// request into an edit, `store/sync` turns an edit into an op. Neither needs to know the other.
 
 #include "messages/op.hpp"
 
@@ -15,11 +15,12 @@ struct field_edit {
   field_kind kind = field_kind::lww;
   std::string value;        // lww, parent: encoded value; nil clears the field
   std::string parent_model; // parent
-  bool fixed = false;       // may be set by the insert only; another value later is ec::invalid_field
+  bool fixed = false; // may be set by the insert only; another value later is ec::invalid_field
   // set
-  bool replace = false;             // the set becomes exactly `add`; a map: the standing keys not in `keys` are cleared
-  std::vector<std::string> add;     // encoded elements
-  std::vector<std::string> remove;  // encoded elements
+  bool replace =
+      false; // the set becomes exactly `add`; a map: the standing keys not in `keys` are cleared
+  std::vector<std::string> add;    // encoded elements
+  std::vector<std::string> remove; // encoded elements
   // counter
   int64_t delta = 0;
   // map: key → encoded value, nil clears the key
@@ -32,8 +33,8 @@ struct edit {
   std::string model;
   record_id id;
   bool remove = false;
-  /// Required fields that `fields` leaves out. Empty: the op is an insert; else an update, which needs the record
-  /// to exist (ec::missing_field names the first of these otherwise).
+  /// Required fields that `fields` leaves out. Empty: the op is an insert; else an update, which
+  /// needs the record to exist (ec::missing_field names the first of these otherwise).
   std::vector<std::string> missing_required;
   std::vector<field_edit> fields; // unique names
 };

@@ -17,8 +17,8 @@ struct record_view {
   dot newest;                     // newest standing version
   hlc stamp;                      // its stamp
   bool deleted = false;           // a delete mark stands, or a cascade took it
-  /// Name → encoded MessagePack value. Sets are arrays in element order, counters integers, maps maps.
-  /// Cleared fields are absent.
+  /// Name → encoded MessagePack value. Sets are arrays in element order, counters integers, maps
+  /// maps. Cleared fields are absent.
   std::map<std::string, std::string> fields;
 };
 

@@ -223,6 +223,11 @@ frontier replicator::held_by(const device_id& device) const {
   return out;
 }
 
+uint64_t replicator::acked_by(const device_id& device, const stream_id& stream) const {
+  const auto it = announced_.find(device);
+  return it == announced_.end() ? 0 : seq_of(it->second, stream);
+}
+
 library_state replicator::state(uint64_t now_us) const {
   if (!opened_)
     return library_state::uninitialized;

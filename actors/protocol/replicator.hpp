@@ -176,6 +176,9 @@ public:
   const std::map<device_id, session>& sessions() const { return sessions_; }
   /// What a member is known to hold durably: from its acks, its Hello, and its statements.
   frontier held_by(const device_id& device) const;
+  /// Up to which seq of one stream.
+  uint64_t acked_by(const device_id& device, const stream_id& stream) const;
+  const std::string& digest() const { return digest_; }
   library_state state(uint64_t now_us) const;
   /// Empty when every member is linked, settled, and has this node's frontier and digest; else what
   /// is in the way.
@@ -210,6 +213,7 @@ private:
   void on_message(session& s, received& e, link_ack& m);
   void send_hello(const device_id& peer, session& s);
   void beat(const device_id& peer, session& s);
+  uint64_t hash_of_statements() const;
   void finish_range(const device_id& peer, session& s);
   void request(const device_id& peer, const device_id& origin, bool follow);
   void exchange(const device_id& peer, session& s, bool is_response);

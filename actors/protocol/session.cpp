@@ -65,6 +65,13 @@ void replicator::on_message(session& s, received& e, error_message& m) {
   close(e.peer, "peer reports " + m.code + ": " + m.text);
 }
 
+uint64_t replicator::hash_of_statements() const {
+  uint64_t sum = 0;
+  for (const auto& [member, st] : statements_)
+    sum += fnv1a(st.signature) + st.number;
+  return sum;
+}
+
 void replicator::beat(const device_id& peer, session& s) {
   s.last_beat_us = now_us_;
   heartbeat m;
@@ -76,10 +83,7 @@ void replicator::beat(const device_id& peer, session& s) {
   m.echo_held_us = s.echo == 0 ? 0 : now_us_ - s.echo_since_us;
   m.frontier_hash = hash_of(held_);
   m.members_hash = hash_of(members_);
-  uint64_t statements = 0;
-  for (const auto& [member, st] : statements_)
-    statements += fnv1a(st.signature) + st.number;
-  m.statements_hash = statements;
+  m.statements_hash = hash_of_statements();
   if (settled_)
     m.digest = digest_;
   s.echo = 0;
@@ -107,7 +111,9 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
       differs
       && (known == announced_.end() || hash_of(known->second) != m.frontier_hash
           || m.members_hash != hash_of(members_));
-  if (unexplained && now_us_ - s.last_exchange_us >= settings_.exchange_every_us)
+  // A statement that a link lost, or that came before its follower, is found here.
+  const bool statements = m.statements_hash != hash_of_statements();
+  if ((unexplained || statements) && now_us_ - s.last_exchange_us >= settings_.exchange_every_us)
     exchange(e.peer, s, false);
 }
 
@@ -226,6 +232,10 @@ void replicator::on_message(session& s, received& e, state_request& m) {
     return;
   if (m.follow)
     s.following.insert(m.origin);
+  // Its statements travel the same way from now on; this one may have come before the request.
+  if (const auto st = statements_.find(m.origin);
+      m.follow && st != statements_.end() && m.origin != settings_.self)
+    out_.push_back(send{{e.peer}, st->second});
   for (auto it = held_.lower_bound({m.origin, 0});
        it != held_.end() && it->first.origin == m.origin; ++it) {
     const auto from = m.from.find(it->first.epoch);

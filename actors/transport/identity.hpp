@@ -24,6 +24,7 @@ constexpr size_t signature_bytes = 64;
 /// any thread.
 class identity {
 public:
+  identity() = default; // nobody: to be assigned to
   const device_id& device() const { return device_; }
   /// SPKI, DER; what statements carry and `device_of` hashes.
   const std::string& public_key() const { return public_key_; }
@@ -42,7 +43,6 @@ public:
 
 private:
   friend result<identity> load_identity(const std::filesystem::path&, const std::filesystem::path&);
-  identity() = default;
 
   std::shared_ptr<evp_pkey_st> key_;
   std::shared_ptr<x509_st> certificate_;

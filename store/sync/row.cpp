@@ -290,6 +290,14 @@ void subtract(digest_value& from, const digest_value& what) {
   from.high -= what.high;
 }
 
+std::string digest_bytes(const digest_value& d) {
+  std::string out;
+  for (uint64_t lane : {d.high, d.low})
+    for (int shift = 56; shift >= 0; shift -= 8)
+      out += static_cast<char>(lane >> shift);
+  return out;
+}
+
 std::string to_string(const digest_value& d) {
   static constexpr char digits[] = "0123456789abcdef";
   std::string out;

@@ -97,7 +97,8 @@ digest_value digest_of(const row& r, record_class cls, std::string_view row_key)
 /// Lane-wise sums modulo 2^64: order does not matter, and what was added can be taken out.
 void add(digest_value& to, const digest_value& what);
 void subtract(digest_value& from, const digest_value& what);
-std::string to_string(const digest_value& d); // 32 hex digits
+std::string to_string(const digest_value& d);    // 32 hex digits
+std::string digest_bytes(const digest_value& d); // the 16 bytes that heartbeats carry
 
 /// What readers see of a row. `owner` for device-owned records.
 record_view view_of(const row& r, record_class cls, std::string_view model, const record_id& id,

@@ -1,0 +1,203 @@
+#pragma once
+// Every actor's interface: start reading here.
+//
+//   api thread ── store_job ──▶ STORE WRITER ── group_stored ──▶ LIBRARY ── frames_out ──▶ link
+//   link ── frames_in ──▶ PEER LINK ── inbound ──▶ LIBRARY ── store_job ──▶ STORE WRITER
+//   LIBRARY ── read_job ──▶ READER ── protocol::loaded ──▶ LIBRARY
+//   NODE: owns the transport, one peer link per connection, and tells libraries who is linked
+//
+// All messages stay within the process. Large ones are held by pointer, so that handing them on
+// copies nothing.
+
+#include "actors/api/backend.hpp"
+#include "actors/protocol/replicator.hpp"
+#include "actors/transport/events.hpp"
+#include "store/sync/replica.hpp"
+
+#include <caf/actor.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/type_id.hpp>
+
+#include <functional>
+#include <memory>
+#include <variant>
+
+namespace shoal {
+
+// ---- what the store writer is asked to do
+
+struct write_job {
+  std::vector<edit> edits;
+  std::optional<once_key> once;
+  api::callback<api::write_answer> done; // called on the writer's thread, after the sync
+  uint64_t asked_us = 0;                 // monotonic
+};
+struct apply_job {
+  protocol::apply what;
+  uint64_t asked_us = 0;
+};
+struct members_job {
+  member_set members;
+  api::callback<nothing> done; // may be empty
+};
+struct keep_statement_job {
+  statement what; // signature checked
+};
+struct make_statement_job {};
+struct prune_job {
+  frontier stable;
+  api::callback<api::prune_answer> done; // may be empty
+};
+using job = std::variant<write_job, apply_job, members_job, keep_statement_job, make_statement_job,
+                         prune_job>;
+struct store_job {
+  std::shared_ptr<job> what;
+};
+/// Writer → itself: commit what was gathered.
+struct flush_group {};
+
+/// STORE WRITER, one per library, detached: the sole writer of its RocksDB. Gathers what waits, one
+/// synced batch, then answers all of it. A failed sync answers "outcome unknown" and ends the
+/// process: the store must be opened anew.
+using store_writer_actor = caf::actor;
+
+/// From the writer to its library, after each group.
+struct group_stored {
+  std::shared_ptr<protocol::stored> what;
+  replica_summary summary;
+  uint64_t newest_stamp_ms = 0; // wall part of the newest stamp issued or seen
+  uint64_t synced_us = 0;       // monotonic
+};
+
+// ---- reading for peers
+
+struct read_job {
+  std::shared_ptr<const kv_store> store;
+  protocol::load what;
+  caf::actor answer_to; // gets protocol::loaded
+};
+/// READER, a small node-wide pool, detached: long scans on snapshots.
+using reader_actor = caf::actor;
+
+// ---- libraries
+
+/// A link to a member is up: `number` tells it from those before and after it.
+struct session_up {
+  device_id peer;
+  uint64_t number = 0;
+  caf::actor link;
+};
+struct session_down {
+  device_id peer;
+  uint64_t number = 0;
+  std::string reason;
+};
+/// A decoded message of this library.
+struct inbound {
+  device_id peer;
+  uint64_t number = 0;
+  caf::actor link;
+  uint64_t sent_wall_ms = 0;
+  uint64_t wall_ms = 0; // when it came
+  std::shared_ptr<message> body;
+  std::shared_ptr<const void> unread; // see transport::frames_in
+};
+struct wait_job {
+  frontier what;
+  std::vector<device_id> devices;
+  size_t needed = 0;
+  uint64_t deadline_us = 0; // monotonic
+  api::callback<api::wait_answer> done;
+};
+struct wait_request {
+  std::shared_ptr<wait_job> what;
+};
+struct member_change {
+  device_id device;
+  std::string address;
+  std::string name;
+  bool remove = false;
+  bool purge = false;
+  bool readmit = false;
+  std::shared_ptr<api::callback<nothing>> done;
+};
+struct prune_request {
+  std::shared_ptr<api::callback<api::prune_answer>> done;
+};
+
+/// LIBRARY, one per library: runs the protocol, owns the library's state. Dynamically typed, for
+/// the transport's sake; it takes group_stored, protocol::loaded, session_up, session_down,
+/// inbound, wait_request, member_change, prune_request, library_tick and stop_library.
+struct library_tick {
+  uint64_t generation = 0;
+};
+/// Says goodbye to all peers.
+struct stop_library {};
+
+// ---- the node
+
+/// Library → node: whom it wants linked, after every change of its members.
+struct members_changed {
+  library_id library;
+  member_set members;
+};
+/// Library → node: end the connection, for this reason.
+struct drop_peer {
+  device_id peer;
+  uint64_t number = 0;
+  std::string reason;
+};
+/// Api → node: dial everyone now.
+struct dial_now {};
+/// Api → node.
+struct create_library_request {
+  std::string name;
+  std::shared_ptr<api::callback<std::shared_ptr<api::library>>> done;
+};
+struct node_tick {};
+/// Main thread → node: end everything in order; answers when all links are closed.
+struct stop_node {};
+
+} // namespace shoal
+
+CAF_BEGIN_TYPE_ID_BLOCK(shoal_node, caf::id_block::shoal_transport::end)
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::store_job))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::flush_group))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::group_stored))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::read_job))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::protocol::loaded))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::session_up))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::session_down))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::inbound))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::wait_request))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::member_change))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::prune_request))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::library_tick))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::stop_library))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::members_changed))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::drop_peer))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::dial_now))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::create_library_request))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::node_tick))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::stop_node))
+CAF_END_TYPE_ID_BLOCK(shoal_node)
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::store_job)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::flush_group)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::group_stored)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::read_job)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::protocol::loaded)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::session_up)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::session_down)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::inbound)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::wait_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::member_change)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::prune_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::stop_library)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::members_changed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::drop_peer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::dial_now)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::create_library_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::node_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::stop_node)

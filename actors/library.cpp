@@ -1,0 +1,155 @@
+// What the API sees of a library. The actor is in library_loop.cpp.
+
+#include "actors/library.hpp"
+
+#include "actors/clocks.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+
+namespace shoal {
+
+library_core::library_core(library_setup setup) : setup_(std::move(setup)) {
+  protocol_ = std::make_unique<protocol::replicator>(setup_.protocol, mono_us());
+}
+
+void library_core::connect(caf::actor actor, store_writer_actor writer) {
+  actor_ = std::move(actor);
+  writer_ = std::move(writer);
+}
+
+member_set library_core::members() const {
+  const std::lock_guard guard(mutex_);
+  return protocol_->members();
+}
+
+frontier library_core::now() const {
+  const std::lock_guard guard(mutex_);
+  return protocol_->held();
+}
+
+void library_core::write(std::vector<edit> edits, std::optional<api::idempotency> once,
+                         api::callback<api::write_answer> done) {
+  write_job w;
+  w.edits = std::move(edits);
+  if (once)
+    w.once = once_key{std::move(once->key), once->request_hash};
+  w.done = std::move(done);
+  w.asked_us = mono_us();
+  caf::anon_send(writer_, store_job{std::make_shared<job>(std::move(w))});
+}
+
+void library_core::wait(frontier what, std::vector<device_id> devices, size_t needed,
+                        uint64_t timeout_ms, api::callback<api::wait_answer> done) {
+  auto w = std::make_shared<wait_job>();
+  w->what = std::move(what);
+  w->devices = std::move(devices);
+  w->needed = needed;
+  w->deadline_us = mono_us() + timeout_ms * 1000;
+  w->done = std::move(done);
+  caf::anon_send(actor_, wait_request{std::move(w)});
+}
+
+void library_core::add_member(device_id device, std::string address, std::string name, bool readmit,
+                              api::callback<nothing> done) {
+  member_change c;
+  c.device = device;
+  c.address = std::move(address);
+  c.name = std::move(name);
+  c.readmit = readmit;
+  c.done = std::make_shared<api::callback<nothing>>(std::move(done));
+  caf::anon_send(actor_, std::move(c));
+}
+
+void library_core::remove_member(device_id device, bool purge, api::callback<nothing> done) {
+  member_change c;
+  c.device = device;
+  c.remove = true;
+  c.purge = purge;
+  c.done = std::make_shared<api::callback<nothing>>(std::move(done));
+  caf::anon_send(actor_, std::move(c));
+}
+
+void library_core::sync_now() { caf::anon_send(setup_.node, dial_now{}); }
+
+void library_core::prune(api::callback<api::prune_answer> done) {
+  caf::anon_send(
+      actor_, prune_request{std::make_shared<api::callback<api::prune_answer>>(std::move(done))});
+}
+
+double library_core::hlc_drift_seconds() const {
+  const std::lock_guard guard(mutex_);
+  const auto wall = wall_ms();
+  return newest_stamp_ms_ > wall ? static_cast<double>(newest_stamp_ms_ - wall) / 1000 : 0.0;
+}
+
+static uint64_t lacking(const frontier& has, const frontier& of) {
+  uint64_t sum = 0;
+  for (const auto& [stream, seq] : of)
+    sum += seq - std::min(seq, seq_of(has, stream));
+  return sum;
+}
+
+api::library_status library_core::status() const {
+  const std::lock_guard guard(mutex_);
+  const auto now = mono_us();
+  api::library_status s;
+  s.id = setup_.id;
+  s.name = setup_.name;
+  s.sync = setup_.sync;
+  s.state = protocol::to_string(protocol_->state(now));
+  s.why = protocol_->not_converged();
+  s.converged = s.why.empty();
+  s.log_entries = summary_.log_entries;
+  s.tombstones = summary_.tombstones;
+  s.settled = summary_.settled;
+  s.digest = to_string(summary_.digest);
+  s.held = protocol_->held();
+  for (const auto& [model, n] : summary_.records)
+    if (n > 0)
+      s.records[model] = static_cast<uint64_t>(n);
+  uint64_t missing = 0;
+  for (const auto& [device, m] : protocol_->members()) {
+    if (device == setup_.protocol.self)
+      continue;
+    api::member_status out;
+    out.device = device;
+    out.name = m.name;
+    out.address = m.address;
+    out.removed = m.removed;
+    const auto held = protocol_->held_by(device);
+    out.behind_in = lacking(s.held, held);
+    out.behind_out = lacking(held, s.held);
+    missing = std::max(missing, out.behind_in);
+    const auto session = protocol_->sessions().find(device);
+    if (session != protocol_->sessions().end()
+        && session->second.state == protocol::session_state::live) {
+      out.connected = true;
+      if (session->second.rtt_us)
+        out.rtt_ms = static_cast<double>(*session->second.rtt_us) / 1000;
+      if (session->second.clock_offset_ms)
+        out.clock_offset_ms = static_cast<double>(*session->second.clock_offset_ms);
+    }
+    if (const auto note = notes_.find(device); note != notes_.end()) {
+      out.last_seen_ms = note->second.last_seen_ms;
+      out.last_error = note->second.last_error;
+    }
+    out.state = m.removed        ? "removed"
+                : !out.connected ? (out.last_seen_ms == 0 && held.empty() ? "never_seen" : "down")
+                : out.behind_in + out.behind_out == 0 ? "synced"
+                                                      : "catching_up";
+    out.breaker = out.connected ? "closed" : "open";
+    s.members.push_back(std::move(out));
+  }
+  if (s.state == "catching_up") {
+    uint64_t own = 0;
+    for (const auto& [stream, seq] : s.held)
+      own += seq;
+    s.progress =
+        own + missing == 0 ? 1.0 : static_cast<double>(own) / static_cast<double>(own + missing);
+  }
+  return s;
+}
+
+} // namespace shoal

@@ -1,0 +1,74 @@
+#pragma once
+// A library: the actor that runs its protocol, and what the API sees of it.
+
+#include "actors/handles.hpp"
+#include "actors/metrics.hpp"
+#include "actors/transport/identity.hpp"
+
+#include <caf/event_based_actor.hpp>
+
+#include <mutex>
+
+namespace shoal {
+
+struct library_setup {
+  library_id id;
+  std::string name;
+  bool sync = true;
+  std::shared_ptr<kv_store> store;
+  std::vector<caf::actor> readers;
+  caf::actor node;
+  library_metrics counted;
+  protocol::settings protocol;
+};
+
+/// What actor and API share. The API's side is thread-safe and never waits for more than one
+/// protocol step.
+class library_core : public api::library {
+public:
+  explicit library_core(library_setup setup);
+
+  library_id id() const override { return setup_.id; }
+  std::string name() const override { return setup_.name; }
+  std::shared_ptr<const kv_view> snapshot() const override { return setup_.store->snapshot(); }
+  api::library_status status() const override;
+  member_set members() const override;
+  void write(std::vector<edit> edits, std::optional<api::idempotency> once,
+             api::callback<api::write_answer> done) override;
+  void wait(frontier what, std::vector<device_id> devices, size_t needed, uint64_t timeout_ms,
+            api::callback<api::wait_answer> done) override;
+  frontier now() const override;
+  void add_member(device_id device, std::string address, std::string name, bool readmit,
+                  api::callback<nothing> done) override;
+  void remove_member(device_id device, bool purge, api::callback<nothing> done) override;
+  void sync_now() override;
+  void prune(api::callback<api::prune_answer> done) override;
+
+  /// By how much the newest stamp is ahead of the wall, in seconds; 0 when it is not.
+  double hlc_drift_seconds() const;
+
+  /// Set once, before anything else happens.
+  void connect(caf::actor actor, store_writer_actor writer);
+
+private:
+  friend class library_loop;
+
+  library_setup setup_;
+  caf::actor actor_;
+  store_writer_actor writer_;
+
+  mutable std::mutex mutex_; // guards what follows; held for one step at a time
+  std::unique_ptr<protocol::replicator> protocol_;
+  replica_summary summary_;
+  struct peer_note {
+    uint64_t last_seen_ms = 0;
+    std::string last_error;
+  };
+  std::map<device_id, peer_note> notes_;
+  uint64_t newest_stamp_ms_ = 0;
+};
+
+/// The LIBRARY actor. Its first message is a group_stored with all that the store holds.
+caf::behavior library_actor(caf::event_based_actor* self, std::shared_ptr<library_core> core);
+
+} // namespace shoal

@@ -1,0 +1,309 @@
+#include "actors/library_loop.hpp"
+
+#include "actors/clocks.hpp"
+
+#include <caf/all.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace shoal {
+
+caf::behavior library_actor(caf::event_based_actor* self, std::shared_ptr<library_core> core) {
+  auto loop = std::make_shared<library_loop>(self, std::move(core));
+  return {
+      [=](group_stored& x) { loop->on(x); },  [=](protocol::loaded& x) { loop->on(x); },
+      [=](session_up& x) { loop->on(x); },    [=](session_down& x) { loop->on(x); },
+      [=](inbound& x) { loop->on(x); },       [=](wait_request& x) { loop->on(x); },
+      [=](member_change& x) { loop->on(x); }, [=](prune_request& x) { loop->on(x); },
+      [=](library_tick& x) { loop->on(x); },  [=](stop_library& x) { loop->on(x); },
+  };
+}
+
+void library_loop::step(protocol::event e) {
+  protocol::effects effects;
+  {
+    const std::lock_guard guard(core_->mutex_);
+    effects = core_->protocol_->step(std::move(e), mono_us());
+  }
+  for (auto& effect : effects)
+    std::visit([&](auto& x) { carry_out(x); }, effect);
+  for (auto& [peer, frames] : outbox_)
+    if (const auto it = links_.find(peer); it != links_.end())
+      self_->send(it->second.actor, transport::frames_out{std::move(frames)});
+  outbox_.clear();
+  check_broadcasts();
+  check_waits();
+  arm();
+}
+
+void library_loop::carry_out(protocol::send& s) {
+  uint64_t ops = 0;
+  if (const auto* r = std::get_if<range_message>(&s.body))
+    ops = r->body.count;
+  const auto frame = encode_frame({setup_.id, setup_.protocol.self, wall_ms(), std::move(s.body)});
+  const auto peers = static_cast<double>(s.to.size());
+  if (ops > 0)
+    setup_.counted.ops_sent->Increment(static_cast<double>(ops) * peers);
+  setup_.counted.bytes_sent->Increment(static_cast<double>(frame->size()) * peers);
+  for (const auto& peer : s.to)
+    outbox_[peer].push_back(frame);
+}
+
+void library_loop::carry_out(protocol::load& l) {
+  next_reader_ = (next_reader_ + 1) % setup_.readers.size();
+  self_->send(setup_.readers[next_reader_],
+              read_job{setup_.store, std::move(l), caf::actor_cast<caf::actor>(self_)});
+}
+
+void library_loop::store(job what) {
+  self_->send(core_->writer_, store_job{std::make_shared<job>(std::move(what))});
+}
+
+void library_loop::carry_out(protocol::apply& a) { store(apply_job{std::move(a), mono_us()}); }
+
+void library_loop::carry_out(protocol::close_link& c) {
+  spdlog::get("library")->warn("{}: closing the link to {}: {}", setup_.name, to_string(c.peer),
+                               c.reason);
+  if (const auto it = links_.find(c.peer); it != links_.end()) {
+    self_->send(setup_.node, drop_peer{c.peer, it->second.number, c.reason});
+    end_session(c.peer, c.reason);
+  }
+}
+
+void library_loop::carry_out(protocol::fold_members& f) {
+  auto folded = core_->members();
+  if (merge(folded, f.members)) // nothing new costs no write
+    store(members_job{std::move(f.members), {}});
+}
+
+void library_loop::carry_out(protocol::keep_statement& k) {
+  const auto& s = k.what;
+  if (transport::identity::device_of(s.public_key) != s.member
+      || !transport::identity::verify(s.public_key, signed_bytes(s, setup_.id), s.signature)) {
+    protocol::close_link close{k.peer,
+                               "a statement of " + to_string(s.member) + " with a wrong signature"};
+    carry_out(close);
+    step(protocol::link_down{k.peer});
+    return;
+  }
+  store(keep_statement_job{std::move(k.what)});
+}
+
+void library_loop::carry_out(protocol::make_statement&) { store(make_statement_job{}); }
+
+void library_loop::carry_out(protocol::prune& p) { store(prune_job{std::move(p.stable), {}}); }
+
+/// Sees to it that a tick comes when the protocol or a waiting client wants one.
+void library_loop::arm() {
+  const auto now = mono_us();
+  uint64_t next = 0;
+  {
+    const std::lock_guard guard(core_->mutex_);
+    next = core_->protocol_->next_tick_us(now);
+  }
+  for (const auto& w : waits_)
+    next = std::min(next, std::max(w->deadline_us, now + 1000));
+  if (armed_us_ != 0 && armed_us_ <= next)
+    return;
+  armed_us_ = next;
+  self_->delayed_send(self_, std::chrono::microseconds(next - std::min(next, now)),
+                      library_tick{++generation_});
+}
+
+void library_loop::on(library_tick& t) {
+  if (t.generation != generation_)
+    return; // an earlier one took its place
+  armed_us_ = 0;
+  step(protocol::tick{});
+}
+
+void library_loop::on(group_stored& g) {
+  {
+    const std::lock_guard guard(core_->mutex_);
+    core_->summary_ = g.summary;
+    core_->newest_stamp_ms_ = g.newest_stamp_ms;
+  }
+  const bool linked = !links_.empty();
+  if (linked)
+    for (const auto& r : g.what->local)
+      broadcasts_.push_back({r.stream, r.to, g.synced_us});
+  const auto members = g.what->members;
+  step(std::move(*g.what));
+  if (members)
+    self_->send(setup_.node, members_changed{setup_.id, *members});
+}
+
+void library_loop::on(session_up& s) {
+  links_[s.peer] = {s.number, s.link};
+  step(protocol::link_up{s.peer});
+}
+
+void library_loop::end_session(const device_id& peer, const std::string& reason) {
+  links_.erase(peer);
+  const std::lock_guard guard(core_->mutex_);
+  core_->notes_[peer].last_error = reason;
+}
+
+void library_loop::on(session_down& s) {
+  const auto it = links_.find(s.peer);
+  if (it == links_.end() || it->second.number != s.number)
+    return;
+  end_session(s.peer, s.reason);
+  step(protocol::link_down{s.peer});
+}
+
+void library_loop::on(inbound& in) {
+  const auto it = links_.find(in.peer);
+  if (it == links_.end()) {
+    if (std::holds_alternative<hello>(*in.body)) // not a member: as if the library were not here
+      self_->send(in.link, transport::frames_out{{encode_frame(
+                               {setup_.id, setup_.protocol.self, wall_ms(),
+                                error_message{"unknown_library", "unknown library"}})}});
+    return;
+  }
+  if (it->second.number != in.number)
+    return; // from a connection that was replaced
+  {
+    const std::lock_guard guard(core_->mutex_);
+    core_->notes_[in.peer].last_seen_ms = in.wall_ms;
+  }
+  if (const auto* r = std::get_if<range_message>(in.body.get())) {
+    setup_.counted.ops_received->Increment(r->body.count);
+    setup_.counted.bytes_received->Increment(static_cast<double>(r->body.ops.size()));
+  }
+  const bool is_beat = std::holds_alternative<heartbeat>(*in.body);
+  step(protocol::received{in.peer, in.sent_wall_ms, in.wall_ms, std::move(*in.body)});
+  if (is_beat)
+    note_mismatch(in.peer);
+}
+
+/// Equal frontiers and unequal digests: never silent.
+void library_loop::note_mismatch(const device_id& peer) {
+  bool diverged = false;
+  {
+    const std::lock_guard guard(core_->mutex_);
+    const auto it = core_->protocol_->sessions().find(peer);
+    if (it == core_->protocol_->sessions().end() || !core_->summary_.settled)
+      return;
+    const auto& s = it->second;
+    diverged = s.beat_frontier_hash == hash_of(core_->protocol_->held()) && !s.beat_digest.empty()
+               && s.beat_digest != core_->protocol_->digest();
+  }
+  if (diverged) {
+    setup_.counted.digest_mismatch->Increment();
+    spdlog::get("library")->critical("{}: DIVERGED from {}: equal frontiers, unequal digests",
+                                     setup_.name, to_string(peer));
+  }
+}
+
+void library_loop::check_broadcasts() {
+  if (broadcasts_.empty())
+    return;
+  std::map<stream_id, uint64_t> least;
+  const std::lock_guard guard(core_->mutex_);
+  while (!broadcasts_.empty()) {
+    const auto& b = broadcasts_.front();
+    auto [it, fresh] = least.try_emplace(b.stream, UINT64_MAX);
+    if (fresh)
+      for (const auto& [peer, l] : links_)
+        it->second = std::min(it->second, core_->protocol_->acked_by(peer, b.stream));
+    if (it->second < b.to)
+      return;
+    if (!links_.empty())
+      setup_.counted.broadcast_seconds->Observe(static_cast<double>(mono_us() - b.synced_us) / 1e6);
+    broadcasts_.pop_front();
+  }
+}
+
+void library_loop::check_waits() {
+  if (waits_.empty())
+    return;
+  const auto now = mono_us();
+  std::erase_if(waits_, [&](const std::shared_ptr<wait_job>& w) {
+    api::wait_answer answer;
+    {
+      const std::lock_guard guard(core_->mutex_);
+      for (const auto& device : w->devices)
+        (covers(core_->protocol_->held_by(device), w->what) ? answer.held : answer.missing)
+            .push_back(device);
+    }
+    const bool enough = answer.held.size() >= w->needed;
+    if (!enough && now < w->deadline_us)
+      return false;
+    if (enough)
+      answer.missing.clear();
+    w->done(std::move(answer));
+    return true;
+  });
+}
+
+void library_loop::on(wait_request& w) {
+  waits_.push_back(std::move(w.what));
+  check_waits();
+  arm();
+}
+
+void library_loop::on(member_change& c) {
+  const auto& done = *c.done;
+  const auto set = core_->members();
+  const auto known = set.find(c.device);
+  member m = known == set.end() ? member{} : known->second;
+  if (c.remove) {
+    if (known == set.end() || m.removed)
+      return done(error{ec::not_found, to_string(c.device) + " is not a member of " + setup_.name});
+    if (c.device == setup_.protocol.self)
+      return done(
+          error{ec::bad_request, "a node cannot remove itself; remove it on another member"});
+    m.removed = true;
+    m.purge = c.purge;
+  } else {
+    if (m.removed && !c.readmit)
+      return done(error{ec::conflict, to_string(c.device) + " was removed from " + setup_.name
+                                          + "; --readmit takes it back, with an empty store"});
+    if (m.removed) {
+      m.generation += 1;
+      m.removed = m.purge = false;
+    }
+    if (!c.address.empty())
+      m.address = c.address;
+    if (!c.name.empty())
+      m.name = c.name;
+    if (known == set.end() || m != known->second)
+      m.revision = std::max(wall_ms(), m.revision + 1);
+  }
+  store(members_job{{{c.device, std::move(m)}}, done});
+}
+
+void library_loop::on(prune_request& p) {
+  std::optional<frontier> stable;
+  api::prune_answer answer;
+  {
+    const std::lock_guard guard(core_->mutex_);
+    stable = core_->protocol_->stable();
+    answer.held_by = core_->protocol_->holding_back();
+    answer.log_entries = core_->summary_.log_entries;
+  }
+  if (!stable)
+    return (*p.done)(std::move(answer));
+  store(prune_job{std::move(*stable),
+                  [done = p.done, held_by = answer.held_by](result<api::prune_answer> r) {
+                    if (r)
+                      r->held_by = held_by;
+                    (*done)(std::move(r));
+                  }});
+}
+
+void library_loop::on(stop_library&) {
+  const auto frame =
+      encode_frame({setup_.id, setup_.protocol.self, wall_ms(), goodbye{"stopping"}});
+  for (const auto& [peer, l] : links_)
+    self_->send(l.actor, transport::frames_out{{frame}});
+  links_.clear();
+  for (const auto& w : waits_)
+    w->done(error{ec::unavailable, "the node is stopping"});
+  waits_.clear();
+  self_->quit();
+}
+
+} // namespace shoal

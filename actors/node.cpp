@@ -1,0 +1,340 @@
+#include "actors/node.hpp"
+
+#include "actors/api/server.hpp"
+#include "actors/clocks.hpp"
+#include "actors/logging.hpp"
+#include "actors/node_actor.hpp"
+#include "actors/reader.hpp"
+#include "config/limits.hpp"
+
+#include <caf/all.hpp>
+#include <caf/io/all.hpp>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <fcntl.h>
+#include <fstream>
+#include <sys/file.h>
+#include <thread>
+#include <unistd.h>
+
+namespace shoal {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int exit_failed = 1;
+constexpr int exit_restart = 75; // EX_TEMPFAIL: a supervisor starts the node again
+constexpr int exit_config = 78;  // EX_CONFIG
+
+/// The node as the API sees it.
+class node_access final : public api::node {
+public:
+  node_access(device_id device, std::string name, std::shared_ptr<library_list> open,
+              std::shared_ptr<shoal::metrics> counted)
+      : device_(device), name_(std::move(name)), open_(std::move(open)),
+        counted_(std::move(counted)) {}
+
+  void connect(caf::actor actor) { node_ = std::move(actor); }
+
+  device_id device() const override { return device_; }
+  std::string name() const override { return name_; }
+  std::vector<std::shared_ptr<api::library>> libraries() const override {
+    std::vector<std::shared_ptr<api::library>> out;
+    for (const auto& l : open_->all())
+      out.push_back(l.core);
+    return out;
+  }
+  void create_library(std::string name,
+                      api::callback<std::shared_ptr<api::library>> done) override {
+    caf::anon_send(
+        node_, create_library_request{
+                   std::move(name), std::make_shared<api::callback<std::shared_ptr<api::library>>>(
+                                        std::move(done))});
+  }
+  const models::registry& models() const override { return models_; }
+  std::string metrics() const override {
+    std::vector<api::library_status> statuses;
+    std::vector<double> drifts;
+    for (const auto& l : open_->all()) {
+      statuses.push_back(l.core->status());
+      drifts.push_back(l.core->hlc_drift_seconds());
+    }
+    return counted_->render(statuses, drifts);
+  }
+  void set_log_level(const std::string& spec, api::callback<nothing> done) override {
+    done(set_log_levels(spec));
+  }
+
+private:
+  device_id device_;
+  std::string name_;
+  std::shared_ptr<library_list> open_;
+  std::shared_ptr<shoal::metrics> counted_;
+  models::registry models_;
+  caf::actor node_;
+};
+
+struct caf_config : caf::actor_system_config {
+  caf_config() {
+    add_message_types<caf::id_block::shoal_transport>();
+    add_message_types<caf::id_block::shoal_node>();
+    load<caf::io::middleman>();
+    set("scheduler.policy", caf::atom("sharing")); // no polling: an idle node costs nothing
+    set("scheduler.max-threads",
+        static_cast<uint64_t>(std::max(2U, std::thread::hardware_concurrency())));
+  }
+};
+
+int fail(const error& e) {
+  spdlog::error("{}", e.message);
+  std::fprintf(stderr, "shoal: %s\n", e.message.c_str());
+  return e.code == ec::config ? exit_config : exit_failed;
+}
+
+/// Keeps a second process off the data directory for as long as it lives.
+class directory_lock {
+public:
+  static result<directory_lock> take(const fs::path& dir) {
+    std::error_code failed;
+    fs::create_directories(dir, failed);
+    if (failed)
+      return {ec::config, "node.data_dir: " + dir.string() + ": " + failed.message()};
+    const auto file = (dir / "lock").string();
+    const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+      return {ec::config, "node.data_dir: " + file + ": " + std::strerror(errno)};
+    directory_lock lock(fd);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+      return {ec::unavailable, dir.string() + ": another shoal runs on this directory"};
+    return lock;
+  }
+  directory_lock(directory_lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  directory_lock(const directory_lock&) = delete;
+  directory_lock& operator=(const directory_lock&) = delete;
+  ~directory_lock() {
+    if (fd_ >= 0)
+      ::close(fd_);
+  }
+
+private:
+  explicit directory_lock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+/// run/endpoints.json: there while the node accepts work.
+class endpoints_file {
+public:
+  static result<endpoints_file> write(const fs::path& dir, const device_id& device,
+                                      const std::string& listen, const std::string& api) {
+    std::error_code failed;
+    fs::create_directories(dir / "run", failed);
+    endpoints_file out(dir / "run" / "endpoints.json");
+    const auto fresh = out.path_.string() + ".new";
+    {
+      std::ofstream file(fresh);
+      file << nlohmann::ordered_json{{"pid", getpid()},
+                                     {"device", to_string(device)},
+                                     {"listen", listen},
+                                     {"api", api}}
+                  .dump()
+           << "\n";
+      if (!file.flush())
+        return {ec::config, fresh + ": cannot be written"};
+    }
+    fs::rename(fresh, out.path_, failed);
+    if (failed)
+      return {ec::config, out.path_.string() + ": " + failed.message()};
+    return out;
+  }
+  void remove() {
+    std::error_code ignored;
+    fs::remove(path_, ignored);
+  }
+
+private:
+  explicit endpoints_file(fs::path path) : path_(std::move(path)) {}
+  fs::path path_;
+};
+
+std::string read_token(const fs::path& file) {
+  std::ifstream in(file);
+  std::string token;
+  std::getline(in, token);
+  while (!token.empty() && std::isspace(static_cast<unsigned char>(token.back())))
+    token.pop_back();
+  return token;
+}
+
+/// What the file can change in a running node: levels, and members of libraries that are open.
+void reload(const config::options& old, const library_list& open) {
+  auto fresh = config::load(old.file, config::process_environment());
+  if (!fresh)
+    return spdlog::error("reload: {}; the configuration in force stays", fresh.err().message);
+  if (auto set = set_log_levels(fresh->log.level); !set)
+    spdlog::error("reload: log.level: {}", set.err().message);
+  for (const auto& l : fresh->libraries)
+    for (const auto& o : open.all())
+      if (o.core->id() == l.id)
+        caf::anon_send(o.writer,
+                       store_job{std::make_shared<job>(members_job{configured_members(l), {}})});
+  spdlog::info("reloaded {}", old.file.string());
+}
+
+/// Waits for SIGTERM or SIGINT; SIGHUP reloads.
+void wait_for_stop(const sigset_t& signals, const config::options& options,
+                   const library_list& open) {
+  for (;;) {
+    int signal = 0;
+    if (sigwait(&signals, &signal) != 0)
+      continue;
+    if (signal != SIGHUP)
+      return spdlog::info("stopping on signal {}", signal);
+    reload(options, open);
+  }
+}
+
+/// Ends the process when an orderly stop hangs. What was acknowledged is on disk: nothing is lost
+/// by it.
+void start_stop_watchdog() {
+  std::thread([] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(limits::stop_ms - 500));
+    spdlog::error("the stop took too long; ending the process");
+    _exit(0);
+  }).detach();
+}
+
+} // namespace
+
+static int run_in(caf::actor_system& system, const config::options& options,
+                  const sigset_t& signals) {
+  auto lock = directory_lock::take(options.node.data_dir);
+  if (!lock)
+    return fail(lock.err());
+  auto key = transport::load_identity(options.tls.key, options.tls.certificate);
+  if (!key)
+    return fail(key.err());
+  auto setup = std::make_shared<node_setup>();
+  auto entries = find_libraries(options.node.data_dir, options);
+  if (!entries)
+    return fail(entries.err());
+  setup->entries = std::move(*entries);
+  auto socket = transport::open_listener(options.node.listen);
+  if (!socket)
+    return fail(socket.err());
+  const auto bound = socket->bound;
+  setup->accepted = std::make_shared<accepted_devices>();
+  auto tls = transport::tls_context::make(
+      *key, [accepted = setup->accepted](const device_id& d) { return accepted->contains(d); });
+  if (!tls)
+    return fail(tls.err());
+  setup->options = options;
+  setup->socket = std::move(*socket);
+  setup->tls = *tls;
+  setup->traffic = std::make_shared<transport::traffic>();
+  setup->open = std::make_shared<library_list>();
+
+  const bool wildcard = bound.host == "0.0.0.0" || bound.host == "::";
+  std::string address;
+  if (options.node.advertise)
+    address = config::to_string({options.node.advertise->host, options.node.advertise->port != 0
+                                                                   ? options.node.advertise->port
+                                                                   : bound.port});
+  else if (!wildcard)
+    address = config::to_string(bound);
+  auto counted = std::make_shared<metrics>();
+  std::vector<caf::actor> readers;
+  for (size_t i = 0; i < limits::reader_threads; ++i)
+    readers.push_back(system.spawn<caf::detached>(range_reader));
+  setup->catalog = {options.node.data_dir,
+                    *key,
+                    options.node.name,
+                    address,
+                    random_u64(),
+                    options.sync,
+                    make_rocks_memory(),
+                    counted,
+                    readers,
+                    std::make_shared<library_directory>(),
+                    [](const error& e) {
+                      // Whether the write is there only a reopened store can say; that is what a
+                      // restart is.
+                      spdlog::critical("the store failed: {}; ending, so that it is opened anew",
+                                       e.message);
+                      _exit(exit_restart);
+                    }};
+
+  auto started = setup->started.get_future();
+  auto stopped = setup->stopped.get_future();
+  auto access =
+      std::make_unique<node_access>(key->device(), options.node.name, setup->open, counted);
+  auto node = system.spawn<caf::detached>(node_actor, setup);
+  const auto end_actors = [&] {
+    for (const auto& l : setup->open->all()) {
+      caf::anon_send_exit(l.actor, caf::exit_reason::user_shutdown);
+      caf::anon_send_exit(l.writer, caf::exit_reason::user_shutdown);
+    }
+    for (const auto& r : readers)
+      caf::anon_send_exit(r, caf::exit_reason::user_shutdown);
+  };
+  if (auto s = started.get(); !s) {
+    caf::anon_send_exit(node, caf::exit_reason::kill);
+    end_actors();
+    setup->open->clear();
+    return fail(s.err());
+  }
+  access->connect(node);
+
+  api::options http;
+  http.host = options.api.listen.host;
+  http.port = options.api.listen.port;
+  http.token = read_token(options.api.token);
+  auto server = api::server::start(std::move(http), *access);
+  int code = 0;
+  if (!server) {
+    code = fail(server.err());
+  } else {
+    const auto url = "http://" + config::to_string({options.api.listen.host, (*server)->port()});
+    auto endpoints =
+        endpoints_file::write(options.directory, key->device(), config::to_string(bound), url);
+    if (!endpoints) {
+      code = fail(endpoints.err());
+    } else {
+      spdlog::info("{} ({}) accepts peers on {} and clients on {}", options.node.name,
+                   to_string(key->device()), config::to_string(bound), url);
+      wait_for_stop(signals, options, *setup->open);
+      endpoints->remove();
+    }
+  }
+  start_stop_watchdog();
+  if (server)
+    (*server)->stop();
+  caf::anon_send(node, stop_node{});
+  stopped.wait();
+  end_actors();
+  access->connect(nullptr);
+  return code;
+}
+
+int run_node(const config::options& options) {
+  std::signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int s : {SIGTERM, SIGINT, SIGHUP})
+    sigaddset(&signals, s);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr); // before any thread: all of them inherit it
+  start_logging(options.log);
+  int code = 0;
+  {
+    caf_config config;
+    caf::actor_system system(config);
+    code = run_in(system, options, signals);
+    system.await_all_actors_done();
+  }
+  spdlog::info("stopped");
+  return code;
+}
+
+} // namespace shoal

@@ -1,0 +1,13 @@
+#pragma once
+// The daemon: what `shoal run` runs.
+
+#include "config/options.hpp"
+
+namespace shoal {
+
+/// Runs a node until SIGTERM or SIGINT and returns the process's exit code: 0 after an orderly
+/// stop, 78 for what the configuration has wrong, 1 for a store that cannot be opened, 75 after a
+/// failed sync. Takes over the process: call from main, before any other thread runs.
+int run_node(const config::options& options);
+
+} // namespace shoal

@@ -1,0 +1,226 @@
+#include "actors/store_writer.hpp"
+
+#include "actors/clocks.hpp"
+#include "config/limits.hpp"
+
+#include <caf/all.hpp>
+
+namespace shoal {
+
+namespace {
+
+// One pass over the jobs of a group: everything they change goes into one transaction, everything
+// they are told waits until it is durable.
+class group {
+public:
+  explicit group(writer_setup& setup) : setup_(setup), data_(*setup.data), txn_(*setup.store) {
+    stored_ = std::make_shared<protocol::stored>();
+  }
+
+  void operator()(write_job& w) {
+    auto made = data_.commit(txn_, w.edits, wall_ms(), w.once);
+    if (!made) {
+      // An invalid request is known to be so now, but it waits for the others: its answer may rest
+      // on their writes.
+      answers_.push_back([done = std::move(w.done), e = made.err()](bool) { done(e); });
+      return;
+    }
+    writes_ += made->covered.count;
+    asked_.push_back(w.asked_us);
+    answers_.push_back(
+        [this, done = std::move(w.done), results = std::move(made->results)](bool durable) mutable {
+          if (durable)
+            done(api::write_answer{token_, std::move(results)});
+          else
+            done(unknown());
+        });
+    if (made->covered.count > 0)
+      stored_->local.push_back(std::move(made->covered));
+  }
+
+  void operator()(apply_job& a) {
+    auto& parts = a.what.parts;
+    protocol::apply_result r;
+    r.peer = a.what.peer;
+    r.stream = parts.front().stream;
+    r.from = parts.front().from;
+    r.to = parts.front().to;
+    r.cost = a.what.cost;
+    uint64_t ops = 0;
+    for (const auto& p : parts)
+      ops += p.count;
+    auto done = data_.apply(txn_, parts, wall_ms());
+    if (!done) {
+      r.what = protocol::outcome::refused;
+      r.why = "range of " + to_string(r.stream) + " refused: " + done.err().message;
+      setup_.counted.ops_rejected->Increment(static_cast<double>(ops));
+    } else if (*done == applied_as::applied) {
+      applied_ += ops;
+      received_.push_back(a.asked_us);
+      if (parts.size() == 1 && parts.front().until.empty() && parts.front().log_complete)
+        r.relay = std::move(parts.front());
+    } else {
+      r.what = *done == applied_as::gap ? protocol::outcome::gap : protocol::outcome::duplicate;
+    }
+    stored_->applied.push_back(std::move(r));
+  }
+
+  void operator()(members_job& m) {
+    if (data_.merge_members(txn_, m.members))
+      stored_->members = data_.members();
+    if (m.done)
+      answers_.push_back(
+          [done = std::move(m.done)](bool durable) { done(durable ? success() : unknown()); });
+  }
+
+  void operator()(keep_statement_job& k) {
+    if (data_.keep_statement(txn_, k.what))
+      stored_->statements.push_back(std::move(k.what));
+  }
+
+  void operator()(make_statement_job&) {
+    auto s = data_.next_statement();
+    if (!s)
+      return;
+    s->public_key = setup_.key.public_key();
+    s->signature = setup_.key.sign(signed_bytes(*s, setup_.library));
+    if (data_.keep_statement(txn_, *s))
+      stored_->statements.push_back(std::move(*s));
+  }
+
+  void operator()(prune_job& p) {
+    auto removed = data_.prune(txn_, p.stable, limits::prune_batch_rows);
+    if (!removed) {
+      failure_ = removed.err();
+      return;
+    }
+    if (*removed == limits::prune_batch_rows)
+      again_ = p.stable;
+    if (p.done)
+      answers_.push_back([this, done = std::move(p.done), n = *removed](bool durable) {
+        if (durable)
+          done(api::prune_answer{n, static_cast<uint64_t>(data_.summary().log_entries), {}});
+        else
+          done(unknown());
+      });
+  }
+
+  size_t bytes() const { return txn_.bytes(); }
+
+  /// Commits and answers. False when the outcome is unknown.
+  bool finish(const caf::actor& library, caf::event_based_actor* self) {
+    bool durable = !failure_;
+    if (durable && !txn_.empty()) {
+      data_.seal(txn_);
+      if (auto committed = setup_.store->commit(txn_.take()); !committed) {
+        failure_ = committed.err();
+        durable = false;
+      }
+    }
+    const auto synced = mono_us();
+    if (durable) {
+      token_ = to_token(data_.settled() ? data_.held() : own_streams());
+      setup_.counted.writes->Increment(static_cast<double>(writes_));
+      setup_.counted.ops_applied->Increment(static_cast<double>(applied_));
+      for (const auto t : asked_)
+        setup_.counted.commit_seconds->Observe(static_cast<double>(synced - t) / 1e6);
+      for (const auto t : received_)
+        setup_.counted.apply_seconds->Observe(static_cast<double>(synced - t) / 1e6);
+      auto summary = data_.summary();
+      stored_->held = summary.held;
+      stored_->settled = summary.settled;
+      stored_->log_entries = summary.log_entries;
+      stored_->digest = digest_bytes(summary.digest);
+      self->send(library,
+                 group_stored{stored_, std::move(summary), data_.last_stamp().wall_ms, synced});
+    }
+    for (auto& answer : answers_)
+      answer(durable);
+    if (!durable)
+      setup_.on_failure(*failure_);
+    return durable;
+  }
+
+  const std::optional<frontier>& prune_again() const { return again_; }
+
+private:
+  static error unknown() {
+    return {ec::outcome_unknown,
+            "the disk failed while the write was made durable: it may or may not be there"};
+  }
+  // Complete also while a catch-up is not: nobody else writes them.
+  frontier own_streams() const {
+    frontier out;
+    for (const auto& [stream, seq] : data_.held())
+      if (stream.origin == data_.self())
+        out[stream] = seq;
+    return out;
+  }
+
+  writer_setup& setup_;
+  replica& data_;
+  kv_transaction txn_;
+  std::shared_ptr<protocol::stored> stored_;
+  std::vector<std::function<void(bool)>> answers_;
+  std::vector<uint64_t> asked_;
+  std::vector<uint64_t> received_;
+  uint64_t writes_ = 0;
+  uint64_t applied_ = 0;
+  std::string token_;
+  std::optional<frontier> again_;
+  std::optional<error> failure_;
+};
+
+struct writer_state {
+  std::shared_ptr<writer_setup> setup;
+  caf::actor library;
+  std::vector<std::shared_ptr<job>> waiting;
+  bool flushing = false;
+  bool failed = false;
+
+  void flush(caf::event_based_actor* self) {
+    flushing = false;
+    auto jobs = std::move(waiting);
+    waiting.clear();
+    for (size_t i = 0; i < jobs.size() && !failed;) {
+      group g(*setup);
+      for (size_t n = 0; i < jobs.size() && n < limits::group_commit_requests_max
+                         && (n == 0 || g.bytes() < limits::group_commit_bytes_max);
+           ++i, ++n)
+        std::visit(g, *jobs[i]);
+      failed = !g.finish(library, self);
+      if (g.prune_again() && !failed)
+        self->send(self, store_job{std::make_shared<job>(prune_job{*g.prune_again(), {}})});
+    }
+  }
+};
+
+} // namespace
+
+caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_setup> setup,
+                           caf::actor library) {
+  auto state = std::make_shared<writer_state>();
+  state->setup = std::move(setup);
+  state->library = std::move(library);
+  self->set_exit_handler([=](const caf::exit_msg& e) {
+    state->flush(self); // what was accepted is committed also when the node stops
+    self->quit(e.reason);
+  });
+  self->attach_functor([=] { state->library = nullptr; });
+  return {
+      [=](const store_job& j) {
+        if (state->failed)
+          return;
+        state->waiting.push_back(j.what);
+        // The flush lands behind everything that is queued already: each sync commits just the
+        // backlog.
+        if (!state->flushing) {
+          state->flushing = true;
+          self->send(self, flush_group{});
+        }
+      },
+      [=](const flush_group&) { state->flush(self); },
+  };
+}
+
+} // namespace shoal

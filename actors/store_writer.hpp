@@ -1,0 +1,25 @@
+#pragma once
+// The only place that writes a library's RocksDB.
+
+#include "actors/handles.hpp"
+#include "actors/metrics.hpp"
+#include "actors/transport/identity.hpp"
+
+namespace shoal {
+
+struct writer_setup {
+  std::shared_ptr<kv_store> store;
+  std::shared_ptr<replica> data; // touched by nobody else from here on
+  transport::identity key;       // signs statements
+  library_id library;
+  library_metrics counted;
+  /// Called once, on the writer's thread, when a commit failed: nothing can be written until the
+  /// store is opened anew.
+  std::function<void(const error&)> on_failure;
+};
+
+/// Spawn detached. Ends, with what waits committed, on an exit message.
+caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_setup> setup,
+                           caf::actor library);
+
+} // namespace shoal
