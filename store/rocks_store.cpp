@@ -121,9 +121,106 @@ rocksdb::ColumnFamilyOptions family_options(const rocks_memory& memory) {
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10)); // bits per key: 1 % false positives
-  table.checksum =
-      rocksdb::k // RocksDB names the table file of a bad block, but not the log of a bad record.
-      if (s.IsCorruption() && text.find(".sst") == std::string::npos) {
+  table.checksum = rocksdb::kXXH3;
+  table.format_version = 5;
+  rocksdb::ColumnFamilyOptions o;
+  o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  o.write_buffer_size = size_t{16} << 20;
+  o.compression = pick({rocksdb::kLZ4Compression, rocksdb::kZSTD});
+  o.bottommost_compression = pick({rocksdb::kZSTD, rocksdb::kLZ4Compression});
+  o.level_compaction_dynamic_level_bytes = true;
+  o.force_consistency_checks = true;
+  return o;
+}
+
+/// A new directory survives a power cut only when the one above it was synced, too.
+status make_directory(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code code;
+  std::vector<fs::path> made;
+  for (auto at = fs::weakly_canonical(path, code); !at.empty() && !fs::exists(at, code);
+       at = at.parent_path())
+    made.push_back(at);
+  fs::create_directories(path, code);
+  if (code)
+    return error{ec::disk, path + ": cannot make the directory: " + code.message()};
+  for (const auto& at : made) {
+    const int fd = ::open(at.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool synced = fd >= 0 && ::fsync(fd) == 0;
+    if (fd >= 0)
+      ::close(fd);
+    if (!synced)
+      return error{ec::disk, at.parent_path().string() + ": cannot sync the directory"};
+  }
+  return success();
+}
+
+enum class contents { nothing, database, remains };
+
+/// `remains`: data files but no CURRENT. RocksDB would start an empty database on top of them. (A
+/// MANIFEST alone is what a kill during the very first open leaves.)
+contents look_into(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code code;
+  if (fs::exists(fs::path(path) / "CURRENT", code))
+    return contents::database;
+  for (fs::directory_iterator it(path, code), end; !code && it != end; it.increment(code)) {
+    const auto extension = it->path().extension();
+    if (extension == ".sst" || extension == ".log")
+      return contents::remains;
+  }
+  return contents::nothing;
+}
+
+/// The pid that holds the lock file, 0 if none. Never called while this process may hold it:
+/// closing any descriptor of the file would drop that lock.
+pid_t lock_holder(const std::string& path) {
+  const int fd = ::open((path + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0)
+    return 0;
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  const bool asked = ::fcntl(fd, F_GETLK, &lock) == 0;
+  ::close(fd);
+  return asked && lock.l_type != F_UNLCK ? lock.l_pid : 0;
+}
+
+/// The write-ahead logs and the MANIFEST, in name order.
+std::vector<std::string> logs_in(const std::string& path) {
+  std::vector<std::string> names;
+  std::error_code code;
+  for (std::filesystem::directory_iterator it(path, code), end; !code && it != end;
+       it.increment(code)) {
+    const auto name = it->path().filename().string();
+    if (it->path().extension() == ".log" || name.starts_with("MANIFEST-"))
+      names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// Before RocksDB opens: what it would drop as torn, and then delete the files of.
+status check_log_tails(const std::string& path) {
+  for (const auto& name : logs_in(path))
+    if (const auto at = changed_length_in(path + "/" + name))
+      return failure(path,
+                     rocksdb::Status::Corruption(name + " has a record of changed length at byte "
+                                                 + std::to_string(*at)));
+  return success();
+}
+
+error open_failure(const std::string& path, const rocksdb::Status& s) {
+  const std::string text = s.ToString();
+  const bool here = text.find("lock hold by current process") != std::string::npos;
+  if (s.IsIOError() && (here || text.find("/LOCK: ") != std::string::npos)) {
+    const pid_t pid = here ? ::getpid() : lock_holder(path);
+    if (pid != 0)
+      return {ec::unavailable, path + ": another shoal runs here (pid " + std::to_string(pid)
+                                   + "); stop it, or choose another data_dir"};
+  }
+  // RocksDB names the table file of a bad block, but not the log of a bad record.
+  if (s.IsCorruption() && text.find(".sst") == std::string::npos) {
     std::string names;
     for (const auto& name : logs_in(path))
       names += (names.empty() ? "one of " : ", ") + name;
