@@ -7,10 +7,9 @@
 //
 // Promises. A batch that was answered `ok` is there after kill -9 and power cuts, whole. Bytes that
 // are not what was written are ec::corrupt with the file, at open or when they are read; never rows
-// that are silently missing. Three faults look like a write that was under way when the power went,
-// and cost acknowledged batches unseen: a log file that was deleted, one that was cut, and a
-// flipped length in a log's last 32 KiB (1 of 759 random flips there). For those there is the
-// high-water mark outside of the store.
+// that are silently missing. Two faults look like a write that was under way when the power went,
+// and cost acknowledged batches unseen: a log (write-ahead log or MANIFEST) that was cut, and a
+// write-ahead log that was deleted. For those there is the high-water mark outside of the store.
 
 #include "config/limits.hpp"
 #include "store/sync/kv.hpp"
