@@ -99,7 +99,7 @@ result<applied_as> replica::apply(kv_transaction& txn, std::span<const range> pa
   if (!log_complete)
     log_from_[stream] =
         to; // what came from rows lacks superseded ops: it cannot be served as a log
-  dirty_.insert(stream);
+  move_frontier(txn, stream);
   return applied_as::applied;
 }
 

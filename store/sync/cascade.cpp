@@ -1,8 +1,8 @@
 // Cascades. A record with a cascading parent lives and dies with it: it is visible iff it exists,
-// each such parent is visible, and no delete of a parent is newer than its own insert. That is a
-// function of the rows, not of the order in which they came, so one delete op takes a whole subtree
-// everywhere, also when a child arrives late. The flag is kept in each row; when it changes for a
-// parent, its children are looked at again, through the index.
+// each such parent is visible, and no delete of a parent is newer than the reference to it. That is
+// a function of the rows, not of the order in which they came, so one delete op takes a whole
+// subtree everywhere, also when a child arrives late. The flag is kept in each row; when it changes
+// for a parent, its children are looked at again, through the index.
 
 #include "store/sync/keys.hpp"
 #include "store/sync/replica.hpp"
@@ -54,7 +54,7 @@ result<bool> replica::is_visible(kv_transaction& txn, record_class cls, std::str
         parents_.clear();
       it = parents_.emplace(cached, parent_state{parsed->visible, parsed->removed}).first;
     }
-    if (!it->second.visible || (it->second.removed && *it->second.removed > *r.insert))
+    if (!it->second.visible || (it->second.removed && *it->second.removed > p.at))
       visible = false;
   }
   return visible;

@@ -186,6 +186,12 @@ result<op> replica::make_op(kv_transaction& txn, const edit& e, const hlc& stamp
     o.kind = op_kind::remove;
     return o;
   }
+  if (before.exists() && !before.visible && e.missing_required.empty()) {
+    // A cascade took it and left no mark of its own. It is deleted before it is made anew, else its
+    // old fields would come back, and with them the children that died with it.
+    o.kind = op_kind::remove;
+    return o;
+  }
   if (!before.visible && !e.missing_required.empty())
     return {ec::missing_field, e.model + "." + e.missing_required.front() + ": required, and "
                                    + name_of(e) + " does not exist yet"};
@@ -212,8 +218,10 @@ result<op> replica::make_op(kv_transaction& txn, const edit& e, const hlc& stamp
   return o;
 }
 
+/// `revived`: how many records the edits make anew that a cascade took, each an op more; the first
+/// pass finds it out.
 result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit> edits,
-                                      uint64_t wall_ms) {
+                                      uint64_t wall_ms, size_t& revived) {
   committed out;
   if (epoch_ == 0)
     epoch_ = options_.fresh_epoch;
@@ -221,17 +229,19 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
   auto& seq = held_[stream];
   out.covered.stream = stream;
   out.covered.from = seq;
-  size_t rest = edits.size();
-  for (const auto& e : edits) {
-    auto made = make_op(txn, e, clock_.tick(wall_ms));
+  size_t rest = edits.size() + revived;
+  revived = 0;
+  for (auto e = edits.begin(); e != edits.end();) {
+    auto made = make_op(txn, *e, clock_.tick(wall_ms));
     if (!made)
       return made.err();
     op& o = *made;
     o.seq = seq + 1;
-    o.batch_rest = static_cast<uint32_t>(--rest);
+    rest -= rest > 0 ? 1 : 0;
+    o.batch_rest = static_cast<uint32_t>(rest);
     const auto encoded = encode_op(o);
     if (encoded.size() > options_.max_record_bytes)
-      return {ec::too_big, name_of(e) + ": " + std::to_string(encoded.size())
+      return {ec::too_big, name_of(*e) + ": " + std::to_string(encoded.size())
                                + " bytes encoded; at most "
                                + std::to_string(options_.max_record_bytes)};
     if (auto done = apply_op(txn, o, stream, encoded, true); !done)
@@ -240,14 +250,23 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
     out.covered.ops += encoded;
     out.covered.count += 1;
     (o.cls == record_class::owned ? out.any_owned : out.any_shared) = true;
+    if (o.kind == op_kind::remove && !e->remove) {
+      ++revived; // and now the insert
+      continue;
+    }
     out.results.push_back({o.model, o.id, o.stamp, o.seq});
+    ++e;
   }
+  if (out.covered.count > wire_limits::batch_ops)
+    return {ec::too_big, "a batch of " + std::to_string(out.covered.count)
+                             + " ops, those included that delete what a cascade took; at most "
+                             + std::to_string(wire_limits::batch_ops)};
   if (out.covered.ops.size() > wire_limits::batch_bytes)
     return {ec::too_big, "a batch of " + std::to_string(out.covered.ops.size())
                              + " bytes encoded; at most "
                              + std::to_string(wire_limits::batch_bytes)};
   out.covered.to = seq;
-  dirty_.insert(stream);
+  move_frontier(txn, stream);
   return out;
 }
 
@@ -300,7 +319,13 @@ result<committed> replica::commit(kv_transaction& txn, std::span<const edit> edi
     }
   }
   auto before = save(txn);
-  auto out = commit_now(txn, edits, wall_ms);
+  size_t revived = 0;
+  auto out = commit_now(txn, edits, wall_ms, revived);
+  if (out && revived > 0) { // each op says how many of its batch follow: now that is known
+    restore(txn, std::move(before));
+    before = save(txn);
+    out = commit_now(txn, edits, wall_ms, revived);
+  }
   if (!out) {
     const auto stamp = clock_; // stamps may be skipped, never used twice
     restore(txn, std::move(before));

@@ -249,7 +249,7 @@ std::vector<parent_ref> parents(const row& r) {
       continue;
     const auto id = in.id<record_id>("parent");
     if (!in.failed())
-      out.push_back({state.parent_model, id});
+      out.push_back({state.parent_model, id, state.lww.at});
   }
   return out;
 }

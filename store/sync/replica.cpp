@@ -127,11 +127,16 @@ void replica::restore(kv_transaction& txn, mark m) {
   parents_.clear(); // entries may reflect what was rolled back
 }
 
+// At once and not in `seal`: an op that changed no row, or a range without ops, is a write too, and
+// a transaction that looked empty would be answered without one.
+void replica::move_frontier(kv_transaction& txn, const stream_id& stream) {
+  txn.put(family::frontiers, keys::tagged('f', keys::stream(stream)), keys::u64(held_[stream]));
+  dirty_.insert(stream);
+}
+
 void replica::seal(kv_transaction& txn) {
   for (const auto& s : dirty_) {
     const auto key = keys::stream(s);
-    if (const auto it = held_.find(s); it != held_.end())
-      txn.put(family::frontiers, keys::tagged('f', key), keys::u64(it->second));
     if (const auto it = until_.find(s); it != until_.end())
       txn.put(family::frontiers, keys::tagged('u', key), keys::u64(it->second));
     if (const auto it = log_from_.find(s); it != log_from_.end())

@@ -109,11 +109,13 @@ private:
   void restore(kv_transaction& txn, mark m);
 
   status load(const kv_view& store);
+  void move_frontier(kv_transaction& txn, const stream_id& stream);
   // commit.cpp
   result<op> make_op(kv_transaction& txn, const edit& e, const hlc& stamp);
   status check_parent(kv_transaction& txn, const edit& e, const field_edit& f);
   field_op make_field(const row& before, const field_edit& f, const hlc& stamp) const;
-  result<committed> commit_now(kv_transaction& txn, std::span<const edit> edits, uint64_t wall_ms);
+  result<committed> commit_now(kv_transaction& txn, std::span<const edit> edits, uint64_t wall_ms,
+                               size_t& revived);
   // apply.cpp
   status apply_op(kv_transaction& txn, const op& o, const stream_id& stream,
                   std::string_view encoded, bool into_log);
@@ -142,7 +144,7 @@ private:
   int64_t tombstones_ = 0;
   uint64_t once_number_ = 0;
   uint64_t once_oldest_ = 0;
-  std::set<stream_id> dirty_; // streams whose frontier, until or log_from the group moved
+  std::set<stream_id> dirty_; // streams whose until or log_from the group may have moved
 
   /// What a parent's row says to its children, so that a directory's thousandth entry costs no
   /// read. Keyed by class and row key; bounded; an entry follows its row.

@@ -81,6 +81,7 @@ op extract(const row& r, const dot& at, record_class cls, std::string_view model
 struct parent_ref {
   std::string model;
   record_id id;
+  version at; // of the reference
   auto operator<=>(const parent_ref&) const = default;
 };
 std::vector<parent_ref> parents(const row& r);
