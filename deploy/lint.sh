@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Lint: clang-format on every C++ file, bash -n on every script, clang-tidy on the C++ files that changed since the base:
 # the merge base with origin/main, or on main itself the commit before. LINT_BASE=COMMIT names another base.
-# clang-tidy takes 5-25 s per file, so it stops starting new files after LINT_SECONDS (default 300) and names those
+# clang-tidy takes 5-25 s per file, so it stops starting new files after LINT_SECONDS (default 180) and names those
 # it did not reach; their order follows from the commit, so that the next commit reaches others.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-seconds=${LINT_SECONDS:-300}
+seconds=${LINT_SECONDS:-180}
 [[ $seconds =~ ^[0-9]+$ ]] || { echo "lint: LINT_SECONDS must be a whole number, not '$seconds'" >&2; exit 2; }
 failed=0
 scratch=$(mktemp -d)
