@@ -96,12 +96,14 @@ hello read_hello(reader& in) {
 
 void body_of(writer& w, const range_message& m) {
   const range& r = m.body;
-  w.map(8);
+  w.map(r.part == 0 ? 8 : 9); // most ranges have one part
   w.str("count"), w.uint(r.count);
   w.str("from"), w.uint(r.from);
   w.str("log"), w.boolean(r.log_complete);
   w.str("more"), w.boolean(r.more);
   w.str("ops"), w.bin(r.ops);
+  if (r.part != 0)
+    w.str("part"), w.uint(r.part);
   w.str("stream"), w.array(2), w.bin(r.stream.origin.view()), w.uint(r.stream.epoch);
   w.str("to"), w.uint(r.to);
   w.str("until"), encode(w, r.until);
@@ -120,6 +122,8 @@ range_message read_range(reader& in, message_kind kind) {
       r.more = in.boolean("range more");
     else if (key == "ops")
       r.ops = in.bin(frame_bytes, "range ops");
+    else if (key == "part")
+      r.part = static_cast<uint32_t>(in.uint_max(range_ops, "range part"));
     else if (key == "stream") {
       if (in.array(2, "range stream") != 2)
         in.fail(ec::bad_value, "range stream");

@@ -63,6 +63,9 @@ struct range {
   /// Encoded ops, one after the other, in seq order; `count` of them.
   std::string ops;
   uint32_t count = 0;
+  /// Place among the range's parts, from 0: a receiver that missed one must not take the rest for
+  /// the whole.
+  uint32_t part = 0;
   bool operator==(const range&) const = default;
 };
 /// A range and the name it travels under.

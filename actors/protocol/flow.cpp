@@ -41,6 +41,7 @@ std::vector<range> split(range r) {
     p.to = r.to;
     p.log_complete = r.log_complete;
     p.more = true;
+    p.part = r.part + static_cast<uint32_t>(parts.size());
     return p;
   };
   parts.push_back(header());
@@ -108,9 +109,13 @@ void replicator::pump_all() {
     auto r = ring_.collect(place.first, place.second, wire_limits::range_part_bytes);
     if (!r)
       continue;
+    std::erase_if(peers, [&](const device_id& peer) { // the stream before took what was left
+      return sessions_[peer].in_flight >= sessions_[peer].window;
+    });
     for (const auto& peer : peers)
       sessions_[peer].cursors[place.first].sent = r->to;
-    send_range(peers, std::move(*r), true);
+    if (!peers.empty())
+      send_range(peers, std::move(*r), true);
   }
   for (auto& [peer, s] : sessions_)
     pump(peer, s);

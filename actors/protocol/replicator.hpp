@@ -215,6 +215,7 @@ private:
   void beat(const device_id& peer, session& s);
   uint64_t hash_of_statements() const;
   void finish_range(const device_id& peer, session& s);
+  void ask_again(const device_id& peer, const stream_id& stream);
   void request(const device_id& peer, const device_id& origin, bool follow);
   void exchange(const device_id& peer, session& s, bool is_response);
   // flow.cpp: what goes out

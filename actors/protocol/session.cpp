@@ -29,6 +29,7 @@ void replicator::on_message(session& s, received& e, hello& m) {
     const auto heard = s.last_heard_us;
     s = session{};
     s.last_heard_us = heard;
+    std::erase_if(feeders_, [&](const auto& f) { return f.second == e.peer; });
   }
   s.state = session_state::live;
   s.last_beat_us = now_us_;
@@ -166,15 +167,24 @@ void replicator::on_message(session& s, received& e, range_message& m) {
   const bool asked = origin == e.peer || (feeder != feeders_.end() && feeder->second == e.peer);
   if (!asked) {
     // From a feeder that was just replaced: not needed, but its sender must not run out of credit.
+    out_.push_back(send{{e.peer}, link_ack{{}, cost + s.assembling_cost}});
     s.assembling.clear();
     s.assembling_cost = 0;
-    out_.push_back(send{{e.peer}, link_ack{{}, cost}});
     return;
   }
   if (!s.assembling.empty()) {
     const auto& first = s.assembling.front();
-    if (first.stream != part.stream || first.from != part.from || first.to != part.to)
-      return close(e.peer, "a range's parts do not belong together");
+    const bool next = first.stream == part.stream && first.from == part.from && first.to == part.to
+                      && part.part == s.assembling.size();
+    if (!next) { // one in between is missing: what came of this range is of no use
+      out_.push_back(send{{e.peer}, link_ack{{}, s.assembling_cost}});
+      s.assembling.clear();
+      s.assembling_cost = 0;
+    }
+  }
+  if (s.assembling.empty() && part.part != 0) {
+    out_.push_back(send{{e.peer}, link_ack{{}, cost}});
+    return ask_again(e.peer, part.stream);
   }
   s.assembling_cost += cost;
   if (s.assembling_cost > wire_limits::range_bytes)
@@ -202,16 +212,20 @@ void replicator::finish_range(const device_id& peer, session& s) {
   }
   if (from > submitted) {
     out_.push_back(send{{peer}, link_ack{{}, cost}});
-    auto& asked = gap_asked_us_[stream];
-    if (asked == 0 || now_us_ - asked >= settings_.exchange_every_us) {
-      asked = now_us_;
-      request(peer, stream.origin, true);
-    }
-    return;
+    return ask_again(peer, stream);
   }
   gap_asked_us_.erase(stream);
   submitted = to;
   out_.push_back(apply{peer, std::move(parts), cost});
+}
+
+/// Something before or within what came is missing.
+void replicator::ask_again(const device_id& peer, const stream_id& stream) {
+  auto& asked = gap_asked_us_[stream];
+  if (asked != 0 && now_us_ - asked < settings_.exchange_every_us)
+    return;
+  asked = now_us_;
+  request(peer, stream.origin, true);
 }
 
 void replicator::request(const device_id& peer, const device_id& origin, bool follow) {

@@ -177,6 +177,7 @@ result<std::vector<range>> read_range(const kv_view& view, const stream_id& stre
     part.to = to;
     part.log_complete = log_complete;
     part.more = &part != &parts.back();
+    part.part = static_cast<uint32_t>(&part - &parts.front());
   }
   parts.back().until = std::move(until);
   return parts;
