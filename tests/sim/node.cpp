@@ -1,0 +1,377 @@
+#include "tests/sim/node.hpp"
+
+#include "store/sync/keys.hpp"
+#include "tests/sim/workload.hpp"
+
+#include <xxhash.h>
+
+namespace shoal::sim {
+
+static const library_id library{{'l', 'i', 'b'}};
+
+size_t index_of(const device_id& d) { return static_cast<size_t>(d.bytes[7]) - 1; }
+
+/// Stands for a signature: nobody else can make it without knowing the member.
+static std::string sign(const statement& s) {
+  const auto bytes = signed_bytes(s, library);
+  return keys::u64(XXH3_64bits_withSeed(bytes.data(), bytes.size(), s.member.bytes[7]));
+}
+
+static std::string raw(const digest_value& d) { return keys::u64(d.low) + keys::u64(d.high); }
+
+sim_node::sim_node(surroundings& s, size_t index, random_source r)
+    : around_(s), index_(index), self_(device_of(index)), random_(r) {
+  around_.disks.push_back(&disk_);
+  if (around_.planned.skew_ms > 0)
+    step_clock();
+}
+
+void sim_node::step_clock() {
+  const auto most = static_cast<int64_t>(around_.planned.skew_ms);
+  offset_ms_ = static_cast<int64_t>(random_.below(2 * around_.planned.skew_ms + 1)) - most;
+}
+
+uint64_t sim_node::wall_ms() const {
+  const auto now = static_cast<int64_t>(around_.time.now());
+  const auto ppm = around_.planned.drift_ppm * (index_ % 2 == 0 ? 1 : -1);
+  return static_cast<uint64_t>(1'700'000'000'000 + (now + now / 1'000'000 * ppm) / 1000
+                               + offset_ms_);
+}
+
+void sim_node::start(const member_set& members) {
+  ++life_;
+  started_us_ = around_.time.now();
+  if (disk_.of(family::meta).empty()) { // what `shoal init` does
+    auto fresh = replica::open(disk_, self_, {});
+    kv_transaction txn(disk_);
+    (*fresh)->merge_members(txn, members);
+    (*fresh)->seal(txn);
+    (void)disk_.commit(txn.take());
+  }
+  if (epoch_ == 0 || !planted(bug::epoch_reused))
+    epoch_ = random_.next() | 1;
+  plant_restart();
+  auto opened = replica::open(disk_, self_, {.fresh_epoch = epoch_});
+  if (!opened)
+    return around_.judge.fail("codec", "a disk image does not open: " + opened.err().message);
+  data_ = std::move(*opened);
+  durable_ = data_->summary();
+
+  const auto& p = around_.planned;
+  protocol::settings s;
+  s.self = self_;
+  s.boot_nonce = random_.next();
+  s.name = "node " + std::to_string(index_);
+  s.heartbeat_us = p.heartbeat_us;
+  s.prune_us = p.prune_us;
+  s.batch_window_us = p.batch_window_us;
+  s.ring_bytes = p.ring_bytes;
+  s.load_bytes = p.load_bytes;
+  core_ = std::make_unique<protocol::replicator>(s, 0);
+  protocol::stored first;
+  first.held = durable_.held;
+  first.settled = durable_.settled;
+  first.log_entries = durable_.log_entries;
+  first.digest = raw(durable_.digest);
+  first.members = data_->members();
+  for (const auto& [member, st] : data_->statements())
+    first.statements.push_back(st);
+  step(std::move(first));
+}
+
+void sim_node::crash() {
+  if (!up())
+    return;
+  ++life_;
+  around_.note(0xc0 + index_);
+  if (unsynced_ && random_.chance(around_.planned.keep_unsynced_permille)) {
+    (void)disk_.commit(std::move(unsynced_->batch)); // it was there, but nobody was told
+    for (const auto& c : unsynced_->commits)
+      around_.judge.durable(c);
+  } else if (planted(bug::disk_forgets) || planted(bug::epoch_reused)) {
+    disk_ = before_;
+  }
+  unsynced_.reset();
+  writing_ = false;
+  queue_.clear();
+  windows_.clear();
+  core_.reset();
+  data_.reset();
+  tick_at_ = 0;
+  around_.net.cut_all(index_, true);
+}
+
+bool sim_node::ready() const {
+  return up() && core_->state(around_.time.now() - started_us_) == protocol::library_state::ready;
+}
+
+void sim_node::step(protocol::event e) {
+  if (!up())
+    return;
+  const auto now = around_.time.now() - started_us_;
+  auto out = core_->step(std::move(e), now);
+  const auto life = life_;
+  for (auto& effect : out) {
+    std::visit([&](auto& x) { carry_out(x); }, effect);
+    if (life != life_)
+      return;
+  }
+  schedule_tick();
+}
+
+void sim_node::schedule_tick() {
+  const auto at = started_us_ + core_->next_tick_us(around_.time.now() - started_us_);
+  if (tick_at_ > around_.time.now() && tick_at_ <= at)
+    return;
+  tick_at_ = at;
+  around_.time.at(at, [this, at, life = life_] {
+    if (life != life_ || tick_at_ != at)
+      return;
+    tick_at_ = 0;
+    step(protocol::tick{});
+  });
+}
+
+void sim_node::linked(size_t peer) {
+  windows_[peer] = {};
+  step(protocol::link_up{device_of(peer)});
+}
+
+void sim_node::unlinked(size_t peer) {
+  around_.note(0xd0 + index_ * 16 + peer);
+  step(protocol::link_down{device_of(peer)});
+}
+
+void sim_node::arrived(size_t peer, const frame_ptr& frame) {
+  if (!up())
+    return;
+  around_.note(XXH3_64bits(frame->data(), frame->size()) + around_.time.now());
+  auto e = decode_envelope(std::string_view(*frame).substr(4));
+  if (!e)
+    return around_.judge.fail("codec", "a frame does not decode: " + e.err().message);
+  auto body = std::move(e->body);
+  if (auto* hi = std::get_if<hello>(&body))
+    hi->window = std::min(hi->window, around_.planned.window_bytes);
+  if (const auto* ack = std::get_if<link_ack>(&body))
+    windows_[peer].credited += ack->credit;
+  if (const auto* r = std::get_if<range_message>(&body))
+    range_bytes_in_ += r->body.ops.size();
+  if (around_.planned.planted != bug::none) {
+    if (planted(bug::live_only) && std::holds_alternative<state_request>(body))
+      return;
+    plant(body);
+  }
+  step(protocol::received{device_of(peer), e->timestamp_ms, wall_ms(), std::move(body)});
+}
+
+// ---- effects ----
+
+void sim_node::carry_out(protocol::send& e) {
+  const bool is_hello = std::holds_alternative<hello>(e.body);
+  const bool first_part = [&] {
+    const auto* r = std::get_if<range_message>(&e.body);
+    return r && r->body.ops.size() < wire_limits::range_part_bytes / 2 && !r->body.more;
+  }();
+  uint64_t cost = 0;
+  if (const auto* r = std::get_if<range_message>(&e.body))
+    cost = protocol::cost_of(r->body);
+  const auto frame = encode_frame({library, self_, wall_ms(), std::move(e.body)});
+  for (const auto& to : e.to) {
+    const auto peer = index_of(to);
+    auto& w = windows_[peer];
+    // A range goes out while the window is open; a read that was under way may still come on top.
+    const auto open = around_.planned.window_bytes + around_.planned.load_bytes
+                      + 10 * (around_.planned.value_bytes + 400);
+    const auto outstanding = w.sent - std::min(w.sent, w.credited);
+    if (cost > 0 && first_part && outstanding > open)
+      around_.judge.fail("in_flight", std::to_string(outstanding) + " bytes on their way of "
+                                          + std::to_string(open));
+    w.sent += cost;
+    around_.net.send(index_, peer, frame, !is_hello);
+  }
+}
+
+void sim_node::carry_out(protocol::load& e) {
+  // The snapshot may be taken at once or late; what it shows is read at one moment either way.
+  auto read = [this, e] { return read_range(disk_, e.stream, e.from, e.max_bytes); };
+  const bool late = random_.chance(500);
+  auto early = late ? result<std::vector<range>>(std::vector<range>{}) : read();
+  around_.time.after(random_.below(around_.planned.sync_us * 2 + 1),
+                     [this, e, read, late, early = std::move(early), life = life_] {
+                       if (life != life_)
+                         return;
+                       auto parts = late ? read() : early;
+                       if (!parts)
+                         around_.judge.fail("codec", "read_range: " + parts.err().message);
+                       protocol::loaded answer{e.peer, e.stream, e.from, {}, !parts};
+                       if (parts)
+                         answer.parts = std::move(*parts);
+                       step(std::move(answer));
+                     });
+}
+
+void sim_node::carry_out(protocol::close_link& e) { around_.net.cut(index_, index_of(e.peer)); }
+
+// ---- the store's queue ----
+
+void sim_node::write(std::vector<edit> edits) {
+  if (up())
+    enqueue(client_edit{std::move(edits)});
+}
+
+void sim_node::enqueue(request r) {
+  if (around_.planned.planted != bug::none && !plant(r))
+    return;
+  queue_.push_back(std::move(r));
+  if (!writing_)
+    begin_group();
+}
+
+void sim_node::begin_group() {
+  writing_ = true;
+  // What was asked for in this same step waits together.
+  around_.time.after(1, [this, life = life_] {
+    if (life != life_)
+      return;
+    group g;
+    kv_transaction txn(disk_);
+    auto requests = std::move(queue_);
+    queue_.clear();
+    for (auto& r : requests)
+      std::visit([&](auto& x) { run(txn, g, x); }, r);
+    if (!txn.empty()) {
+      data_->seal(txn);
+      g.batch = txn.take();
+      g.touched = true;
+    }
+    g.summary = data_->summary();
+    if (planted(bug::ack_before_durable))
+      for (const auto& c : g.commits)
+        around_.judge.acknowledged(c);
+    uint64_t delay = g.touched ? 1 + random_.below(around_.planned.sync_us * 2) : 1;
+    if (g.touched && random_.chance(around_.planned.stall_permille))
+      delay += random_.below(2'000'000);
+    unsynced_ = std::move(g);
+    around_.time.after(delay, [this, life_then = life_] {
+      if (life_then != life_)
+        return;
+      auto done = std::move(*unsynced_);
+      unsynced_.reset();
+      end_group(done);
+    });
+  });
+}
+
+void sim_node::end_group(group& g) {
+  if (planted(bug::disk_forgets) || planted(bug::epoch_reused))
+    before_ = disk_;
+  if (around_.planned.planted != bug::none)
+    plant(g.batch);
+  (void)disk_.commit(std::move(g.batch));
+  for (const auto& c : g.commits) {
+    around_.judge.durable(c);
+    if (!planted(bug::ack_before_durable))
+      around_.judge.acknowledged(c);
+  }
+  durable_ = std::move(g.summary);
+  around_.note(durable_.digest.low ^ hash_of(durable_.held));
+  auto& answer = g.answer;
+  answer.held = durable_.held;
+  answer.settled = durable_.settled;
+  answer.log_entries = durable_.log_entries;
+  answer.digest = raw(durable_.digest);
+  writing_ = false;
+  const auto life = life_;
+  step(std::move(answer));
+  if (life != life_)
+    return;
+  around_.judge.group_done(self_, disk_, durable_, ready(), random_.chance(15));
+  if (!writing_ && !queue_.empty())
+    begin_group();
+}
+
+void sim_node::run(kv_transaction& txn, group& g, client_edit& r) {
+  auto done = data_->commit(txn, r.edits, wall_ms());
+  if (!done) {
+    const auto code = done.err().code;
+    if (code != ec::not_found && code != ec::missing_field && code != ec::missing_parent
+        && code != ec::invalid_field)
+      around_.judge.fail("refused", "an edit was refused: " + done.err().message);
+    return;
+  }
+  g.answer.local.push_back(done->covered);
+  g.commits.push_back(std::move(*done));
+}
+
+void sim_node::run(kv_transaction& txn, group& g, protocol::apply& r) {
+  const auto& first = r.parts.front();
+  protocol::apply_result out;
+  out.peer = r.peer;
+  out.stream = first.stream;
+  out.from = first.from;
+  out.to = first.to;
+  out.cost = r.cost;
+  auto done = data_->apply(txn, r.parts, wall_ms());
+  if (!done) {
+    around_.judge.fail("refused", "a range was refused: " + done.err().message);
+    out.what = protocol::outcome::refused;
+    out.why = done.err().message;
+  } else {
+    switch (*done) {
+    case applied_as::applied:
+      out.what = protocol::outcome::applied;
+      break;
+    case applied_as::duplicate:
+      out.what = protocol::outcome::duplicate;
+      break;
+    case applied_as::gap:
+      out.what = protocol::outcome::gap;
+      break;
+    }
+    range whole = first;
+    whole.more = false;
+    bool complete = true;
+    for (const auto& part : r.parts) {
+      complete = complete && part.log_complete && part.until.empty();
+      if (&part != &first) {
+        whole.ops += part.ops;
+        whole.count += part.count;
+      }
+    }
+    if (complete)
+      out.relay = std::move(whole);
+  }
+  g.answer.applied.push_back(std::move(out));
+}
+
+void sim_node::run(kv_transaction& txn, group& g, protocol::fold_members& r) {
+  if (data_->merge_members(txn, r.members))
+    g.answer.members = data_->members();
+}
+
+void sim_node::run(kv_transaction& txn, group& g, protocol::keep_statement& r) {
+  if (r.what.signature != sign(r.what))
+    return around_.judge.fail("codec", "a statement's signature does not hold");
+  if (data_->keep_statement(txn, r.what))
+    g.answer.statements.push_back(r.what);
+}
+
+void sim_node::run(kv_transaction& txn, group& g, protocol::make_statement&) {
+  auto s = data_->next_statement();
+  if (!s)
+    return;
+  s->signature = sign(*s);
+  if (data_->keep_statement(txn, *s))
+    g.answer.statements.push_back(*s);
+}
+
+void sim_node::run(kv_transaction& txn, group&, protocol::prune& r) {
+  around_.judge.pruning(self_, r.stable, around_.disks);
+  auto removed = data_->prune(txn, r.stable, around_.planned.prune_max);
+  if (!removed)
+    return around_.judge.fail("refused", "prune: " + removed.err().message);
+  if (*removed >= around_.planned.prune_max)
+    queue_.push_back(std::move(r)); // the rest with the next group
+}
+
+} // namespace shoal::sim

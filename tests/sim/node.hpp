@@ -1,0 +1,121 @@
+#pragma once
+// One node: a replica on a disk, a replicator above it, and between them what the production shell
+// does: effects are carried out, requests to the store wait in one queue, are committed in groups
+// and answered when the group is on disk.
+
+#include "actors/protocol/replicator.hpp"
+#include "tests/sim/net.hpp"
+#include "tests/sim/oracle.hpp"
+
+namespace shoal::sim {
+
+/// What the nodes share.
+struct surroundings {
+  const plan& planned;
+  timeline& time;
+  sim_net& net;
+  oracle& judge;
+  std::vector<const sim_store*> disks; // of all members
+  uint64_t trace = 0;                  // hash of everything that happened
+  void note(uint64_t what) { trace = (trace ^ what) * 0x100000001b3ULL + (trace >> 29); }
+};
+
+class sim_node {
+public:
+  sim_node(surroundings& s, size_t index, random_source r);
+
+  /// Opens what is on the disk. `members` is the set a first start begins with.
+  void start(const member_set& members);
+  /// Everything in memory is gone; a group on its way to the disk may have reached it or not.
+  void crash();
+  bool up() const { return data_ != nullptr; }
+
+  void linked(size_t peer);
+  void unlinked(size_t peer);
+  void arrived(size_t peer, const frame_ptr& frame);
+  void write(std::vector<edit> edits);
+  /// Moves the wall clock to an offset of at most ± plan.skew_ms.
+  void step_clock();
+
+  const sim_store& disk() const { return disk_; }
+  const protocol::replicator& core() const { return *core_; }
+  const replica_summary& summary() const { return durable_; }
+  bool idle() const { return up() && !writing_ && queue_.empty(); }
+  bool ready() const;
+  /// Encoded bytes of ranges that came in.
+  uint64_t range_bytes_in() const { return range_bytes_in_; }
+
+private:
+  struct client_edit {
+    std::vector<edit> edits;
+  };
+  using request = std::variant<client_edit, protocol::apply, protocol::fold_members,
+                               protocol::keep_statement, protocol::make_statement, protocol::prune>;
+  /// A group that was run and is on its way to the disk.
+  struct group {
+    kv_batch batch;
+    replica_summary summary;
+    std::vector<committed> commits;
+    protocol::stored answer;
+    bool touched = false;
+  };
+
+  uint64_t wall_ms() const;
+  void step(protocol::event e);
+  void enqueue(request r);
+  void begin_group();
+  void end_group(group& g);
+  void schedule_tick();
+  // effects
+  void carry_out(protocol::send& e);
+  void carry_out(protocol::load& e);
+  void carry_out(protocol::close_link& e);
+  template <class Request>
+  void carry_out(Request& e) {
+    enqueue(std::move(e));
+  }
+  // requests, inside a group
+  void run(kv_transaction& txn, group& g, client_edit& r);
+  void run(kv_transaction& txn, group& g, protocol::apply& r);
+  void run(kv_transaction& txn, group& g, protocol::fold_members& r);
+  void run(kv_transaction& txn, group& g, protocol::keep_statement& r);
+  void run(kv_transaction& txn, group& g, protocol::make_statement& r);
+  void run(kv_transaction& txn, group& g, protocol::prune& r);
+  // planted.cpp: what a planted bug does on the way
+  bool planted(bug b) const { return around_.planned.planted == b; }
+  void plant(message& arriving);
+  bool plant(request& r);
+  void plant(kv_batch& batch);
+  void plant_restart();
+
+  surroundings& around_;
+  size_t index_;
+  device_id self_;
+  random_source random_;
+  sim_store disk_;
+  sim_store before_; // planted: the image before the last group
+  std::unique_ptr<replica> data_;
+  std::unique_ptr<protocol::replicator> core_;
+  uint64_t life_ = 0; // counts starts and crashes: what was scheduled before is void
+  uint64_t epoch_ = 0;
+  uint64_t started_us_ = 0;
+  uint64_t tick_at_ = 0;
+  int64_t offset_ms_ = 0;
+  replica_summary durable_;
+
+  std::deque<request> queue_;
+  bool writing_ = false;
+  std::optional<group> unsynced_;
+
+  /// Range bytes on their way to a peer, by what the network carried: sent, and credited back.
+  struct window {
+    uint64_t sent = 0;
+    uint64_t credited = 0;
+  };
+  std::map<size_t, window> windows_;
+  uint64_t range_bytes_in_ = 0;
+};
+
+size_t index_of(const device_id& d);
+
+} // namespace shoal::sim

@@ -1,0 +1,234 @@
+#include "tests/sim/oracle.hpp"
+
+#include "store/sync/keys.hpp"
+#include "store/sync/records.hpp"
+#include "tests/sim/workload.hpp"
+
+namespace shoal::sim {
+
+static std::string short_name(const device_id& d) {
+  return "node " + std::to_string(int{d.bytes[7]} - 1);
+}
+static std::string short_name(const stream_id& s) {
+  return short_name(s.origin) + "/" + std::to_string(s.epoch % 10'000);
+}
+static std::string text(const frontier& f) {
+  std::string out;
+  for (const auto& [s, seq] : f)
+    out += (out.empty() ? "" : ", ") + short_name(s) + ":" + std::to_string(seq);
+  return "{" + out + "}";
+}
+
+std::string oracle::missing(const frontier& held) const {
+  frontier here;
+  frontier there;
+  for (const auto& [s, seq] : held)
+    if (seq_of(durable_frontier_, s) != seq)
+      here[s] = seq;
+  for (const auto& [s, seq] : durable_frontier_)
+    if (seq_of(held, s) != seq)
+      there[s] = seq;
+  return text(here) + " of " + text(there);
+}
+
+void oracle::fail(std::string checker, std::string what) {
+  if (!found_)
+    found_ = violation{std::move(checker), std::move(what)};
+}
+
+void oracle::acknowledged(const committed& c) {
+  auto& seq = acknowledged_[c.covered.stream];
+  seq = std::max(seq, c.covered.to);
+  acknowledged_ops_ += c.results.size();
+}
+
+void oracle::durable(const committed& c) {
+  const auto& r = c.covered;
+  auto& seq = durable_frontier_[r.stream];
+  if (r.from != seq)
+    fail("seq", short_name(r.stream) + " committed (" + std::to_string(r.from) + ", "
+                    + std::to_string(r.to) + "] after " + std::to_string(seq));
+  seq = r.to;
+  durable_bytes_ += r.ops.size();
+  auto ops = decode_ops(r);
+  if (!ops)
+    return fail("codec", "own ops do not decode: " + ops.err().message);
+  for (const auto& o : *ops) {
+    auto& newest = newest_[r.stream.origin];
+    if (o.decoded.stamp <= newest)
+      fail("hlc", short_name(r.stream) + " stamped " + to_string(o.decoded.stamp) + " after "
+                      + to_string(newest));
+    newest = o.decoded.stamp;
+  }
+  streams_[r.stream].push_back(r);
+}
+
+frontier frontier_on(const sim_store& disk) {
+  frontier out;
+  for (const auto& [key, value] : disk.of(family::frontiers))
+    if (key[0] == 'f')
+      out[keys::parse_stream(std::string_view(key).substr(1))] = keys::read_u64(value);
+  return out;
+}
+
+void oracle::check_accounts(const device_id& device, const sim_store& disk) {
+  int64_t sum = 0;
+  for (uint64_t n = 0; n < account_count; ++n) {
+    auto r = get_record(disk, record_class::shared, "account", account_id(n));
+    if (!r)
+      return fail("codec", r.err().message);
+    if (!*r || !(*r)->fields.contains("balance"))
+      continue;
+    reader in((*r)->fields.at("balance"));
+    sum += in.integer("balance");
+  }
+  if (sum != 0)
+    fail("atomic", short_name(device) + " is ready and its accounts sum up to "
+                       + std::to_string(sum) + ": a batch is there in part");
+}
+
+void oracle::check_digest(const device_id& device, const sim_store& disk,
+                          const digest_value& said) {
+  digest_value sum;
+  for (auto cls : {record_class::owned, record_class::shared})
+    for (const auto& [key, raw] :
+         disk.of(cls == record_class::owned ? family::owned : family::shared)) {
+      auto r = decode_row(raw);
+      if (!r)
+        return fail("codec", r.err().message);
+      if (r->visible)
+        add(sum, digest_of(*r, cls, key));
+    }
+  if (sum != said)
+    fail("digest",
+         short_name(device) + " says " + to_string(said) + ", its rows say " + to_string(sum));
+}
+
+void oracle::group_done(const device_id& device, const sim_store& disk,
+                        const replica_summary& summary, bool ready, bool thorough) {
+  if (summary.settled) {
+    const auto [it, fresh] = digests_.try_emplace(hash_of(summary.held), summary.digest);
+    if (!fresh && it->second != summary.digest)
+      fail("convergence", short_name(device) + " is settled at " + text(summary.held)
+                              + " with another digest than was seen there before");
+  }
+  if (ready && summary.settled && plan_.account_permille > 0)
+    check_accounts(device, disk);
+  if (thorough)
+    check_digest(device, disk, summary.digest);
+}
+
+void oracle::pruning(const device_id& device, const frontier& stable,
+                     const std::vector<const sim_store*>& disks) {
+  for (const auto* disk : disks) {
+    const auto held = frontier_on(*disk);
+    if (!covers(held, stable))
+      fail("early_prune",
+           short_name(device) + " prunes " + text(stable) + ", a member holds " + text(held));
+  }
+}
+
+void oracle::final_state(const device_id& device, const sim_store& disk,
+                         const replica_summary& summary) {
+  const auto held = frontier_on(disk);
+  if (held != summary.held)
+    fail("lost_write",
+         short_name(device) + " says " + text(summary.held) + ", its disk says " + text(held));
+  if (!covers(held, acknowledged_))
+    fail("lost_write", short_name(device) + " holds " + text(held) + ", acknowledged were "
+                           + text(acknowledged_));
+  if (held != durable_frontier_)
+    fail("convergence",
+         short_name(device) + " holds " + text(held) + ", durable are " + text(durable_frontier_));
+  check_digest(device, disk, summary.digest);
+  if (!final_digest_)
+    final_digest_ = summary.digest;
+  if (summary.digest != *final_digest_)
+    fail("convergence", short_name(device) + " ends with another digest");
+  if (summary.log_entries != 0 || !disk.of(family::log).empty()
+      || !disk.of(family::log_by_seq).empty())
+    fail("log_drains", short_name(device) + " counts " + std::to_string(summary.log_entries)
+                           + " log entries and holds "
+                           + std::to_string(disk.of(family::log).size()));
+
+  std::string all;
+  model_records records;
+  std::map<std::string, int64_t> counts;
+  auto models = models_present(disk);
+  if (!models)
+    return fail("codec", models.err().message);
+  for (const auto& [cls, model] : *models) {
+    auto listed = list_records(disk, cls, model, nullptr, false, [&](record_view&& v) {
+      const auto name = model_key(v.model, v.id, v.owner ? &*v.owner : nullptr);
+      all += name + " " + to_string(v.stamp);
+      for (const auto& [field, value] : v.fields)
+        all += " " + field + "=" + value;
+      records[name] = std::move(v.fields);
+      ++counts[v.model];
+      return true;
+    });
+    if (!listed)
+      return fail("codec", listed.err().message);
+  }
+  for (const auto& [model, n] : summary.records)
+    if (counts[model] != n)
+      fail("digest", short_name(device) + " counts " + std::to_string(n) + " of " + model
+                         + ", listed are " + std::to_string(counts[model]));
+  if (!export_) {
+    export_ = all;
+    std::vector<model_op> ops;
+    for (const auto& [stream, ranges] : streams_)
+      for (const auto& r : ranges) {
+        auto decoded = decode_ops(r);
+        if (!decoded)
+          return fail("codec", decoded.err().message);
+        for (auto& o : *decoded)
+          ops.push_back({stream, std::move(o.decoded)});
+      }
+    const auto expected = fold(std::move(ops));
+    if (expected != records) {
+      std::string what = short_name(device) + " is not the model's fold:";
+      for (const auto& [name, fields] : expected)
+        if (const auto it = records.find(name); it == records.end())
+          what += " lacks " + name + ";";
+        else if (it->second != fields)
+          what += " differs in " + name + ";";
+      for (const auto& [name, fields] : records)
+        if (!expected.contains(name))
+          what += " revived " + name + ";";
+      fail("fold", what);
+    }
+  }
+  if (*export_ != all)
+    fail("convergence", short_name(device) + " exports other bytes");
+}
+
+void oracle::final_fold(random_source& r) {
+  sim_store disk;
+  auto opened = replica::open(disk, device_of(99), {});
+  if (!opened)
+    return fail("codec", opened.err().message);
+  kv_transaction txn(disk);
+  std::vector<const std::vector<range>*> left;
+  for (const auto& [stream, ranges] : streams_)
+    left.push_back(&ranges);
+  std::vector<size_t> at(left.size());
+  uint64_t wall = 0;
+  for (const auto& [device, stamp] : newest_)
+    wall = std::max(wall, stamp.wall_ms);
+  while (!left.empty()) {
+    const auto i = r.below(left.size());
+    if (at[i] == left[i]->size()) {
+      left.erase(left.begin() + static_cast<std::ptrdiff_t>(i));
+      at.erase(at.begin() + static_cast<std::ptrdiff_t>(i));
+      continue;
+    }
+    auto done = (*opened)->apply(txn, {&(*left[i])[at[i]++], 1}, wall);
+    if (!done || *done != applied_as::applied)
+      return fail("fold", "a durable range does not apply to an empty replica");
+  }
+  if (final_digest_ && (*opened)->summary().digest != *final_digest_)
+    fail("fold", "the digest is not that of all durable ops");
+}
+
+} // namespace shoal::sim

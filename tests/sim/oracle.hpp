@@ -1,0 +1,68 @@
+#pragma once
+// The checkers. They stand outside the nodes and know everything: each durable op of each node, who
+// was told what, and every node's disk.
+
+#include "store/sync/replica.hpp"
+#include "tests/sim/model.hpp"
+#include "tests/sim/plan.hpp"
+#include "tests/sim/sim_store.hpp"
+
+namespace shoal::sim {
+
+/// What a checker found. `checker` is one of: convergence, lost_write, hlc, seq, early_prune, fold,
+/// digest, atomic, in_flight, log_drains, catch_up, refused, codec.
+struct violation {
+  std::string checker;
+  std::string what;
+};
+
+class oracle {
+public:
+  explicit oracle(const plan& p) : plan_(p) {}
+
+  void fail(std::string checker, std::string what);
+  const std::optional<violation>& found() const { return found_; }
+
+  /// A client was told that this commit is durable.
+  void acknowledged(const committed& c);
+  /// A commit is on its node's disk.
+  void durable(const committed& c);
+  /// A group is on disk; `summary` is what the node says of itself with it.
+  void group_done(const device_id& device, const sim_store& disk, const replica_summary& summary,
+                  bool ready, bool thorough);
+  /// A node is about to remove what `stable` covers from its log; `disks` are all members'.
+  void pruning(const device_id& device, const frontier& stable,
+               const std::vector<const sim_store*>& disks);
+
+  /// The end: faults have stopped and all is quiet.
+  void final_state(const device_id& device, const sim_store& disk, const replica_summary& summary);
+  /// Every durable op applied to an empty replica, streams in an order drawn from `r`.
+  void final_fold(random_source& r);
+
+  uint64_t acknowledged_ops() const { return acknowledged_ops_; }
+  uint64_t durable_bytes() const { return durable_bytes_; }
+  const frontier& durable_frontier() const { return durable_frontier_; }
+  /// What is durable somewhere and not in `held`, or the other way round; for the report.
+  std::string missing(const frontier& held) const;
+
+private:
+  void check_accounts(const device_id& device, const sim_store& disk);
+  void check_digest(const device_id& device, const sim_store& disk, const digest_value& said);
+
+  const plan& plan_;
+  std::optional<violation> found_;
+  std::map<stream_id, std::vector<range>> streams_; // durable, in order
+  frontier durable_frontier_;
+  frontier acknowledged_;
+  std::map<device_id, hlc> newest_;
+  std::map<uint64_t, digest_value> digests_; // settled frontier's hash → digest
+  std::optional<digest_value> final_digest_;
+  std::optional<std::string> export_;
+  uint64_t acknowledged_ops_ = 0;
+  uint64_t durable_bytes_ = 0;
+};
+
+/// The frontier that a disk's image names.
+frontier frontier_on(const sim_store& disk);
+
+} // namespace shoal::sim

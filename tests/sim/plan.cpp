@@ -1,0 +1,120 @@
+#include "tests/sim/plan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace shoal::sim {
+
+static constexpr std::array<std::pair<bug, const char*>, 18> names{{
+    {bug::none, "none"},
+    {bug::ack_before_durable, "ack_before_durable"},
+    {bug::disk_forgets, "disk_forgets"},
+    {bug::epoch_reused, "epoch_reused"},
+    {bug::clock_goes_back, "clock_goes_back"},
+    {bug::prune_ignores_member, "prune_ignores_member"},
+    {bug::range_over_gap, "range_over_gap"},
+    {bug::range_emptied, "range_emptied"},
+    {bug::until_dropped, "until_dropped"},
+    {bug::batch_split, "batch_split"},
+    {bug::delete_mark_lost, "delete_mark_lost"},
+    {bug::cascade_index_lost, "cascade_index_lost"},
+    {bug::value_tampered, "value_tampered"},
+    {bug::prune_forgotten, "prune_forgotten"},
+    {bug::credit_forged, "credit_forged"},
+    {bug::catch_up_from_zero, "catch_up_from_zero"},
+    {bug::resurrecting_write, "resurrecting_write"},
+    {bug::live_only, "live_only"},
+}};
+
+std::string to_string(bug b) {
+  for (const auto& [value, name] : names)
+    if (value == b)
+      return name;
+  return "?";
+}
+
+std::vector<bug> all_bugs() {
+  std::vector<bug> out;
+  for (const auto& [value, name] : names)
+    if (value != bug::none)
+      out.push_back(value);
+  return out;
+}
+
+plan make_plan(uint64_t seed) {
+  random_source r(seed ^ 0x5e1f);
+  plan p;
+  p.seed = seed;
+  p.nodes = r.between(2, 5);
+  p.shape = r.chance(600) ? topology::mesh : static_cast<topology>(r.between(1, 3));
+  p.load_us = r.between(2, 12) * 1'000'000;
+  p.edit_every_us = r.one_of({20'000, 100'000, 200'000, 500'000});
+  const uint64_t edits_max = 350; // bounds the cost of a seed
+  p.load_us = std::min(p.load_us, edits_max * p.edit_every_us / p.nodes);
+  p.hot_tags = r.between(1, 6);
+  p.entries = r.between(3, 10);
+  p.batch_permille = r.one_of({0, 100, 400});
+  p.owned_permille = r.one_of({0, 300, 300, 700});
+  p.account_permille = r.one_of({0, 150, 300});
+  p.value_bytes = r.chance(40) ? r.between(20'000, 70'000) : r.between(1, 40);
+  if (p.value_bytes > 1000)
+    p.load_us = std::min<uint64_t>(p.load_us, 60 * p.edit_every_us / p.nodes);
+
+  p.latency_us = r.one_of({200, 2'000, 20'000, 80'000});
+  p.jitter_us = r.one_of({0, 1'000, 50'000});
+  if (r.chance(500))
+    p.cut_every_us = r.one_of({500'000, 2'000'000, 6'000'000});
+  if (r.chance(500)) {
+    p.block_every_us = r.one_of({1'000'000, 4'000'000});
+    p.one_way_blocks = r.chance(400);
+  }
+  if (r.chance(250)) {
+    p.lose = r.one_of({0, 30, 200});
+    p.duplicate = r.one_of({0, 50, 300});
+    p.reorder = r.one_of({0, 100, 500});
+  }
+  p.sync_us = r.one_of({50, 500, 5'000, 30'000});
+  if (r.chance(200))
+    p.stall_permille = 20;
+  if (r.chance(500))
+    p.crash_every_us = r.one_of({700'000, 2'000'000, 5'000'000});
+  p.keep_unsynced_permille = r.one_of({0, 500, 1000});
+  if (r.chance(600)) {
+    p.skew_ms = r.one_of({10, 1'000, 50'000});
+    if (r.chance(600))
+      p.step_every_us = r.one_of({500'000, 3'000'000});
+    p.drift_ppm = r.chance(300) ? 500 : 0;
+  }
+  p.heartbeat_us = r.one_of({1'000'000, 3'000'000, 10'000'000});
+  p.prune_us = r.one_of({100'000, 1'000'000, 1'000'000});
+  p.batch_window_us = r.chance(200) ? r.one_of({1'000, 20'000}) : 0;
+  p.ring_bytes = r.one_of({200, 2'000, size_t{4} << 20});
+  p.load_bytes = r.one_of({1, 600, 5'000, size_t{1} << 20});
+  p.window_bytes = r.one_of({500, 4'000, uint64_t{4} << 20});
+  p.prune_max = r.one_of({3, 50, 1000});
+  return p;
+}
+
+std::string to_string(const plan& p) {
+  static constexpr std::array<const char*, 4> shapes{"mesh", "line", "star", "ring"};
+  std::string out = std::to_string(p.nodes) + " nodes, ";
+  out += shapes[static_cast<size_t>(p.shape)];
+  const auto say = [&](const char* what, uint64_t n) {
+    if (n != 0)
+      out += std::string(", ") + what + " " + std::to_string(n);
+  };
+  say("load_us", p.load_us), say("edit_every_us", p.edit_every_us);
+  say("value_bytes", p.value_bytes), say("latency_us", p.latency_us);
+  say("cut_every_us", p.cut_every_us), say("block_every_us", p.block_every_us);
+  say("one_way", p.one_way_blocks), say("lose", p.lose), say("duplicate", p.duplicate);
+  say("reorder", p.reorder), say("crash_every_us", p.crash_every_us), say("sync_us", p.sync_us);
+  say("skew_ms", p.skew_ms), say("step_every_us", p.step_every_us), say("ring", p.ring_bytes);
+  say("load_bytes", p.load_bytes), say("window", p.window_bytes), say("prune_max", p.prune_max);
+  say("heartbeat_us", p.heartbeat_us), say("batch_window_us", p.batch_window_us);
+  if (p.planted != bug::none)
+    out += ", planted " + to_string(p.planted);
+  return out;
+}
+
+} // namespace shoal::sim

@@ -1,0 +1,96 @@
+#pragma once
+// What one run is made of. Drawn from the seed, so that each seed meets other faults, other bounds
+// and another shape of network ("swarm testing": each class of fault is off in many seeds).
+
+#include "tests/sim/random.hpp"
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace shoal::sim {
+
+enum class topology { mesh, line, star, ring };
+
+/// Bugs that the driver plants between the code under test and its world, one for each way in which
+/// a checker must bite. None of them is reachable from production code.
+enum class bug {
+  none,
+  ack_before_durable,   // clients are told when the group starts, not when it is on disk
+  disk_forgets,         // a crash also loses the last group that was synced
+  epoch_reused,         // … and the restarted node goes on under its old epoch
+  clock_goes_back,      // the persisted bound of the clock is lost at restart
+  prune_ignores_member, // the log goes when one member's word covers it
+  range_over_gap,       // a range is applied though what precedes it is missing
+  range_emptied,        // one op of a range is dropped on the way to the store
+  until_dropped,        // ranges read from rows pass for complete
+  batch_split,          // an atomic batch reaches the store in two ranges
+  delete_mark_lost,     // delete marks are missing from the rows on disk
+  cascade_index_lost,   // children are not found when their parent changes
+  value_tampered,       // a row on disk is not the row that was digested
+  prune_forgotten,      // nothing is ever pruned
+  credit_forged,        // a peer's credit counts many times over
+  catch_up_from_zero,   // what the peer holds is not looked at
+  resurrecting_write,   // a delete's stamp is taken for older than it is
+  live_only,            // requests for what was missed are ignored
+};
+std::string to_string(bug b);
+/// All but `none`.
+std::vector<bug> all_bugs();
+
+struct plan {
+  uint64_t seed = 0;
+  bug planted = bug::none;
+
+  size_t nodes = 3;
+  topology shape = topology::mesh;
+
+  // Load, in the first part of the run.
+  uint64_t load_us = 10'000'000;
+  uint64_t edit_every_us = 200'000; // mean, per node
+  uint64_t hot_tags = 4;
+  uint64_t entries = 8; // ids a node makes entries under
+  uint64_t batch_permille = 150;
+  uint64_t owned_permille = 350;
+  uint64_t account_permille = 150; // batches that move an amount from one counter to another
+  uint64_t value_bytes = 8;
+
+  // Network.
+  uint64_t latency_us = 2'000;
+  uint64_t jitter_us = 2'000;
+  uint64_t cut_every_us = 0;   // mean between cuts of any one link; 0: none
+  uint64_t block_every_us = 0; // mean between partitions
+  bool one_way_blocks = false;
+  // Frames within a session, Hello excepted (permille). Not what TCP does, but nothing may break.
+  uint64_t lose = 0;
+  uint64_t duplicate = 0;
+  uint64_t reorder = 0;
+
+  // Disk and process.
+  uint64_t sync_us = 500;
+  uint64_t stall_permille = 0;           // syncs that take up to 2 s
+  uint64_t crash_every_us = 0;           // mean, over all nodes
+  uint64_t keep_unsynced_permille = 500; // a crash during a sync: was it there or not
+
+  // Clocks. Offsets stay within ± skew_ms, so that they are inside max_drift.
+  uint64_t skew_ms = 0;
+  uint64_t step_every_us = 0;
+  int64_t drift_ppm = 0;
+
+  // Bounds of the code under test, often at their smallest.
+  uint64_t heartbeat_us = 10'000'000;
+  uint64_t prune_us = 1'000'000;
+  uint64_t batch_window_us = 0;
+  size_t ring_bytes = size_t{4} << 20;
+  size_t load_bytes = size_t{1} << 20;
+  uint64_t window_bytes = uint64_t{4} << 20;
+  uint64_t prune_max = 1000;
+
+  bool catch_up_phase = true; // after the load: one node is cut off, misses a little, and returns
+};
+
+plan make_plan(uint64_t seed);
+/// One line, for the report of a failure.
+std::string to_string(const plan& p);
+
+} // namespace shoal::sim

@@ -1,0 +1,139 @@
+// One replicator, message by message: what the seeds found in its sessions, kept as the shortest
+// story that shows it.
+
+#include "actors/protocol/replicator.hpp"
+#include "tests/sim/workload.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace shoal;
+using namespace shoal::protocol;
+using shoal::sim::device_of;
+
+namespace {
+
+const device_id self = device_of(0);
+const device_id peer = device_of(1);
+const device_id far = device_of(2); // not linked: known through `peer`
+
+template <class Effect>
+std::vector<Effect> all_of(const effects& out) {
+  std::vector<Effect> found;
+  for (const auto& e : out)
+    if (const auto* x = std::get_if<Effect>(&e))
+      found.push_back(*x);
+  return found;
+}
+template <class Message>
+std::vector<Message> sent(const effects& out) {
+  std::vector<Message> found;
+  for (const auto& s : all_of<send>(out))
+    if (const auto* m = std::get_if<Message>(&s.body))
+      found.push_back(*m);
+  return found;
+}
+
+/// A member that is linked to one of two others.
+struct linked_node {
+  replicator core{[] {
+                    settings s;
+                    s.self = self;
+                    return s;
+                  }(),
+                  0};
+  uint64_t now = 1'000'000;
+  effects after_hello;
+
+  explicit linked_node(frontier held_by_peer = {}) {
+    stored first;
+    first.members = member_set{{self, {}}, {peer, {}}, {far, {}}};
+    core.step(std::move(first), now);
+    core.step(link_up{peer}, now);
+    after_hello = greet(std::move(held_by_peer));
+  }
+  effects hear(message m) { return core.step(received{peer, 0, 0, std::move(m)}, now); }
+  effects greet(frontier held_by_peer) {
+    hello m;
+    m.members = core.members();
+    m.held = std::move(held_by_peer);
+    return hear(std::move(m));
+  }
+};
+
+/// A part of a range (0, 9] of the peer's own stream.
+range_message part(uint32_t n, bool more) {
+  range r;
+  r.stream = {peer, 5};
+  r.to = 9;
+  r.ops = std::string(100, 'x');
+  r.part = n;
+  r.more = more;
+  return {message_kind::state_response, std::move(r)};
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(sessions)
+
+BOOST_AUTO_TEST_CASE(a_range_of_which_a_part_is_missing_is_asked_for_again_and_never_applied) {
+  linked_node node;
+  const auto cost = cost_of(part(0, true).body);
+  uint64_t credit = 0;
+  std::vector<state_request> asked;
+  for (auto m : {part(0, true), part(2, true), part(3, false)}) {
+    const auto out = node.hear(std::move(m));
+    BOOST_TEST(all_of<apply>(out).empty());
+    for (const auto& ack : sent<link_ack>(out))
+      credit += ack.credit;
+    for (const auto& r : sent<state_request>(out))
+      asked.push_back(r);
+  }
+  BOOST_TEST(credit == 3 * cost);
+  BOOST_REQUIRE(asked.size() == 1);
+  BOOST_TEST((asked.front().origin == peer));
+
+  const auto first = node.hear(part(0, true));
+  BOOST_TEST(all_of<apply>(first).empty());
+  const auto applied = all_of<apply>(node.hear(part(1, false)));
+  BOOST_REQUIRE(applied.size() == 1);
+  BOOST_TEST(applied.front().parts.size() == 2);
+  BOOST_TEST(applied.front().cost == 2 * cost);
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_that_opens_its_session_anew_is_asked_anew_to_feed) {
+  linked_node node;
+  const auto before = sent<state_request>(node.after_hello);
+  BOOST_REQUIRE(before.size() == 1);
+  BOOST_TEST((before.front().origin == far));
+  const auto again = sent<state_request>(node.greet({}));
+  BOOST_REQUIRE(again.size() == 1);
+  BOOST_TEST((again.front().origin == far));
+}
+
+BOOST_AUTO_TEST_CASE(other_statements_in_a_heartbeat_are_answered_with_an_exchange) {
+  linked_node node;
+  node.now += 2'000'000;
+  heartbeat m;
+  m.frontier_hash = hash_of(frontier{});
+  m.members_hash = hash_of(node.core.members());
+  BOOST_TEST(sent<watermark_exchange>(node.hear(m)).empty());
+  m.statements_hash = 4711;
+  BOOST_TEST(sent<watermark_exchange>(node.hear(m)).size() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(who_asks_for_an_origin_gets_its_last_statement_with_it) {
+  linked_node node;
+  statement st;
+  st.member = far;
+  st.number = 3;
+  stored kept;
+  kept.statements.push_back(st);
+  node.core.step(std::move(kept), node.now);
+  state_request m;
+  m.origin = far;
+  const auto told = sent<statement>(node.hear(m));
+  BOOST_REQUIRE(told.size() == 1);
+  BOOST_TEST((told.front() == st));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
