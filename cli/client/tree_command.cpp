@@ -48,7 +48,8 @@ public:
     });
   }
 
-  void run(const record_id& root) {
+  /// Returns whether anything was printed.
+  bool run(const record_id& root) {
     // The root's name is the last part of the location's path. Entries whose parent has not arrived
     // yet are not shown: their path is not known.
     std::vector<std::pair<const tree_node*, std::string>> open;
@@ -68,6 +69,7 @@ public:
         open.emplace_back(&*child, joined(path, child->name));
       }
     }
+    return printed_;
   }
 
 private:
@@ -75,6 +77,7 @@ private:
     const bool inside = wanted_.empty() || path == wanted_ || path.starts_with(joined(wanted_, ""));
     if (!inside)
       return;
+    printed_ = true;
     if (ctx_.output.empty() || ctx_.output == "table")
       ctx_.out << path << '\n';
     else
@@ -86,6 +89,7 @@ private:
   const std::string& location_;
   const std::string& wanted_;
   list_printer& printer_;
+  bool printed_ = false;
 };
 
 void tree(context& ctx, const tree_words& words) {
@@ -132,10 +136,14 @@ void tree(context& ctx, const tree_words& words) {
   std::stable_sort(by_path.begin(), by_path.end(),
                    [](const auto* a, const auto* b) { return a->path < b->path; });
   list_printer printer(ctx, {});
+  bool printed = false;
   for (auto* location : by_path)
-    tree_walk(ctx, *location, wanted, printer).run(location->root);
+    printed |= tree_walk(ctx, *location, wanted, printer).run(location->root);
   if (!ctx.output.empty() && ctx.output != "table")
     printer.finish();
+  if (!printed && !wanted.empty())
+    ctx.fail(exit_no, "not_found: no entry has the path " + wanted
+                          + " or lies below it; `shoal tree " + words.library + "` lists all");
 }
 
 } // namespace

@@ -9,6 +9,7 @@
 
 #include <fstream>
 #include <optional>
+#include <regex>
 #include <thread>
 
 namespace shoal::cli::tests {
@@ -158,22 +159,36 @@ struct fake_node::parts {
             {"token", "t" + std::to_string(data.seq)}};
   }
 
-  /// Authorization, canned answers and the record of what was asked come before every route.
-  httplib::Server::HandlerResponse before(const httplib::Request& request,
-                                          httplib::Response& response) {
+  /// Every request: records it, and answers as told or as a node does.
+  void serve(const httplib::Request& request, httplib::Response& response) {
     const std::scoped_lock lock(mutex);
-    asked.push_back(request.method + " " + request.target + " " + request.body);
+    const std::string& target = request.target;
+    asked.push_back(request.method + " " + target + " " + request.body);
     if (request.get_header_value("Authorization") != std::string("Bearer ") + token)
-      reply(response, 401, error_body("unauthorized", "the token is wrong"));
-    else if (!request.target.starts_with("/v1/libraries/photos")
-             && request.target.starts_with("/v1/libraries/"))
-      reply(response, 404,
-            error_body("unknown_library", "no such library; GET /v1/libraries lists them"));
-    else if (const auto* mine = canned_for(request.target))
-      reply(response, mine->first, mine->second);
-    else
-      return httplib::Server::HandlerResponse::Unhandled;
-    return httplib::Server::HandlerResponse::Handled;
+      return refuse(response, {401, "unauthorized", "the token is wrong"});
+    if (const auto* told = canned_for(target))
+      return reply(response, told->first, told->second);
+    if (request.path == "/v1/status")
+      return reply(
+          response, 200,
+          {{"device", device}, {"name", "alice"}, {"version", "1"}, {"libraries", json::array()}});
+    const std::string photos = "/v1/libraries/photos";
+    if (!request.path.starts_with(photos))
+      return refuse(response,
+                    {404, "unknown_library", "no such library; GET /v1/libraries lists them"});
+    const std::string rest = request.path.substr(photos.size());
+    std::smatch words;
+    if (rest.empty())
+      return reply(response, 200, {{"name", "photos"}, {"state", "ready"}});
+    if (rest == "/batch")
+      return batch(request, response);
+    if (rest == "/export")
+      return export_all(response);
+    if (std::regex_match(rest, words, std::regex("/records/([^/]+)")))
+      return list(words[1], request, response);
+    if (std::regex_match(rest, words, std::regex("/records/([^/]+)/([^/]+)")))
+      return one({words[1], words[2]}, request, response);
+    refuse(response, {404, "not_found", "there is nothing at this path"});
   }
 
   const std::pair<int, json>* canned_for(const std::string& target) const {
@@ -183,9 +198,8 @@ struct fake_node::parts {
     return nullptr;
   }
 
-  void list(const httplib::Request& request, httplib::Response& response) {
-    const std::scoped_lock lock(mutex);
-    const std::string model = request.matches[1];
+  void list(const std::string& model, const httplib::Request& request,
+            httplib::Response& response) {
     const auto limit = std::stoul(request.get_param_value("limit"));
     json items = json::array();
     json next = nullptr;
@@ -201,7 +215,6 @@ struct fake_node::parts {
   }
 
   void batch(const httplib::Request& request, httplib::Response& response) {
-    const std::scoped_lock lock(mutex);
     const auto body = json::parse(request.body);
     const table before_it = data;
     json results = json::array();
@@ -218,9 +231,7 @@ struct fake_node::parts {
     reply(response, 200, {{"token", "t" + std::to_string(data.seq)}, {"results", results}});
   }
 
-  void one(const httplib::Request& request, httplib::Response& response) {
-    const std::scoped_lock lock(mutex);
-    key k{request.matches[1], request.matches[2]};
+  void one(key k, const httplib::Request& request, httplib::Response& response) {
     if (request.method == "GET") {
       const auto found = data.live.find(k);
       return found == data.live.end() ? refuse(response, {404, "not_found", "not there"})
@@ -239,7 +250,6 @@ struct fake_node::parts {
   }
 
   void export_all(httplib::Response& response) {
-    const std::scoped_lock lock(mutex);
     std::string text;
     for (const auto& [k, fields] : data.live)
       text += text_of(table::record(k, fields)) + "\n";
@@ -259,26 +269,11 @@ struct fake_node::parts {
 fake_node::fake_node() : parts_(std::make_unique<parts>()) {
   auto* p = parts_.get();
   p->server.set_keep_alive_max_count(1000);
-  p->server.set_pre_routing_handler(
-      [p](const auto& request, auto& response) { return p->before(request, response); });
-  const std::string photos = "/v1/libraries/photos";
-  const auto one = [p](const auto& request, auto& response) { p->one(request, response); };
-  p->server.Get(photos + "/records/([^/]+)",
-                [p](const auto& request, auto& response) { p->list(request, response); });
-  p->server.Get(photos + "/records/([^/]+)/([^/]+)", one);
-  p->server.Put(photos + "/records/([^/]+)/([^/]+)", one);
-  p->server.Delete(photos + "/records/([^/]+)/([^/]+)", one);
-  p->server.Post(photos + "/batch",
-                 [p](const auto& request, auto& response) { p->batch(request, response); });
-  p->server.Get(photos + "/export", [p](const auto&, auto& response) { p->export_all(response); });
-  p->server.Get(photos, [](const auto&, auto& response) {
-    parts::reply(response, 200, {{"name", "photos"}, {"state", "ready"}});
-  });
-  p->server.Get("/v1/status", [](const auto&, auto& response) {
-    parts::reply(
-        response, 200,
-        {{"device", device}, {"name", "alice"}, {"version", "1"}, {"libraries", json::array()}});
-  });
+  const auto serve = [p](const auto& request, auto& response) { p->serve(request, response); };
+  p->server.Get(".*", serve);
+  p->server.Put(".*", serve);
+  p->server.Post(".*", serve);
+  p->server.Delete(".*", serve);
   p->port = p->server.bind_to_any_port("127.0.0.1");
   BOOST_REQUIRE(p->port > 0);
   p->thread = std::thread([p] { p->server.listen_after_bind(); });
