@@ -101,6 +101,7 @@ status start_all(const std::vector<path>& dirs) {
   if (!problem)
     return success();
   std::vector<pid_t> children;
+  children.reserve(started.size());
   for (const auto& [dir, child] : started)
     children.push_back(child);
   end_children(children, std::chrono::milliseconds(limits::devcluster_stop_ms));

@@ -117,7 +117,7 @@ status write_new_file(const std::filesystem::path& path, std::string_view conten
     content.remove_prefix(done ? static_cast<size_t>(wrote) : 0);
   }
   done = done && fsync(fd) == 0;
-  const auto problem = done ? success() : status(failed("cannot write", path, right));
+  auto problem = done ? success() : status(failed("cannot write", path, right));
   close(fd);
   if (!done)
     unlink(path.c_str()); // it is ours: O_EXCL made it

@@ -1,6 +1,6 @@
 #include "cli/node_process.hpp"
 
-#include "cli/client/json.hpp"
+#include "cli/client/context.hpp"
 
 #include <array>
 #include <csignal>
@@ -163,9 +163,16 @@ result<endpoints> await_start(const std::filesystem::path& dir, pid_t child,
     if (waitpid(child, &how, WNOHANG) == child) {
       const std::string code = WIFEXITED(how) ? "with exit code " + std::to_string(WEXITSTATUS(how))
                                               : "by signal " + std::to_string(WTERMSIG(how));
-      return {WIFEXITED(how) && WEXITSTATUS(how) == 78 ? ec::config : ec::unavailable,
-              dir.filename().string() + " ended " + code + ": " + last_line(log) + " (see " + log
-                  + ")"};
+      std::string said = dir.filename().string();
+      said.append(" ended ")
+          .append(code)
+          .append(": ")
+          .append(last_line(log))
+          .append(" (see ")
+          .append(log)
+          .append(")");
+      const bool badly_configured = WIFEXITED(how) && WEXITSTATUS(how) == exit_config;
+      return {badly_configured ? ec::config : ec::unavailable, std::move(said)};
     }
     if (clock::now() >= deadline)
       return {ec::timed_out,

@@ -144,6 +144,7 @@ std::span<const bound_key<member_options>> member_keys() { return member_table; 
 
 std::vector<const key*> all_keys() {
   std::vector<const key*> out;
+  out.reserve(node_table.size() + library_table.size() + member_table.size());
   for (const auto& k : node_table)
     out.push_back(&k);
   for (const auto& k : library_table)
