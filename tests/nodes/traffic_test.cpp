@@ -1,0 +1,118 @@
+// What catching up costs.
+
+#include "tests/nodes/cluster.hpp"
+#include "tests/nodes/proxy.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <csignal>
+
+namespace shoal::nodes {
+
+namespace {
+
+constexpr size_t batch_size = 5000;
+
+std::string uuid(uint64_t kind, uint64_t n) {
+  char text[40];
+  snprintf(text, sizeof text, "%08lx-0000-4000-8000-%012lx", static_cast<unsigned long>(kind),
+           static_cast<unsigned long>(n));
+  return text;
+}
+
+json tag_op(uint64_t n, const std::string& name) {
+  return {{"model", "tag"}, {"id", uuid(1, n)}, {"fields", {{"canonical_name", name}}}};
+}
+json entry_op(uint64_t n, const std::string& name) {
+  return {{"model", "entry"},
+          {"id", uuid(2, n)},
+          {"fields", {{"name", name}, {"kind", "file"}, {"size", n}}}};
+}
+
+/// Two nodes, each behind a proxy that the other dials.
+struct two_nodes {
+  two_nodes() {
+    cluster::options how;
+    how.address = [this](const node& n) {
+      auto& p = proxies[n.device()];
+      if (!p)
+        p = std::make_unique<proxy>(n.port());
+      return "127.0.0.1:" + std::to_string(p->port());
+    };
+    lab_ = std::make_unique<cluster>(2, how);
+    for (auto* n : {&a(), &b()}) // else a node tells the other its true address
+      start_behind_proxy(*n);
+  }
+  node& a() { return (*lab_)[0]; }
+  node& b() { return (*lab_)[1]; }
+  void start_behind_proxy(node& n) {
+    n.start({{"SHOAL__NODE__ADVERTISE",
+              "127.0.0.1:" + std::to_string(proxies.at(n.device())->port())}});
+  }
+  uint64_t bytes() const {
+    uint64_t sum = 0;
+    for (const auto& [device, p] : proxies)
+      sum += p->bytes();
+    return sum;
+  }
+  std::map<std::string, std::unique_ptr<proxy>> proxies;
+  std::unique_ptr<cluster> lab_;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(traffic)
+
+BOOST_FIXTURE_TEST_CASE(a_thousand_changes_reach_a_node_that_was_away_for_two_megabytes,
+                        two_nodes) {
+  auto at_a = a().client();
+  for (size_t from = 0; from < 20'000; from += batch_size) {
+    json ops = json::array();
+    for (size_t n = from; n < from + batch_size; ++n)
+      ops.push_back(n % 2 == 0 ? tag_op(n, "tag " + std::to_string(n))
+                               : entry_op(n, "file " + std::to_string(n) + ".jpg"));
+    BOOST_REQUIRE(at_a.post(lab("/batch"), {{"ops", ops}}).ok());
+  }
+  BOOST_REQUIRE(lab_->converge(60s));
+  const auto whole = bytes();
+  BOOST_TEST(whole > 500'000U, "the library went around the proxies: " << whole);
+  // Statements and pruning of the load are over before anything is measured.
+  BOOST_TEST(eventually([&] { return log_entries(a()) == 0 && log_entries(b()) == 0; }));
+
+  BOOST_TEST(b().stop().value_or(-1) == 0);
+  for (size_t n = 0; n < 1000; ++n) {
+    const auto one = n % 2 == 0 ? tag_op(7 * n, "renamed " + std::to_string(n))
+                                : entry_op(7 * n, "renamed " + std::to_string(n));
+    BOOST_REQUIRE(at_a.put(record(one["model"], one["id"]), one["fields"]).ok());
+  }
+  const auto before = bytes();
+  start_behind_proxy(b());
+  BOOST_REQUIRE(lab_->converge(30s));
+  const auto cost = bytes() - before;
+  BOOST_TEST_MESSAGE("1,000 changes: " << cost << " bytes; 20,000 records: " << whole);
+  BOOST_TEST(cost <= 2'000'000U);
+  BOOST_TEST(cost > 30'000U, "the changes went around the proxies: " << cost);
+  lab_->check_exports();
+}
+
+BOOST_FIXTURE_TEST_CASE(two_idle_nodes_exchange_next_to_nothing_however_much_they_hold, two_nodes) {
+  auto at_a = a().client();
+  json ops = json::array();
+  for (size_t n = 0; n < batch_size; ++n)
+    ops.push_back(tag_op(n, "tag " + std::to_string(n)));
+  BOOST_REQUIRE(at_a.post(lab("/batch"), {{"ops", ops}}).ok());
+  BOOST_REQUIRE(lab_->converge());
+  BOOST_REQUIRE(eventually([&] { return log_entries(a()) == 0 && log_entries(b()) == 0; }));
+  // A restart with nothing new is the smallest catch-up there is.
+  BOOST_TEST(b().stop().value_or(-1) == 0);
+  const auto before = bytes();
+  start_behind_proxy(b());
+  BOOST_REQUIRE(lab_->converge());
+  BOOST_REQUIRE(eventually(
+      [&] { return a().client().get("/v1/status").body["libraries"][0]["converged"] == true; }));
+  BOOST_TEST(bytes() - before < 100'000U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+} // namespace shoal::nodes
