@@ -103,6 +103,8 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
   s.echo_since_us = now_us_;
   s.beat_frontier_hash = m.frontier_hash;
   s.beat_digest = m.digest;
+  if (m.frontier_hash == hash_of(held_)) // also when an ack was lost with an earlier link
+    merge(announced_[e.peer], held_);
   // A first measurement at once, not a heartbeat later.
   if (!s.rtt_us && m.echo == 0)
     beat(e.peer, s);

@@ -163,7 +163,8 @@ result<std::vector<range>> read_range(const kv_view& view, const stream_id& stre
     return s.err();
 
   frontier until;
-  if (any_from_rows) {
+  // An op that is not there was device-owned and has been superseded, even if none is left.
+  if (any_from_rows || count < to - from) {
     // Device-owned versions are superseded by their owner's later ones only, shared versions by
     // anyone's. What this node itself is not settled on, the receiver must wait for as well.
     auto read = read_all(view, "fu", log_complete ? &stream.origin : nullptr);

@@ -203,7 +203,8 @@ result<uint64_t> replica::prune(kv_transaction& txn, const frontier& stable, uin
   for (const auto& [stream, seq] : stable) {
     if (removed >= max)
       break;
-    const uint64_t from = seq_of(log_from_, stream);
+    // Not from log_from: a range read from rows moves that past entries that are still here.
+    const uint64_t from = seq_of(pruned_, stream);
     if (from >= seq)
       continue;
     uint64_t reached = seq;
@@ -232,8 +233,10 @@ result<uint64_t> replica::prune(kv_transaction& txn, const frontier& stable, uin
     }
     removed += gone.size();
     log_entries_ -= static_cast<int64_t>(gone.size());
-    if (reached > from) {
-      log_from_[stream] = reached;
+    if (reached > from)
+      pruned_[stream] = reached;
+    if (auto& log_from = log_from_[stream]; reached > log_from) {
+      log_from = reached;
       dirty_.insert(stream);
     }
   }

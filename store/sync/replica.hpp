@@ -135,6 +135,7 @@ private:
   frontier held_;
   frontier until_;
   frontier log_from_;
+  frontier pruned_; // since opening: up to here no log entry is left
   member_set members_;
   std::map<device_id, statement> statements_;
   uint64_t statement_number_ = 0;
