@@ -136,7 +136,7 @@ bool cluster::converge(std::chrono::milliseconds limit, std::vector<size_t> whic
       [&] {
         last.clear();
         for (auto& c : clients) {
-          auto got = c.get(lab("/digest"));
+          auto got = c.get(lab_path("/digest"));
           // Epochs that this node alone began and holds nothing of do not tell nodes apart.
           if (!got.ok() || !got.body.value("settled", true))
             return false;
@@ -209,7 +209,7 @@ std::optional<double> metric(const std::string& text, const std::string& name,
 }
 
 int64_t log_entries(node& n) {
-  const auto got = n.client().get(lab());
+  const auto got = n.client().get(lab_path());
   return got.ok() ? got.body["log_entries"].get<int64_t>() : -1;
 }
 

@@ -96,10 +96,10 @@ private:
 };
 
 /// The shared path of all requests about the library "lab".
-inline std::string lab(const std::string& rest = {}) { return "/v1/libraries/lab" + rest; }
+inline std::string lab_path(const std::string& rest = {}) { return "/v1/libraries/lab" + rest; }
 /// The path of one record in it.
 inline std::string record(const std::string& model, const std::string& id) {
-  return lab("/records/" + model + "/" + id);
+  return lab_path("/records/" + model + "/" + id);
 }
 /// The records of an export, by id.
 std::map<std::string, json> by_id(const std::string& exported);

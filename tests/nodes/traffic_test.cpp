@@ -71,7 +71,7 @@ BOOST_FIXTURE_TEST_CASE(a_thousand_changes_reach_a_node_that_was_away_for_two_me
     for (size_t n = from; n < from + batch_size; ++n)
       ops.push_back(n % 2 == 0 ? tag_op(n, "tag " + std::to_string(n))
                                : entry_op(n, "file " + std::to_string(n) + ".jpg"));
-    BOOST_REQUIRE(at_a.post(lab("/batch"), {{"ops", ops}}).ok());
+    BOOST_REQUIRE(at_a.post(lab_path("/batch"), {{"ops", ops}}).ok());
   }
   BOOST_REQUIRE(lab_->converge(60s));
   const auto whole = bytes();
@@ -100,7 +100,7 @@ BOOST_FIXTURE_TEST_CASE(two_idle_nodes_exchange_next_to_nothing_however_much_the
   json ops = json::array();
   for (size_t n = 0; n < batch_size; ++n)
     ops.push_back(tag_op(n, "tag " + std::to_string(n)));
-  BOOST_REQUIRE(at_a.post(lab("/batch"), {{"ops", ops}}).ok());
+  BOOST_REQUIRE(at_a.post(lab_path("/batch"), {{"ops", ops}}).ok());
   BOOST_REQUIRE(lab_->converge());
   BOOST_REQUIRE(eventually([&] { return log_entries(a()) == 0 && log_entries(b()) == 0; }));
   // A restart with nothing new is the smallest catch-up there is.
