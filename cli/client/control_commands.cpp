@@ -30,7 +30,10 @@ std::string names_of(context& ctx, const std::string& library, const json& devic
   for (const auto& device : devices) {
     const std::string id = device.is_string() ? device.get<std::string>() : text_of(device);
     const std::string name = string_at(known, id);
-    out += (out.empty() ? "" : ", ") + (name.empty() ? id : name + " (" + id + ")");
+    out += out.empty() ? "" : ", ";
+    out += name.empty() ? id : name;
+    if (!name.empty())
+      out.append(" (").append(id).append(")");
   }
   return out.empty() ? "nobody in particular" : out;
 }

@@ -91,9 +91,7 @@ void list_printer::add(const json& item) {
   case output_form::one_json:
     ctx_.out << (count_ == 0 ? "{\"items\":[" : ",") << text_of(item);
     break;
-  case output_form::json_lines:
-    ctx_.out << text_of(item) << '\n';
-    break;
+  case output_form::json_lines: ctx_.out << text_of(item) << '\n'; break;
   }
   ++count_;
 }

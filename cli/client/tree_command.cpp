@@ -131,6 +131,7 @@ void tree(context& ctx, const tree_words& words) {
   while (wanted.size() > 1 && wanted.ends_with('/'))
     wanted.pop_back();
   std::vector<location_node*> by_path;
+  by_path.reserve(locations.size());
   for (auto& [id, location] : locations)
     by_path.push_back(&location);
   std::stable_sort(by_path.begin(), by_path.end(),

@@ -212,12 +212,9 @@ private:
 
 std::string_view to_string(entry_kind kind) {
   switch (kind) {
-  case entry_kind::file:
-    return "file";
-  case entry_kind::directory:
-    return "directory";
-  case entry_kind::symlink:
-    return "symlink";
+  case entry_kind::file: return "file";
+  case entry_kind::directory: return "directory";
+  case entry_kind::symlink: return "symlink";
   }
   return "file";
 }

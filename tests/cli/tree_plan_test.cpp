@@ -371,25 +371,15 @@ BOOST_AUTO_TEST_CASE(after_any_changes_the_records_are_the_tree_and_nothing_more
       std::error_code ignored; // a directory does not go below itself
       const auto fresh = some("d") / ("n" + std::to_string(random() % 20));
       switch (random() % 6) {
-      case 0:
-        fs::create_directory(fresh, ignored);
-        break;
-      case 1:
-        std::ofstream(fresh) << random();
-        break;
-      case 2:
-        fs::create_symlink("x", fresh, ignored);
-        break;
-      case 3:
-        fs::rename(some("*"), fresh, ignored);
-        break;
+      case 0: fs::create_directory(fresh, ignored); break;
+      case 1: std::ofstream(fresh) << random(); break;
+      case 2: fs::create_symlink("x", fresh, ignored); break;
+      case 3: fs::rename(some("*"), fresh, ignored); break;
       case 4:
         if (const auto victim = some("*"); victim != dir.path() && random() % 2 == 0)
           fs::remove_all(victim, ignored);
         break;
-      case 5:
-        fs::create_hard_link(some("*"), fresh, ignored);
-        break;
+      case 5: fs::create_hard_link(some("*"), fresh, ignored); break;
       }
     }
     BOOST_TEST_CONTEXT("round " << round) {
