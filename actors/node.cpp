@@ -278,6 +278,9 @@ static int run_in(caf::actor_system& system, const config::options& options,
     }
     for (const auto& r : readers)
       caf::anon_send_exit(r, caf::exit_reason::user_shutdown);
+    // A writer commits what it accepted. Until it has, metrics, the directory's lock and all else
+    // here stay.
+    system.await_all_actors_done();
   };
   if (auto s = started.get(); !s) {
     caf::anon_send_exit(node, caf::exit_reason::kill);
