@@ -275,7 +275,11 @@ void node_loop::on(create_library_request& c) {
   entry.name = c.name;
   if (auto opened = open_one(entry); !opened)
     return done(opened.err());
-  done(std::static_pointer_cast<api::library>(setup_->open->all().back().core));
+  // Behind the library's first message: the answer shows a library that is open.
+  auto core = setup_->open->all().back().core;
+  core->wait({}, {}, 0, 0, [done = c.done, core](const result<api::wait_answer>&) {
+    (*done)(std::static_pointer_cast<api::library>(core));
+  });
 }
 
 void node_loop::on(const dial_now&) {
