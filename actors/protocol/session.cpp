@@ -103,8 +103,10 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
   s.echo_since_us = now_us_;
   s.beat_frontier_hash = m.frontier_hash;
   s.beat_digest = m.digest;
-  if (m.frontier_hash == hash_of(held_)) // also when an ack was lost with an earlier link
-    merge(announced_[e.peer], held_);
+  // Exactly that: more than its acks said, if one was lost with an earlier link, or less than a
+  // statement from before a restore said.
+  if (m.frontier_hash == hash_of(held_))
+    announced_[e.peer] = held_;
   // A first measurement at once, not a heartbeat later.
   if (!s.rtt_us && m.echo == 0)
     beat(e.peer, s);
@@ -133,9 +135,13 @@ void replicator::exchange(const device_id& peer, session& s, bool is_response) {
 
 void replicator::on_message(session& s, received& e, statement& m) {
   const auto known = statements_.find(m.member);
-  if (m.member == settings_.self
-      || (known != statements_.end() && known->second.number >= m.number))
+  if (known != statements_.end() && known->second.number >= m.number) {
+    if (m.member == settings_.self && known->second.number == m.number && m != known->second)
+      stated_.clear(); // made before a restore, under the number of this one: neither counts
     return;
+  }
+  // An own one that is newer than the newest here comes from before a restore: it is kept for its
+  // number, so that the next one is taken for newer by those who have it.
   if (m.member == e.peer)
     merge(announced_[e.peer], m.held);
   (void)s;

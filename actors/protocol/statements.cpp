@@ -37,7 +37,9 @@ void replicator::spread(const statement& st, const std::optional<device_id>& fro
 }
 
 std::optional<frontier> replicator::stable() const {
-  std::optional<frontier> out;
+  // From what is held, not from the own statement: before a restore it may have said more, and what
+  // comes back would enter the log below what was pruned.
+  std::optional<frontier> out = held_;
   const auto membership = membership_hash(members_);
   for (const auto& [device, m] : members_) {
     if (m.removed)
@@ -45,7 +47,7 @@ std::optional<frontier> replicator::stable() const {
     const auto it = statements_.find(device);
     if (it == statements_.end() || it->second.membership != membership)
       return std::nullopt;
-    out = out ? minimum(*out, it->second.held) : it->second.held;
+    out = minimum(*out, it->second.held);
   }
   return out;
 }
