@@ -29,14 +29,10 @@ bool sim_net::neighbours(size_t a, size_t b) const {
   const auto low = std::min(a, b);
   const auto high = std::max(a, b);
   switch (plan_.shape) {
-  case topology::mesh:
-    return true;
-  case topology::line:
-    return high - low == 1;
-  case topology::star:
-    return low == 0;
-  case topology::ring:
-    return high - low == 1 || high - low == plan_.nodes - 1;
+  case topology::mesh: return true;
+  case topology::line: return high - low == 1;
+  case topology::star: return low == 0;
+  case topology::ring: return high - low == 1 || high - low == plan_.nodes - 1;
   }
   return false;
 }
@@ -55,7 +51,8 @@ void sim_net::dial(size_t a, size_t b) {
     auto& there = lines_[a][b];
     auto& back = lines_[b][a];
     const bool free = !there.up && !back.up;
-    if (free && nodes_.is_up(a) && nodes_.is_up(b) && !there.blocked && !back.blocked) {
+    if (free && nodes_.is_up(a) && nodes_.is_up(b) && nodes_.accepts(a, b) && nodes_.accepts(b, a)
+        && !there.blocked && !back.blocked) {
       for (auto* l : {&there, &back}) {
         l->up = true;
         l->connection = ++connections_;

@@ -40,6 +40,8 @@ class net_listener {
 public:
   virtual ~net_listener() = default;
   virtual bool is_up(size_t node) const = 0;
+  /// Whether `node` holds `peer` a member.
+  virtual bool accepts(size_t node, size_t peer) const = 0;
   virtual void linked(size_t node, size_t peer) = 0;
   virtual void unlinked(size_t node, size_t peer) = 0;
   virtual void arrived(size_t node, size_t peer, const frame_ptr& frame) = 0;

@@ -91,6 +91,12 @@ void sim_node::crash() {
   } else if (planted(bug::disk_forgets) || planted(bug::epoch_reused)) {
     disk_ = before_;
   }
+  if (!backup_.of(family::meta).empty() && random_.chance(around_.planned.restore_permille)) {
+    disk_ = backup_;
+    around_.judge.restored(self_, disk_);
+  } else if (around_.planned.restore_permille > 0 && random_.chance(500)) {
+    backup_ = disk_;
+  }
   unsynced_.reset();
   writing_ = false;
   queue_.clear();
@@ -181,6 +187,7 @@ void sim_node::carry_out(protocol::send& e) {
     auto& w = windows_[peer];
     // A range goes out while the window is open; a read that was under way may still come on top.
     const auto open = around_.planned.window_bytes + around_.planned.load_bytes
+                      + std::min(around_.planned.ring_bytes, wire_limits::range_part_bytes)
                       + 10 * (around_.planned.value_bytes + 400);
     const auto outstanding = w.sent - std::min(w.sent, w.credited);
     if (cost > 0 && first_part && outstanding > open)
@@ -219,12 +226,23 @@ void sim_node::write(std::vector<edit> edits) {
     enqueue(client_edit{std::move(edits)});
 }
 
+void sim_node::admit(const member_set& members) { enqueue(protocol::fold_members{members}); }
+
 void sim_node::enqueue(request r) {
   if (around_.planned.planted != bug::none && !plant(r))
     return;
+  if (const auto* e = std::get_if<protocol::prune>(&r))
+    check_prune(*e);
   queue_.push_back(std::move(r));
   if (!writing_)
     begin_group();
+}
+
+void sim_node::check_prune(const protocol::prune& e) const {
+  std::map<device_id, const sim_store*> disks;
+  for (const auto& [device, m] : core_->members())
+    disks[device] = around_.disks[index_of(device)];
+  around_.judge.pruning(self_, e.stable, disks);
 }
 
 void sim_node::begin_group() {
@@ -318,15 +336,9 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::apply& r) {
     out.why = done.err().message;
   } else {
     switch (*done) {
-    case applied_as::applied:
-      out.what = protocol::outcome::applied;
-      break;
-    case applied_as::duplicate:
-      out.what = protocol::outcome::duplicate;
-      break;
-    case applied_as::gap:
-      out.what = protocol::outcome::gap;
-      break;
+    case applied_as::applied: out.what = protocol::outcome::applied; break;
+    case applied_as::duplicate: out.what = protocol::outcome::duplicate; break;
+    case applied_as::gap: out.what = protocol::outcome::gap; break;
     }
     range whole = first;
     whole.more = false;
@@ -366,7 +378,6 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::make_statement&) {
 }
 
 void sim_node::run(kv_transaction& txn, group&, protocol::prune& r) {
-  around_.judge.pruning(self_, r.stable, around_.disks);
   auto removed = data_->prune(txn, r.stable, around_.planned.prune_max);
   if (!removed)
     return around_.judge.fail("refused", "prune: " + removed.err().message);

@@ -15,7 +15,7 @@ struct surroundings {
   timeline& time;
   sim_net& net;
   oracle& judge;
-  std::vector<const sim_store*> disks; // of all members
+  std::vector<const sim_store*> disks; // by node
   uint64_t trace = 0;                  // hash of everything that happened
   void note(uint64_t what) { trace = (trace ^ what) * 0x100000001b3ULL + (trace >> 29); }
 };
@@ -34,6 +34,8 @@ public:
   void unlinked(size_t peer);
   void arrived(size_t peer, const frame_ptr& frame);
   void write(std::vector<edit> edits);
+  /// An operator hands this node a member set.
+  void admit(const member_set& members);
   /// Moves the wall clock to an offset of at most ± plan.skew_ms.
   void step_clock();
 
@@ -87,6 +89,7 @@ private:
   bool plant(request& r);
   void plant(kv_batch& batch);
   void plant_restart();
+  void check_prune(const protocol::prune& e) const;
 
   surroundings& around_;
   size_t index_;
@@ -94,6 +97,7 @@ private:
   random_source random_;
   sim_store disk_;
   sim_store before_; // planted: the image before the last group
+  sim_store backup_; // an older image, which a crash may bring back
   std::unique_ptr<replica> data_;
   std::unique_ptr<protocol::replicator> core_;
   uint64_t life_ = 0; // counts starts and crashes: what was scheduled before is void

@@ -32,7 +32,9 @@ public:
                   bool ready, bool thorough);
   /// A node is about to remove what `stable` covers from its log; `disks` are all members'.
   void pruning(const device_id& device, const frontier& stable,
-               const std::vector<const sim_store*>& disks);
+               const std::map<device_id, const sim_store*>& disks);
+  /// An older image is back: what the device wrote since may be lost, if no other node has it.
+  void restored(const device_id& device, const sim_store& disk);
 
   /// The end: faults have stopped and all is quiet.
   void final_state(const device_id& device, const sim_store& disk, const replica_summary& summary);
@@ -41,11 +43,14 @@ public:
 
   uint64_t acknowledged_ops() const { return acknowledged_ops_; }
   uint64_t durable_bytes() const { return durable_bytes_; }
-  const frontier& durable_frontier() const { return durable_frontier_; }
+  /// Whether a frontier covers all there is.
+  bool is_all(const frontier& held) const { return held == expected(held); }
   /// What is durable somewhere and not in `held`, or the other way round; for the report.
   std::string missing(const frontier& held) const;
 
 private:
+  /// All that is durable, but no more than `held` of streams that a restored disk cut short.
+  frontier expected(const frontier& held) const;
   void check_accounts(const device_id& device, const sim_store& disk);
   void check_digest(const device_id& device, const sim_store& disk, const digest_value& said);
 
@@ -54,6 +59,8 @@ private:
   std::map<stream_id, std::vector<range>> streams_; // durable, in order
   frontier durable_frontier_;
   frontier acknowledged_;
+  std::set<stream_id> cut_short_;
+  std::set<device_id> restored_;
   std::map<device_id, hlc> newest_;
   std::map<uint64_t, digest_value> digests_; // settled frontier's hash → digest
   std::optional<digest_value> final_digest_;

@@ -86,6 +86,10 @@ plan make_plan(uint64_t seed) {
       p.step_every_us = r.one_of({500'000, 3'000'000});
     p.drift_ppm = r.chance(300) ? 500 : 0;
   }
+  if (p.crash_every_us != 0 && r.chance(250))
+    p.restore_permille = 300;
+  if (p.nodes > 2 && r.chance(300))
+    p.join_us = 1 + r.below(p.load_us);
   p.heartbeat_us = r.one_of({1'000'000, 3'000'000, 10'000'000});
   p.prune_us = r.one_of({100'000, 1'000'000, 1'000'000});
   p.batch_window_us = r.chance(200) ? r.one_of({1'000, 20'000}) : 0;
@@ -109,6 +113,7 @@ std::string to_string(const plan& p) {
   say("cut_every_us", p.cut_every_us), say("block_every_us", p.block_every_us);
   say("one_way", p.one_way_blocks), say("lose", p.lose), say("duplicate", p.duplicate);
   say("reorder", p.reorder), say("crash_every_us", p.crash_every_us), say("sync_us", p.sync_us);
+  say("restore", p.restore_permille), say("join_us", p.join_us);
   say("skew_ms", p.skew_ms), say("step_every_us", p.step_every_us), say("ring", p.ring_bytes);
   say("load_bytes", p.load_bytes), say("window", p.window_bytes), say("prune_max", p.prune_max);
   say("heartbeat_us", p.heartbeat_us), say("batch_window_us", p.batch_window_us);

@@ -71,6 +71,8 @@ struct plan {
   uint64_t stall_permille = 0;           // syncs that take up to 2 s
   uint64_t crash_every_us = 0;           // mean, over all nodes
   uint64_t keep_unsynced_permille = 500; // a crash during a sync: was it there or not
+  uint64_t restore_permille = 0;         // crashes after which an older copy of the disk is back
+  uint64_t join_us = 0;                  // the last node is admitted only then; 0: from the start
 
   // Clocks. Offsets stay within ± skew_ms, so that they are inside max_drift.
   uint64_t skew_ms = 0;

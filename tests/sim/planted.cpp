@@ -66,10 +66,10 @@ bool sim_node::plant(request& r) {
       return true;
     const auto middle = (*ops)[ops->size() / 2 - 1].decoded.seq;
     first.cost = 0;
-    first.parts.front().to = middle;
     rewrite(first.parts.front(), [&](op& o) { return o.seq <= middle; });
-    a->parts.front().from = middle;
+    first.parts.front().to = middle;
     rewrite(a->parts.front(), [&](op& o) { return o.seq > middle; });
+    a->parts.front().from = middle;
     queue_.push_back(std::move(first));
     if (!writing_)
       begin_group();

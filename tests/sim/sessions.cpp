@@ -27,7 +27,7 @@ std::vector<Effect> all_of(const effects& out) {
 template <class Message>
 std::vector<Message> sent(const effects& out) {
   std::vector<Message> found;
-  for (const auto& s : all_of<send>(out))
+  for (const auto& s : all_of<protocol::send>(out))
     if (const auto* m = std::get_if<Message>(&s.body))
       found.push_back(*m);
   return found;
@@ -119,6 +119,34 @@ BOOST_AUTO_TEST_CASE(other_statements_in_a_heartbeat_are_answered_with_an_exchan
   BOOST_TEST(sent<watermark_exchange>(node.hear(m)).empty());
   m.statements_hash = 4711;
   BOOST_TEST(sent<watermark_exchange>(node.hear(m)).size() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_whose_heartbeat_names_this_frontier_holds_all_of_it) {
+  linked_node node;
+  stored more;
+  more.held = {{{far, 5}, 3}};
+  node.core.step(std::move(more), node.now);
+  BOOST_TEST(node.core.held_by(peer).empty());
+  heartbeat m;
+  m.frontier_hash = hash_of(node.core.held());
+  node.hear(m);
+  BOOST_TEST((node.core.held_by(peer) == node.core.held()));
+}
+
+BOOST_AUTO_TEST_CASE(a_restored_node_learns_the_number_of_its_last_statement_from_its_peers) {
+  linked_node node;
+  statement lost;
+  lost.member = self;
+  lost.number = 40;
+  lost.held = {{{self, 5}, 99}};
+  const auto kept = all_of<keep_statement>(node.hear(lost));
+  BOOST_REQUIRE(kept.size() == 1);
+  BOOST_TEST((kept.front().what == lost));
+  stored done;
+  done.statements.push_back(lost);
+  node.now += 2'000'000;
+  const auto next = node.core.step(std::move(done), node.now);
+  BOOST_TEST(all_of<make_statement>(next).size() == 1); // what it says is not so any more
 }
 
 BOOST_AUTO_TEST_CASE(who_asks_for_an_origin_gets_its_last_statement_with_it) {

@@ -21,6 +21,9 @@ public:
   verdict run();
 
   bool is_up(size_t node) const override { return nodes_[node]->up(); }
+  bool accepts(size_t node, size_t peer) const override {
+    return is_member(nodes_[node]->core().members(), device_of(peer));
+  }
   void linked(size_t node, size_t peer) override { nodes_[node]->linked(peer); }
   void unlinked(size_t node, size_t peer) override { nodes_[node]->unlinked(peer); }
   void arrived(size_t node, size_t peer, const frame_ptr& frame) override {
@@ -33,6 +36,7 @@ private:
   void drive_blocks();
   void drive_crashes();
   void drive_clock(size_t node);
+  void drive_join();
   uint64_t around(uint64_t mean) { return 1 + random_.below(2 * mean); }
   /// Runs until nothing is left to do, or fails with what is in the way.
   void settle(uint64_t at_most_us);
@@ -51,6 +55,7 @@ private:
   std::vector<workload> loads_;
   std::vector<std::unique_ptr<sim_node>> nodes_;
   bool loading_ = true;
+  bool joined_ = true;
   uint64_t events_ = 0;
   uint64_t faults_ = 0;
 };
