@@ -25,6 +25,7 @@ api::api(const std::string& url, const std::string& token)
 
 api::~api() = default;
 api::api(api&& other) noexcept = default;
+api& api::operator=(api&& other) noexcept = default;
 
 answer api::send(const std::string& method, const std::string& path, const std::string& body,
                  const std::map<std::string, std::string>& headers) {

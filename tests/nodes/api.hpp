@@ -26,6 +26,7 @@ public:
   api(const std::string& url, const std::string& token);
   ~api();
   api(api&& other) noexcept;
+  api& operator=(api&& other) noexcept;
 
   answer get(const std::string& path) { return send("GET", path); }
   answer remove(const std::string& path) { return send("DELETE", path); }
