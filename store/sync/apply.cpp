@@ -18,20 +18,24 @@ static std::string index_entry(const op& o) {
 }
 
 status replica::apply_op(kv_transaction& txn, const op& o, const stream_id& stream,
-                         std::string_view encoded, bool into_log) {
+                         std::string_view encoded, bool into_log, row* known) {
   const bool owned = o.cls == record_class::owned;
   const auto rows = owned ? family::owned : family::shared;
   const auto by_seq = owned ? family::owned_by_seq : family::shared_by_seq;
   const auto key = keys::row(o.cls, o.model, o.id, stream.origin);
-  auto raw = txn.get(rows, key);
-  if (!raw)
-    return raw.err();
   row before;
-  if (*raw) {
-    auto parsed = decode_row(**raw);
-    if (!parsed)
-      return parsed.err();
-    before = std::move(*parsed);
+  if (known) {
+    before = std::move(*known);
+  } else {
+    auto raw = txn.get(rows, key);
+    if (!raw)
+      return raw.err();
+    if (*raw) {
+      auto parsed = decode_row(**raw);
+      if (!parsed)
+        return parsed.err();
+      before = std::move(*parsed);
+    }
   }
   row after = before;
   const dot at{stream.origin, stream.epoch, o.seq};

@@ -28,34 +28,45 @@ std::string replica::parent_key(record_class cls, const parent_ref& p,
   return keys::row(cls, p.model, p.id, owner);
 }
 
+result<const replica::parent_state*> replica::parent_of(kv_transaction& txn, record_class cls,
+                                                        const std::string& key) {
+  const auto cached = cache_key(cls, key);
+  auto it = parents_.find(cached);
+  if (it != parents_.end())
+    return &it->second;
+  auto raw = txn.get(cls == record_class::owned ? family::owned : family::shared, key);
+  if (!raw)
+    return raw.err();
+  if (!*raw)
+    return nullptr;
+  auto parsed = decode_row(**raw);
+  if (!parsed)
+    return parsed.err();
+  if (parents_.size() >= parents_kept)
+    parents_.clear();
+  it = parents_.emplace(cached, parent_state{parsed->visible, parsed->removed}).first;
+  return &it->second;
+}
+
 result<bool> replica::is_visible(kv_transaction& txn, record_class cls, std::string_view key,
                                  const row& r) {
   if (!r.exists())
     return false;
   bool visible = true;
   for (const auto& p : parents(r)) {
-    const auto parent = parent_key(cls, p, key);
-    const auto cached = cache_key(cls, parent);
-    auto it = parents_.find(cached);
-    if (it == parents_.end()) {
-      auto raw = txn.get(cls == record_class::owned ? family::owned : family::shared, parent);
-      if (!raw)
-        return raw.err();
-      if (!*raw) {
-        if (awaited_.insert(cached).second)
-          txn.put(family::index, keys::tagged('w', cached), "");
-        visible = false;
-        continue;
-      }
-      auto parsed = decode_row(**raw);
-      if (!parsed)
-        return parsed.err();
-      if (parents_.size() >= parents_kept)
-        parents_.clear();
-      it = parents_.emplace(cached, parent_state{parsed->visible, parsed->removed}).first;
-    }
-    if (!it->second.visible || (it->second.removed && *it->second.removed > p.at))
+    const auto name = parent_key(cls, p, key);
+    auto parent = parent_of(txn, cls, name);
+    if (!parent)
+      return parent.err();
+    if (!*parent) {
+      const auto waiting = cache_key(cls, name);
+      awaited_.insert(waiting);
+      txn.put(family::index, keys::tagged('w', waiting),
+              ""); // also if known: that may have been rolled back
       visible = false;
+    } else if (!(*parent)->visible || ((*parent)->removed && *(*parent)->removed > p.at)) {
+      visible = false;
+    }
   }
   return visible;
 }

@@ -17,56 +17,47 @@ static std::string name_of(const edit& e) { return e.model + " " + to_string(e.i
 static bool is_nil(const std::string& value) { return value == "\xc0"; }
 
 /// A cascading parent must be here and alive, and must not hang below the record itself.
-status replica::check_parent(kv_transaction& txn, const edit& e, const field_edit& f) {
+status replica::check_parent(kv_transaction& txn, const edit& e, const field_edit& f, bool fresh) {
   if (f.kind != field_kind::parent || is_nil(f.value))
     return success();
   reader in(f.value);
   const auto id = in.id<record_id>("parent");
   if (in.failed())
     return {ec::invalid_field, e.model + "." + f.name + ": must be a uuid"};
-  const auto rows = e.cls == record_class::owned ? family::owned : family::shared;
   const auto own = keys::row(e.cls, e.model, e.id, self_);
   auto next = keys::row(e.cls, f.parent_model, id, self_);
   if (next == own)
     return {ec::invalid_field, e.model + "." + f.name + ": a record cannot be its own parent"};
-  const bool same_model = f.parent_model == e.model;
-  for (size_t depth = 0;; ++depth) {
-    const auto cached = parents_.find(std::string(1, static_cast<char>(e.cls)) + next);
-    if (depth == 0 && cached != parents_.end() && cached->second.visible && !same_model)
-      return success();
-    auto raw = txn.get(rows, next);
+  auto parent = parent_of(txn, e.cls, next);
+  if (!parent)
+    return parent.err();
+  if (!*parent || !(*parent)->visible)
+    return {ec::missing_parent, e.model + "." + f.name + ": this device has no " + f.parent_model
+                                    + " " + to_string(id)};
+  // Only a record that was here before can have children, and so close a circle.
+  if (fresh || f.parent_model != e.model)
+    return success();
+  for (size_t depth = 0; depth < parents_climbed_max; ++depth) {
+    auto raw = txn.get(e.cls == record_class::owned ? family::owned : family::shared, next);
     if (!raw)
       return raw.err();
     if (!*raw)
-      break;
+      return success();
     auto r = decode_row(**raw);
     if (!r)
       return r.err();
-    if (depth == 0 && !r->visible)
-      break;
-    if (!same_model)
-      return success();
-    // Only a record that has children can close a circle; a new one has none.
-    if (depth == 0) {
-      auto self_row = txn.get(rows, own);
-      if (!self_row)
-        return self_row.err();
-      if (!*self_row)
-        return success();
-    }
     std::optional<std::string> up;
     for (const auto& p : parents(*r))
       if (p.model == e.model)
         up = keys::row(e.cls, p.model, p.id, self_);
     if (!up)
       return success();
-    if (*up == own || depth > parents_climbed_max)
-      return {ec::invalid_field,
-              e.model + "." + f.name + ": would make " + name_of(e) + " its own ancestor"};
+    if (*up == own)
+      break;
     next = *up;
   }
-  return {ec::missing_parent,
-          e.model + "." + f.name + ": this device has no " + f.parent_model + " " + to_string(id)};
+  return {ec::invalid_field,
+          e.model + "." + f.name + ": would make " + name_of(e) + " its own ancestor"};
 }
 
 static previous previous_of(const std::map<std::string, lww_state>& states,
@@ -112,9 +103,10 @@ field_op replica::make_field(const row& before, const field_edit& f, const hlc&)
     for (const auto& element : f.remove)
       if (alive(element))
         changes[element] = {element, false, dots_of(state.elements.at(element))};
+    const std::set<std::string> kept(f.add.begin(), f.add.end());
     if (f.replace)
       for (const auto& [element, e] : state.elements)
-        if (!e.live.empty() && std::find(f.add.begin(), f.add.end(), element) == f.add.end())
+        if (!e.live.empty() && !kept.contains(element))
           changes[element] = {element, false, dots_of(e)};
     for (const auto& element : f.add) {
       if (f.replace && alive(element))
@@ -140,38 +132,40 @@ field_op replica::make_field(const row& before, const field_edit& f, const hlc&)
       out.subtracted += uint64_t{0} - static_cast<uint64_t>(f.delta);
     break;
   }
-  case field_kind::map:
-    for (const auto& [key, value] : f.keys)
-      out.keys.push_back({key, value, previous_of(state.keys, key)});
+  case field_kind::map: {
+    std::map<std::string, std::string> changes(f.keys.begin(), f.keys.end());
+    if (f.replace)
+      for (const auto& [key, k] : state.keys)
+        if (!is_nil(k.value))
+          changes.try_emplace(key, "\xc0");
+    for (auto& [key, value] : changes)
+      out.keys.push_back({key, std::move(value), previous_of(state.keys, key)});
     break;
+  }
   }
   return out;
 }
 
-result<op> replica::make_op(kv_transaction& txn, const edit& e, const hlc& stamp) {
+result<op> replica::make_op(kv_transaction& txn, const edit& e, const hlc& stamp, row& before) {
   const auto rows = e.cls == record_class::owned ? family::owned : family::shared;
   const auto key = keys::row(e.cls, e.model, e.id, self_);
   auto raw = txn.get(rows, key);
   if (!raw)
     return raw.err();
-  row before;
   if (*raw) {
     auto parsed = decode_row(**raw);
     if (!parsed)
       return parsed.err();
     before = std::move(*parsed);
   } else if (e.cls == record_class::owned) {
-    bool others = false;
-    const auto prefix = key.substr(0, key.size() - 16);
-    auto scanned =
-        scan_prefix(txn, rows, prefix, prefix, [&](std::string_view, std::string_view value) {
-          auto r = decode_row(value);
-          others = others || (r && r->visible);
-          return !others;
-        });
-    if (!scanned)
-      return scanned.err();
-    if (others)
+    const auto prefix = std::string_view(key).substr(0, key.size() - 16);
+    auto others = txn.any_with_prefix(rows, prefix, [](std::string_view, std::string_view value) {
+      auto r = decode_row(value);
+      return r && r->visible;
+    });
+    if (!others)
+      return others.err();
+    if (*others)
       return {ec::not_owner,
               name_of(e) + " belongs to another device; only its owner may change it"};
   }
@@ -205,7 +199,7 @@ result<op> replica::make_op(kv_transaction& txn, const edit& e, const hlc& stamp
         return {ec::invalid_field,
                 e.model + "." + f.name + ": is part of the record's identity and never changes"};
     }
-    if (auto ok = check_parent(txn, e, f); !ok)
+    if (auto ok = check_parent(txn, e, f, before.empty()); !ok)
       return ok.err();
     // Clearing what was never set says nothing; an insert need not carry it.
     if (is_nil(f.value) && f.kind == field_kind::lww
@@ -232,7 +226,8 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
   size_t rest = edits.size() + revived;
   revived = 0;
   for (auto e = edits.begin(); e != edits.end();) {
-    auto made = make_op(txn, *e, clock_.tick(wall_ms));
+    row before;
+    auto made = make_op(txn, *e, clock_.tick(wall_ms), before);
     if (!made)
       return made.err();
     op& o = *made;
@@ -240,11 +235,15 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
     rest -= rest > 0 ? 1 : 0;
     o.batch_rest = static_cast<uint32_t>(rest);
     const auto encoded = encode_op(o);
+    // What every peer would refuse for good must not be committed here.
+    reader check(encoded);
+    if (read_op(check, self_); check.failed())
+      return {ec::too_big, name_of(*e) + ": beyond what an op can carry: " + check.err().message};
     if (encoded.size() > options_.max_record_bytes)
       return {ec::too_big, name_of(*e) + ": " + std::to_string(encoded.size())
                                + " bytes encoded; at most "
                                + std::to_string(options_.max_record_bytes)};
-    if (auto done = apply_op(txn, o, stream, encoded, true); !done)
+    if (auto done = apply_op(txn, o, stream, encoded, true, &before); !done)
       return done.err();
     ++seq;
     out.covered.ops += encoded;

@@ -70,6 +70,13 @@ std::unique_ptr<kv_cursor> kv_transaction::cursor(family f) const {
   return std::make_unique<transaction_cursor>(base_.cursor(f), overlays_[static_cast<size_t>(f)]);
 }
 
+kv_cursor& kv_transaction::probe(family f) const {
+  auto& p = probes_[static_cast<size_t>(f)];
+  if (!p)
+    p = base_.cursor(f);
+  return *p;
+}
+
 void kv_transaction::write(family f, std::string key, std::optional<std::string> value) {
   bytes_ += key.size() + (value ? value->size() : 0);
   auto [it, fresh] = overlays_[static_cast<size_t>(f)].try_emplace(std::move(key));
@@ -102,6 +109,8 @@ kv_batch kv_transaction::take() {
       out.push_back({static_cast<family>(i), key, std::move(value)});
     overlays_[i].clear();
   }
+  for (auto& p : probes_)
+    p.reset(); // they see what was before this group
   undo_.clear();
   bytes_ = 0;
   return out;

@@ -80,6 +80,11 @@ public:
   result<std::optional<std::string>> get(family f, std::string_view key) const override;
   std::unique_ptr<kv_cursor> cursor(family f) const override;
 
+  /// True if a key with this prefix stands whose value `on(key, value)` says yes to. Its cursor is
+  /// made once and kept: asking costs a seek.
+  template <class On>
+  result<bool> any_with_prefix(family f, std::string_view prefix, On on) const;
+
   void put(family f, std::string key, std::string value);
   void erase(family f, std::string key);
   size_t savepoint() const { return undo_.size(); }
@@ -99,7 +104,9 @@ private:
     bool had = false;
     std::optional<std::string> before;
   };
+  kv_cursor& probe(family f) const;
   const kv_view& base_;
+  mutable std::array<std::unique_ptr<kv_cursor>, family_count> probes_;
   std::array<overlay, family_count> overlays_;
   std::vector<undo> undo_;
   size_t bytes_ = 0;
@@ -118,6 +125,22 @@ status scan_prefix(const kv_view& view, family f, std::string_view prefix, std::
       return success();
   }
   return c->state();
+}
+
+template <class On>
+result<bool> kv_transaction::any_with_prefix(family f, std::string_view prefix, On on) const {
+  const auto& over = overlays_[static_cast<size_t>(f)];
+  for (auto it = over.lower_bound(prefix);
+       it != over.end() && it->first.compare(0, prefix.size(), prefix) == 0; ++it)
+    if (it->second && on(std::string_view(it->first), std::string_view(*it->second)))
+      return true;
+  auto& c = probe(f);
+  for (c.seek(prefix); c.valid() && c.key().substr(0, prefix.size()) == prefix; c.next())
+    if (over.find(c.key()) == over.end() && on(c.key(), c.value()))
+      return true;
+  if (auto s = c.state(); !s)
+    return s.err();
+  return false;
 }
 
 } // namespace shoal

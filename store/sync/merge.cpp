@@ -87,9 +87,7 @@ static void mask(row& r, const version& mark) {
     bool keep = false;
     switch (field->first.kind) {
     case field_kind::lww:
-    case field_kind::parent:
-      keep = state.lww.at > mark;
-      break;
+    case field_kind::parent: keep = state.lww.at > mark; break;
     case field_kind::set:
       for (auto& [element, e] : state.elements) {
         std::erase_if(e.live, [&](const auto& d) { return d.second < mark; });
@@ -142,9 +140,7 @@ static void each_version(const row& r, On on) {
   for (const auto& [name, state] : r.fields) {
     switch (name.kind) {
     case field_kind::lww:
-    case field_kind::parent:
-      on(state.lww.at);
-      break;
+    case field_kind::parent: on(state.lww.at); break;
     case field_kind::set:
       for (const auto& [element, e] : state.elements) {
         for (const auto& [d, v] : e.live)

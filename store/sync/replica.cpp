@@ -34,15 +34,9 @@ status replica::load(const kv_view& store) {
   for (c->seek(""); c->valid(); c->next()) {
     const auto key = c->key().substr(1);
     switch (c->key()[0]) {
-    case 'f':
-      held_[keys::parse_stream(key)] = keys::read_u64(c->value());
-      break;
-    case 'u':
-      until_[keys::parse_stream(key)] = keys::read_u64(c->value());
-      break;
-    case 'l':
-      log_from_[keys::parse_stream(key)] = keys::read_u64(c->value());
-      break;
+    case 'f': held_[keys::parse_stream(key)] = keys::read_u64(c->value()); break;
+    case 'u': until_[keys::parse_stream(key)] = keys::read_u64(c->value()); break;
+    case 'l': log_from_[keys::parse_stream(key)] = keys::read_u64(c->value()); break;
     case 's': {
       reader in(c->value());
       auto s = read_statement(in);
@@ -51,8 +45,7 @@ status replica::load(const kv_view& store) {
       statements_[s.member] = std::move(s);
       break;
     }
-    default:
-      return {ec::corrupt, "frontiers: unknown key"};
+    default: return {ec::corrupt, "frontiers: unknown key"};
     }
   }
   if (auto s = c->state(); !s)

@@ -111,14 +111,16 @@ private:
   status load(const kv_view& store);
   void move_frontier(kv_transaction& txn, const stream_id& stream);
   // commit.cpp
-  result<op> make_op(kv_transaction& txn, const edit& e, const hlc& stamp);
-  status check_parent(kv_transaction& txn, const edit& e, const field_edit& f);
+  /// `before` becomes the record's row as it stands.
+  result<op> make_op(kv_transaction& txn, const edit& e, const hlc& stamp, row& before);
+  status check_parent(kv_transaction& txn, const edit& e, const field_edit& f, bool fresh);
   field_op make_field(const row& before, const field_edit& f, const hlc& stamp) const;
   result<committed> commit_now(kv_transaction& txn, std::span<const edit> edits, uint64_t wall_ms,
                                size_t& revived);
   // apply.cpp
+  /// `known`: the record's row, when the caller has read it; taken from there.
   status apply_op(kv_transaction& txn, const op& o, const stream_id& stream,
-                  std::string_view encoded, bool into_log);
+                  std::string_view encoded, bool into_log, row* known = nullptr);
   status write_row(kv_transaction& txn, record_class cls, const std::string& key, const row& before,
                    row& after);
   // cascade.cpp
@@ -153,6 +155,9 @@ private:
     bool visible = false;
     std::optional<version> removed;
   };
+  /// Nullptr for a parent that is not here; valid until the next call.
+  result<const parent_state*> parent_of(kv_transaction& txn, record_class cls,
+                                        const std::string& key);
   std::unordered_map<std::string, parent_state> parents_;
   std::unordered_set<std::string>
       awaited_; // class and key of absent parents that a child waits for

@@ -262,19 +262,18 @@ digest_value digest_of(const row& r, record_class cls, std::string_view row_key)
   write_table(w, table);
   write_mark(w, r.insert, table);
   for (const auto& [name, state] : r.fields) {
-    field_state live = state;
-    bool any = true;
     if (name.kind == field_kind::lww || name.kind == field_kind::parent) {
-      any = state.lww.value != "\xc0";
-    } else if (name.kind == field_kind::set) {
+      if (state.lww.value != "\xc0")
+        write_field(w, name, state, table, true);
+    } else if (name.kind == field_kind::counter) {
+      write_field(w, name, state, table, true);
+    } else {
+      field_state live = state;
       std::erase_if(live.elements, [](const auto& e) { return e.second.live.empty(); });
-      any = !live.elements.empty();
-    } else if (name.kind == field_kind::map) {
       std::erase_if(live.keys, [](const auto& k) { return k.second.value == "\xc0"; });
-      any = !live.keys.empty();
+      if (!live.elements.empty() || !live.keys.empty())
+        write_field(w, name, live, table, true);
     }
-    if (any)
-      write_field(w, name, live, table, true);
   }
   const XXH128_hash_t h = XXH3_128bits(bytes.data(), bytes.size());
   return {h.low64, h.high64};
