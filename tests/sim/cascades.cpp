@@ -139,4 +139,52 @@ BOOST_FIXTURE_TEST_CASE(a_range_without_ops_is_durable_all_the_same, one_node) {
   BOOST_TEST(seq_of(data->held(), r.stream) == 9);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_child_waits_for_its_parent_also_after_a_refused_range, one_node) {
+  const auto with = [](std::vector<op> ops, uint64_t from) {
+    range r;
+    r.stream = {device_of(0), 3};
+    r.from = from;
+    for (auto& o : ops) {
+      o.seq = ++from;
+      o.stamp = {wall + from, 0, device_of(0)};
+      o.cls = record_class::owned;
+      o.model = "entry";
+      r.ops += encode_op(o);
+      ++r.count;
+    }
+    r.to = from;
+    return r;
+  };
+  op child;
+  child.id = owned_id(0, 3);
+  field_op up;
+  up.name = "parent_id";
+  up.kind = field_kind::parent;
+  up.value = encoded(owned_id(0, 2));
+  up.parent_model = "entry";
+  child.fields.push_back(up);
+  const auto first = with({child}, 0);
+  auto second = first;
+  second.ops = "\xc1"; // no op at all
+  second.part = 1;
+  {
+    kv_transaction txn(disk);
+    const std::vector<range> parts{first, second};
+    BOOST_TEST(!data->apply(txn, parts, wall).ok());
+    BOOST_TEST((*data->apply(txn, {&first, 1}, wall) == applied_as::applied));
+    data->seal(txn);
+    (void)disk.commit(txn.take());
+  }
+  open(8);
+  BOOST_TEST(!alive("entry", 3));
+  op top;
+  top.id = owned_id(0, 2);
+  const auto late = with({top}, 1);
+  kv_transaction txn(disk);
+  BOOST_TEST((*data->apply(txn, {&late, 1}, wall) == applied_as::applied));
+  data->seal(txn);
+  (void)disk.commit(txn.take());
+  BOOST_TEST(alive("entry", 3));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
