@@ -130,7 +130,8 @@ static status bring_up_to_date(const catalog_setup& setup, const library_entry& 
     self.name = setup.node_name;
     self.revision = std::max(wall_ms(), self.revision + 1);
   }
-  data.merge_members(txn, members);
+  if (auto merged = data.merge_members(txn, members); !merged)
+    return merged.err();
   auto standing =
       get_record(store, record_class::owned, "device", record_id{setup.key.device().bytes});
   if (!standing)
@@ -206,6 +207,7 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   out.actor = system.spawn(library_actor, out.core);
   out.writer = system.spawn<caf::detached>(store_writer, writing, out.actor);
   out.core->connect(out.actor, out.writer);
+  out.members = *first->members;
   caf::anon_send(out.actor, group_stored{std::move(first), summary, stamp, mono_us()});
   if (entry.sync)
     setup.directory->put(entry.id, out.actor);

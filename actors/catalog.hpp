@@ -38,6 +38,7 @@ struct library_entry {
 };
 
 struct open_library {
+  member_set members; // as opened
   std::shared_ptr<library_core> core;
   caf::actor actor;
   caf::actor writer;

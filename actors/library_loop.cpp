@@ -187,8 +187,9 @@ void library_loop::note_mismatch(const device_id& peer) {
     if (it == core_->protocol_->sessions().end() || !core_->summary_.settled)
       return;
     const auto& s = it->second;
-    diverged = s.beat_frontier_hash == hash_of(core_->protocol_->held()) && !s.beat_digest.empty()
-               && s.beat_digest != core_->protocol_->digest();
+    diverged = s.beat_frontier_hash == hash_of(core_->protocol_->held())
+               && s.beat_members_hash == hash_of(core_->protocol_->members())
+               && !s.beat_digest.empty() && s.beat_digest != core_->protocol_->digest();
   }
   if (diverged) {
     setup_.counted.digest_mismatch->Increment();

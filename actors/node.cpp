@@ -270,7 +270,8 @@ static int run_in(caf::actor_system& system, const config::options& options,
   auto stopped = setup->stopped.get_future();
   auto access =
       std::make_unique<node_access>(key->device(), options.node.name, setup->open, counted);
-  // Not detached: a tick that is still due when the system ends would keep its thread, and with it the process, for ever.
+  // Not detached: a tick that is still due when the system ends would keep its thread, and with it
+  // the process, for ever.
   auto node = system.spawn(node_actor, setup);
   const auto end_actors = [&] {
     for (const auto& l : setup->open->all()) {

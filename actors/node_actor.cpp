@@ -88,7 +88,7 @@ status node_loop::open_one(const library_entry& entry) {
       open(self_->home_system(), setup_->catalog, entry, caf::actor_cast<caf::actor>(self_));
   if (!opened)
     return opened.err();
-  libraries_[entry.id] = {opened->actor, {}, entry.sync};
+  libraries_[entry.id] = {opened->actor, opened->members, entry.sync};
   setup_->open->add(std::move(*opened));
   return success();
 }
@@ -109,8 +109,7 @@ void node_loop::update_peers() {
   for (const auto& l : setup_->options.libraries)
     if (const auto it = libraries_.find(l.id); it != libraries_.end() && l.sync)
       for (const auto& m : l.members)
-        if (m.at && m.device != self_id()
-            && (it->second.members.empty() || is_member(it->second.members, m.device)))
+        if (m.at && m.device != self_id() && is_member(it->second.members, m.device))
           add(wanted[m.device], *m.at);
   std::unordered_set<device_id> accepted;
   for (const auto& [id, l] : libraries_) {

@@ -66,7 +66,12 @@ public:
   }
 
   void operator()(members_job& m) {
-    if (data_.merge_members(txn_, m.members))
+    auto changed = data_.merge_members(txn_, m.members);
+    if (!changed) {
+      failure_ = changed.err(); // only bytes on disk that do not parse
+      return;
+    }
+    if (*changed)
       stored_->members = data_.members();
     if (m.done)
       answers_.push_back(

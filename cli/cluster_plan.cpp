@@ -18,12 +18,9 @@ bool linked(topology shape, size_t a, size_t b) {
   if (a == b)
     return false;
   switch (shape) {
-  case topology::mesh:
-    return true;
-  case topology::line:
-    return a + 1 == b || b + 1 == a;
-  case topology::star:
-    return a == 0 || b == 0;
+  case topology::mesh: return true;
+  case topology::line: return a + 1 == b || b + 1 == a;
+  case topology::star: return a == 0 || b == 0;
   }
   return false;
 }

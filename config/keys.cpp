@@ -167,17 +167,13 @@ std::string expectation(const key& k) {
   switch (k.what) {
   case form::integer:
     return "use a whole number from " + std::to_string(k.least) + " to " + std::to_string(k.most);
-  case form::boolean:
-    return "use true or false";
+  case form::boolean: return "use true or false";
   case form::text:
     return "use text of " + std::to_string(k.least) + " to " + std::to_string(k.most)
            + " bytes without control characters";
-  case form::path:
-    return "use a path, absolute or relative to the configuration file";
-  case form::listen_address:
-    return "use HOST:PORT or [IPV6]:PORT; port 0 picks a free one";
-  case form::peer_address:
-    return "use HOST:PORT or [IPV6]:PORT with a port from 1 to 65535";
+  case form::path: return "use a path, absolute or relative to the configuration file";
+  case form::listen_address: return "use HOST:PORT or [IPV6]:PORT; port 0 picks a free one";
+  case form::peer_address: return "use HOST:PORT or [IPV6]:PORT with a port from 1 to 65535";
   case form::choice: {
     std::string list;
     for (const char c : k.choices) {
@@ -191,8 +187,7 @@ std::string expectation(const key& k) {
   case form::log_spec:
     return "use a level of trace, debug, info, warn, error, critical, off, then ,component=level "
            "if wanted";
-  case form::uuid:
-    return "use a uuid such as 0b7d2c9e-8f5a-4a51-9a3c-6d1e0c5b7f42";
+  case form::uuid: return "use a uuid such as 0b7d2c9e-8f5a-4a51-9a3c-6d1e0c5b7f42";
   }
   return {};
 }

@@ -23,12 +23,9 @@ public:
   /// Empty when done, else the problem.
   std::string fill(slot into) {
     switch (key_.what) {
-    case form::integer:
-      return integer(*std::get<uint64_t*>(into));
-    case form::boolean:
-      return boolean(*std::get<bool*>(into));
-    default:
-      break;
+    case form::integer: return integer(*std::get<uint64_t*>(into));
+    case form::boolean: return boolean(*std::get<bool*>(into));
+    default: break;
     }
     const auto* given = std::get_if<std::string>(&raw_.value);
     if (given == nullptr)

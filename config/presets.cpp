@@ -52,14 +52,10 @@ std::optional<uint64_t> preset_value(preset_name preset, std::string_view name) 
     if (r.name != name)
       continue;
     switch (preset) {
-    case preset_name::standard:
-      return std::nullopt;
-    case preset_name::aggressive:
-      return r.aggressive;
-    case preset_name::conservative:
-      return r.conservative;
-    case preset_name::mobile:
-      return r.mobile;
+    case preset_name::standard: return std::nullopt;
+    case preset_name::aggressive: return r.aggressive;
+    case preset_name::conservative: return r.conservative;
+    case preset_name::mobile: return r.mobile;
     }
   }
   return std::nullopt;

@@ -6,36 +6,21 @@ using namespace wire_limits;
 
 std::string_view to_string(message_kind kind) {
   switch (kind) {
-  case message_kind::hello:
-    return "Hello";
-  case message_kind::goodbye:
-    return "Goodbye";
-  case message_kind::error:
-    return "Error";
-  case message_kind::heartbeat:
-    return "Heartbeat";
-  case message_kind::statement:
-    return "Statement";
-  case message_kind::watermark_exchange_request:
-    return "WatermarkExchangeRequest";
-  case message_kind::watermark_exchange_response:
-    return "WatermarkExchangeResponse";
-  case message_kind::state_change:
-    return "StateChange";
-  case message_kind::state_batch:
-    return "StateBatch";
-  case message_kind::state_request:
-    return "StateRequest";
-  case message_kind::state_response:
-    return "StateResponse";
-  case message_kind::shared_change:
-    return "SharedChange";
-  case message_kind::shared_change_batch:
-    return "SharedChangeBatch";
-  case message_kind::shared_change_response:
-    return "SharedChangeResponse";
-  case message_kind::ack_shared_changes:
-    return "AckSharedChanges";
+  case message_kind::hello: return "Hello";
+  case message_kind::goodbye: return "Goodbye";
+  case message_kind::error: return "Error";
+  case message_kind::heartbeat: return "Heartbeat";
+  case message_kind::statement: return "Statement";
+  case message_kind::watermark_exchange_request: return "WatermarkExchangeRequest";
+  case message_kind::watermark_exchange_response: return "WatermarkExchangeResponse";
+  case message_kind::state_change: return "StateChange";
+  case message_kind::state_batch: return "StateBatch";
+  case message_kind::state_request: return "StateRequest";
+  case message_kind::state_response: return "StateResponse";
+  case message_kind::shared_change: return "SharedChange";
+  case message_kind::shared_change_batch: return "SharedChangeBatch";
+  case message_kind::shared_change_response: return "SharedChangeResponse";
+  case message_kind::ack_shared_changes: return "AckSharedChanges";
   }
   return "unknown";
 }
@@ -318,31 +303,21 @@ message read_body(reader& in, uint64_t kind) {
   if (kind > UINT8_MAX) // the cast below would wrap it into a known kind
     return unknown_body(in, kind);
   switch (static_cast<message_kind>(kind)) {
-  case message_kind::hello:
-    return read_hello(in);
-  case message_kind::goodbye:
-    return read_goodbye(in);
-  case message_kind::error:
-    return read_error(in);
-  case message_kind::heartbeat:
-    return read_heartbeat(in);
-  case message_kind::statement:
-    return read_statement_body(in);
-  case message_kind::watermark_exchange_request:
-    return read_exchange(in, false);
-  case message_kind::watermark_exchange_response:
-    return read_exchange(in, true);
+  case message_kind::hello: return read_hello(in);
+  case message_kind::goodbye: return read_goodbye(in);
+  case message_kind::error: return read_error(in);
+  case message_kind::heartbeat: return read_heartbeat(in);
+  case message_kind::statement: return read_statement_body(in);
+  case message_kind::watermark_exchange_request: return read_exchange(in, false);
+  case message_kind::watermark_exchange_response: return read_exchange(in, true);
   case message_kind::state_change:
   case message_kind::state_batch:
   case message_kind::state_response:
   case message_kind::shared_change:
   case message_kind::shared_change_batch:
-  case message_kind::shared_change_response:
-    return read_range(in, static_cast<message_kind>(kind));
-  case message_kind::state_request:
-    return read_state_request(in);
-  case message_kind::ack_shared_changes:
-    return read_ack(in);
+  case message_kind::shared_change_response: return read_range(in, static_cast<message_kind>(kind));
+  case message_kind::state_request: return read_state_request(in);
+  case message_kind::ack_shared_changes: return read_ack(in);
   }
   return unknown_body(in, kind);
 }

@@ -23,10 +23,8 @@ dot read_dot(reader& in) {
 
 static void encode(writer& out, const previous& p) {
   switch (p.known) {
-  case previous::state::none:
-    return out.nil();
-  case previous::state::unknown:
-    return out.boolean(false);
+  case previous::state::none: return out.nil();
+  case previous::state::unknown: return out.boolean(false);
   case previous::state::stamp:
     out.array(3);
     out.uint(p.stamp.wall_ms);
@@ -57,21 +55,11 @@ static previous read_previous(reader& in) {
 
 static void encode(writer& out, const field_op& f) {
   switch (f.kind) {
-  case field_kind::lww:
-    out.array(4);
-    break;
-  case field_kind::set:
-    out.array(3);
-    break;
-  case field_kind::counter:
-    out.array(4);
-    break;
-  case field_kind::map:
-    out.array(3);
-    break;
-  case field_kind::parent:
-    out.array(5);
-    break;
+  case field_kind::lww: out.array(4); break;
+  case field_kind::set: out.array(3); break;
+  case field_kind::counter: out.array(4); break;
+  case field_kind::map: out.array(3); break;
+  case field_kind::parent: out.array(5); break;
   }
   out.str(f.name);
   out.uint(static_cast<uint64_t>(f.kind));

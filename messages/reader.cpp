@@ -47,18 +47,12 @@ reader::head reader::next(std::string_view what) {
   if (b <= 0xbf)
     return {head::str, b & 0x1fU, 0};
   switch (b) {
-  case 0xc0:
-    return {head::nil, 0, 0};
-  case 0xc2:
-    return {head::boolean, 0, 0};
-  case 0xc3:
-    return {head::boolean, 1, 0};
-  case 0xc4:
-    return {head::bin, big_endian(1, what), 0};
-  case 0xc5:
-    return {head::bin, big_endian(2, what), 0};
-  case 0xc6:
-    return {head::bin, big_endian(4, what), 0};
+  case 0xc0: return {head::nil, 0, 0};
+  case 0xc2: return {head::boolean, 0, 0};
+  case 0xc3: return {head::boolean, 1, 0};
+  case 0xc4: return {head::bin, big_endian(1, what), 0};
+  case 0xc5: return {head::bin, big_endian(2, what), 0};
+  case 0xc6: return {head::bin, big_endian(4, what), 0};
   case 0xca: {
     const auto bits = static_cast<uint32_t>(big_endian(4, what));
     return {head::real, bits, static_cast<double>(std::bit_cast<float>(bits))};
@@ -67,14 +61,10 @@ reader::head reader::next(std::string_view what) {
     const auto bits = big_endian(8, what);
     return {head::real, bits, std::bit_cast<double>(bits)};
   }
-  case 0xcc:
-    return {head::uint, big_endian(1, what), 0};
-  case 0xcd:
-    return {head::uint, big_endian(2, what), 0};
-  case 0xce:
-    return {head::uint, big_endian(4, what), 0};
-  case 0xcf:
-    return {head::uint, big_endian(8, what), 0};
+  case 0xcc: return {head::uint, big_endian(1, what), 0};
+  case 0xcd: return {head::uint, big_endian(2, what), 0};
+  case 0xce: return {head::uint, big_endian(4, what), 0};
+  case 0xcf: return {head::uint, big_endian(8, what), 0};
   case 0xd0: {
     const auto v = static_cast<int64_t>(static_cast<int8_t>(big_endian(1, what)));
     return {v < 0 ? head::sint : head::uint, static_cast<uint64_t>(v), 0};
@@ -91,39 +81,22 @@ reader::head reader::next(std::string_view what) {
     const auto v = static_cast<int64_t>(big_endian(8, what));
     return {v < 0 ? head::sint : head::uint, static_cast<uint64_t>(v), 0};
   }
-  case 0xd9:
-    return {head::str, big_endian(1, what), 0};
-  case 0xda:
-    return {head::str, big_endian(2, what), 0};
-  case 0xdb:
-    return {head::str, big_endian(4, what), 0};
-  case 0xdc:
-    return {head::array, big_endian(2, what), 0};
-  case 0xdd:
-    return {head::array, big_endian(4, what), 0};
-  case 0xde:
-    return {head::map, big_endian(2, what), 0};
-  case 0xdf:
-    return {head::map, big_endian(4, what), 0};
-  case 0xd4:
-    return {head::ext, 1, 0};
-  case 0xd5:
-    return {head::ext, 2, 0};
-  case 0xd6:
-    return {head::ext, 4, 0};
-  case 0xd7:
-    return {head::ext, 8, 0};
-  case 0xd8:
-    return {head::ext, 16, 0};
-  case 0xc7:
-    return {head::ext, big_endian(1, what), 0};
-  case 0xc8:
-    return {head::ext, big_endian(2, what), 0};
-  case 0xc9:
-    return {head::ext, big_endian(4, what), 0};
-  default:
-    fail(ec::wrong_type, what);
-    return {};
+  case 0xd9: return {head::str, big_endian(1, what), 0};
+  case 0xda: return {head::str, big_endian(2, what), 0};
+  case 0xdb: return {head::str, big_endian(4, what), 0};
+  case 0xdc: return {head::array, big_endian(2, what), 0};
+  case 0xdd: return {head::array, big_endian(4, what), 0};
+  case 0xde: return {head::map, big_endian(2, what), 0};
+  case 0xdf: return {head::map, big_endian(4, what), 0};
+  case 0xd4: return {head::ext, 1, 0};
+  case 0xd5: return {head::ext, 2, 0};
+  case 0xd6: return {head::ext, 4, 0};
+  case 0xd7: return {head::ext, 8, 0};
+  case 0xd8: return {head::ext, 16, 0};
+  case 0xc7: return {head::ext, big_endian(1, what), 0};
+  case 0xc8: return {head::ext, big_endian(2, what), 0};
+  case 0xc9: return {head::ext, big_endian(4, what), 0};
+  default: fail(ec::wrong_type, what); return {};
   }
 }
 
@@ -230,8 +203,7 @@ void reader::check_value(size_t depth, std::string_view what, bool strict) {
   switch (h.kind) {
   case head::nil:
   case head::boolean:
-  case head::sint:
-    return;
+  case head::sint: return;
   case head::uint:
     if (strict && h.number > static_cast<uint64_t>(INT64_MAX))
       fail(ec::too_large, what);
@@ -277,8 +249,7 @@ void reader::check_value(size_t depth, std::string_view what, bool strict) {
     }
     return;
   }
-  case head::invalid:
-    return fail(ec::wrong_type, what);
+  case head::invalid: return fail(ec::wrong_type, what);
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-// What the HTTP API needs of the node. The api folder sees nothing else of the actors; every function may be called
-// from the api's thread and none blocks. Callbacks run on any thread; the api posts them to its own.
+// What the HTTP API needs of the node. The api folder sees nothing else of the actors; every
+// function may be called from the api's thread and none blocks. Callbacks run on any thread; the
+// api posts them to its own.
 
 #include "messages/frontier.hpp"
 #include "messages/members.hpp"
@@ -40,8 +41,8 @@ struct member_status {
   std::string state; // "synced", "catching_up", "down", "never_seen", "removed"
   std::optional<double> rtt_ms;
   std::optional<double> clock_offset_ms;
-  uint64_t behind_in = 0;  // ops it holds that this node does not
-  uint64_t behind_out = 0; // ops this node holds that it does not
+  uint64_t behind_in = 0;    // ops it holds that this node does not
+  uint64_t behind_out = 0;   // ops this node holds that it does not
   uint64_t last_seen_ms = 0; // wall ms of the last frame from it; 0: never
   std::string last_error;
   std::string breaker; // "closed", or "open" with the time of the next try
@@ -87,10 +88,12 @@ public:
   virtual library_status status() const = 0;
   virtual member_set members() const = 0;
   /// All or nothing.
-  virtual void write(std::vector<edit> edits, std::optional<idempotency> once, callback<write_answer> done) = 0;
-  /// Answers when the devices hold the frontier durably, or with what is missing after `timeout_ms`.
-  virtual void wait(frontier what, std::vector<device_id> devices, size_t needed, uint64_t timeout_ms,
-                    callback<wait_answer> done) = 0;
+  virtual void write(std::vector<edit> edits, std::optional<idempotency> once,
+                     callback<write_answer> done) = 0;
+  /// Answers when the devices hold the frontier durably, or with what is missing after
+  /// `timeout_ms`.
+  virtual void wait(frontier what, std::vector<device_id> devices, size_t needed,
+                    uint64_t timeout_ms, callback<wait_answer> done) = 0;
   /// A token's frontier as of now.
   virtual frontier now() const = 0;
   virtual void add_member(device_id device, std::string address, std::string name, bool readmit,

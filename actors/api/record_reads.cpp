@@ -119,12 +119,9 @@ result<uint64_t> page_limit(const target& where) {
 
 std::string_view to_text(op_kind kind) {
   switch (kind) {
-  case op_kind::insert:
-    return "insert";
-  case op_kind::update:
-    return "update";
-  case op_kind::remove:
-    return "delete";
+  case op_kind::insert: return "insert";
+  case op_kind::update: return "update";
+  case op_kind::remove: return "delete";
   }
   return "unknown";
 }
@@ -136,8 +133,7 @@ nlohmann::ordered_json change_json(const field_op& f) {
   json out;
   switch (f.kind) {
   case field_kind::lww:
-  case field_kind::parent:
-    return models::value_to_json(f.value);
+  case field_kind::parent: return models::value_to_json(f.value);
   case field_kind::set:
     for (const auto& e : f.elements)
       out[e.adds ? "$add" : "$remove"].push_back(

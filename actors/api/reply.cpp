@@ -17,76 +17,49 @@ unsigned http_status(ec code) {
   case ec::unknown_version:
   case ec::unknown_kind:
   case ec::bad_request:
-  case ec::config:
-    return 400;
-  case ec::unauthorized:
-    return 401;
+  case ec::config: return 400;
+  case ec::unauthorized: return 401;
   case ec::forbidden:
   case ec::not_owner:
-  case ec::managed:
-    return 403;
+  case ec::managed: return 403;
   case ec::not_found:
   case ec::unknown_model:
-  case ec::unknown_library:
-    return 404;
-  case ec::timed_out:
-    return 408;
-  case ec::conflict:
-    return 409;
-  case ec::gone:
-    return 410;
-  case ec::too_big:
-    return 413;
+  case ec::unknown_library: return 404;
+  case ec::timed_out: return 408;
+  case ec::conflict: return 409;
+  case ec::gone: return 410;
+  case ec::too_big: return 413;
   case ec::invalid_field:
   case ec::missing_field:
   case ec::missing_parent:
-  case ec::id_mismatch:
-    return 422;
+  case ec::id_mismatch: return 422;
   case ec::clock:
-  case ec::unavailable:
-    return 503;
+  case ec::unavailable: return 503;
   case ec::corrupt:
   case ec::outcome_unknown:
-  case ec::disk:
-    return 507;
+  case ec::disk: return 507;
   }
   return 503;
 }
 
 std::string_view reason_phrase(unsigned status) {
   switch (status) {
-  case 200:
-    return "OK";
-  case 400:
-    return "Bad Request";
-  case 401:
-    return "Unauthorized";
-  case 403:
-    return "Forbidden";
-  case 404:
-    return "Not Found";
-  case 405:
-    return "Method Not Allowed";
-  case 408:
-    return "Request Timeout";
-  case 409:
-    return "Conflict";
-  case 410:
-    return "Gone";
-  case 413:
-    return "Payload Too Large";
-  case 415:
-    return "Unsupported Media Type";
-  case 422:
-    return "Unprocessable Entity";
-  case 431:
-    return "Request Header Fields Too Large";
-  case 503:
-    return "Service Unavailable";
-  case 507:
-    return "Insufficient Storage";
-  default:
-    return "Status";
+  case 200: return "OK";
+  case 400: return "Bad Request";
+  case 401: return "Unauthorized";
+  case 403: return "Forbidden";
+  case 404: return "Not Found";
+  case 405: return "Method Not Allowed";
+  case 408: return "Request Timeout";
+  case 409: return "Conflict";
+  case 410: return "Gone";
+  case 413: return "Payload Too Large";
+  case 415: return "Unsupported Media Type";
+  case 422: return "Unprocessable Entity";
+  case 431: return "Request Header Fields Too Large";
+  case 503: return "Service Unavailable";
+  case 507: return "Insufficient Storage";
+  default: return "Status";
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// When to try again: exponential backoff with full jitter (Brooker, "Exponential Backoff And Jitter", 2015).
+// When to try again: exponential backoff with full jitter (Brooker, "Exponential Backoff And
+// Jitter", 2015).
 
 #include <algorithm>
 #include <cstdint>
@@ -11,8 +12,8 @@ public:
   backoff() = default;
   backoff(uint64_t initial_us, uint64_t cap_us) : initial_us_(initial_us), cap_us_(cap_us) {}
 
-  /// Another failure. `random` is any uniformly distributed number; the next try is a uniform part of
-  /// initial × 2^failures, at most the cap, away.
+  /// Another failure. `random` is any uniformly distributed number; the next try is a uniform part
+  /// of initial × 2^failures, at most the cap, away.
   uint64_t failed(uint64_t now_us, uint64_t random) {
     constexpr uint32_t doublings_max = 30; // beyond any cap
     const uint64_t window = std::min(cap_us_, initial_us_ << std::min(failures_, doublings_max));

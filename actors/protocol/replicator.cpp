@@ -6,12 +6,9 @@ namespace shoal::protocol {
 
 std::string_view to_string(library_state s) {
   switch (s) {
-  case library_state::uninitialized:
-    return "uninitialized";
-  case library_state::catching_up:
-    return "catching_up";
-  case library_state::ready:
-    return "ready";
+  case library_state::uninitialized: return "uninitialized";
+  case library_state::catching_up: return "catching_up";
+  case library_state::ready: return "ready";
   }
   return "unknown";
 }
@@ -270,7 +267,8 @@ std::string replicator::not_converged() const {
       return named(device) + " does not hold everything yet";
     if (!covers(held_, known->second))
       return "this node does not hold everything of " + named(device) + " yet";
-    if (it->second.beat_frontier_hash != hash_of(held_))
+    if (it->second.beat_frontier_hash != hash_of(held_)
+        || it->second.beat_members_hash != hash_of(members_)) // a purge changes records
       return "waiting for the next heartbeat of " + named(device);
     if (it->second.beat_digest != digest_)
       return it->second.beat_digest.empty() ? named(device) + " is catching up"

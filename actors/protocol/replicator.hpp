@@ -158,6 +158,7 @@ struct session {
   std::optional<uint64_t> rtt_us;
   std::optional<int64_t> clock_offset_ms;
   uint64_t beat_frontier_hash = 0; // of its last heartbeat
+  uint64_t beat_members_hash = 0;
   std::string beat_digest;
 };
 

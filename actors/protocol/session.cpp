@@ -102,6 +102,7 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
   s.echo = m.ping;
   s.echo_since_us = now_us_;
   s.beat_frontier_hash = m.frontier_hash;
+  s.beat_members_hash = m.members_hash;
   s.beat_digest = m.digest;
   // Exactly that: more than its acks said, if one was lost with an earlier link, or less than a
   // statement from before a restore said.

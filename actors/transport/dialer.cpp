@@ -98,10 +98,8 @@ void run_dial(caf::event_based_actor* self, const dial& asked, const link_contex
       spawn_link(self->system(), std::move(connected), context,
                  {describe(*tries[i]->ai_addr).text, asked});
       return;
-    case outcome::stopped:
-      return;
-    case outcome::failed:
-      break;
+    case outcome::stopped: return;
+    case outcome::failed: break;
     }
   }
   failed("cannot connect to " + config::to_string(asked.address) + ": "

@@ -34,21 +34,14 @@ public:
     if ((first >= 0x80 && first <= 0x8f) || first == 0xde || first == 0xdf)
       return read_map(depth);
     switch (first) {
-    case 0xc0:
-      in_.take_nil();
-      return nullptr;
+    case 0xc0: in_.take_nil(); return nullptr;
     case 0xc2:
-    case 0xc3:
-      return in_.boolean("boolean");
-    case 0xc4:
-      return uuid_text(in_.template id<record_id>("uuid").bytes);
+    case 0xc3: return in_.boolean("boolean");
+    case 0xc4: return uuid_text(in_.template id<record_id>("uuid").bytes);
     case 0xca:
-    case 0xcb:
-      return read_real();
-    case 0xcf:
-      return in_.uint("integer");
-    default:
-      return in_.integer("integer");
+    case 0xcb: return read_real();
+    case 0xcf: return in_.uint("integer");
+    default: return in_.integer("integer");
     }
   }
 
@@ -130,15 +123,9 @@ status append_at(writer& out, const nlohmann::json& v, size_t depth) {
   if (depth > wire_limits::depth)
     return refused("expected values nested at most 16 deep");
   switch (v.type()) {
-  case nlohmann::json::value_t::null:
-    out.nil();
-    return success();
-  case nlohmann::json::value_t::boolean:
-    out.boolean(v.get<bool>());
-    return success();
-  case nlohmann::json::value_t::number_integer:
-    out.integer(v.get<int64_t>());
-    return success();
+  case nlohmann::json::value_t::null: out.nil(); return success();
+  case nlohmann::json::value_t::boolean: out.boolean(v.get<bool>()); return success();
+  case nlohmann::json::value_t::number_integer: out.integer(v.get<int64_t>()); return success();
   case nlohmann::json::value_t::number_unsigned:
     if (v.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX))
       return refused("expected integers of at most 9223372036854775807");
@@ -173,8 +160,7 @@ status append_at(writer& out, const nlohmann::json& v, size_t depth) {
     }
     return success();
   case nlohmann::json::value_t::binary:
-  case nlohmann::json::value_t::discarded:
-    return refused("expected a JSON value");
+  case nlohmann::json::value_t::discarded: return refused("expected a JSON value");
   }
   return refused("expected a JSON value");
 }

@@ -169,20 +169,13 @@ std::optional<std::vector<const model_def*>> order_of(const model_map& models, s
 
 std::string_view to_string(value_type type) {
   switch (type) {
-  case value_type::string:
-    return "a string";
-  case value_type::integer:
-    return "a 64-bit integer";
-  case value_type::real:
-    return "a number";
-  case value_type::boolean:
-    return "true or false";
-  case value_type::time:
-    return "a time (integer milliseconds since 1970)";
-  case value_type::uuid:
-    return "a uuid (36 characters)";
-  case value_type::json:
-    return "a JSON value";
+  case value_type::string: return "a string";
+  case value_type::integer: return "a 64-bit integer";
+  case value_type::real: return "a number";
+  case value_type::boolean: return "true or false";
+  case value_type::time: return "a time (integer milliseconds since 1970)";
+  case value_type::uuid: return "a uuid (36 characters)";
+  case value_type::json: return "a JSON value";
   }
   return "";
 }

@@ -190,24 +190,16 @@ result<field_edit> to_field_edit(const model_def& model, const field_def& field,
   out.kind = field.kind;
   status ok = success();
   switch (field.kind) {
-  case field_kind::parent:
-    out.parent_model = field.references;
-    [[fallthrough]];
+  case field_kind::parent: out.parent_model = field.references; [[fallthrough]];
   case field_kind::lww:
     if (value.is_null())
       out.value = nil_value;
     else
       ok = append_typed(out.value, model, field, value);
     break;
-  case field_kind::set:
-    ok = fill_set(out, model, field, value);
-    break;
-  case field_kind::counter:
-    ok = fill_counter(out, model, field, value);
-    break;
-  case field_kind::map:
-    ok = fill_map(out, model, field, value);
-    break;
+  case field_kind::set: ok = fill_set(out, model, field, value); break;
+  case field_kind::counter: ok = fill_counter(out, model, field, value); break;
+  case field_kind::map: ok = fill_map(out, model, field, value); break;
   }
   if (!ok)
     return ok.err();

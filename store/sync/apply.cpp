@@ -20,6 +20,8 @@ static std::string index_entry(const op& o) {
 status replica::apply_op(kv_transaction& txn, const op& o, const stream_id& stream,
                          std::string_view encoded, bool into_log, row* known) {
   const bool owned = o.cls == record_class::owned;
+  if (owned && is_purged(stream.origin))
+    return success();
   const auto rows = owned ? family::owned : family::shared;
   const auto by_seq = owned ? family::owned_by_seq : family::shared_by_seq;
   const auto key = keys::row(o.cls, o.model, o.id, stream.origin);

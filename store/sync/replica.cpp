@@ -154,9 +154,19 @@ replica_summary replica::summary() const {
   return s;
 }
 
-bool replica::merge_members(kv_transaction& txn, const member_set& other) {
+result<bool> replica::merge_members(kv_transaction& txn, const member_set& other) {
+  const auto before = members_;
   if (!merge(members_, other))
     return false;
+  for (const auto& [device, m] : members_) {
+    const auto known = before.find(device);
+    const bool was = known != before.end() && known->second.removed && known->second.purge;
+    if (is_purged(device) && !was)
+      if (auto purged = purge(txn, device); !purged) {
+        members_ = before;
+        return purged.err();
+      }
+  }
   std::string raw;
   writer w(raw);
   encode(w, members_);

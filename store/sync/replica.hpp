@@ -67,7 +67,8 @@ public:
   /// Applies all parts of one range at once. A gap and a duplicate change nothing.
   result<applied_as> apply(kv_transaction& txn, std::span<const range> parts, uint64_t wall_ms);
   /// Folds a member set in; true when it changed.
-  bool merge_members(kv_transaction& txn, const member_set& other);
+  /// A removal with purge takes the device's own records along.
+  result<bool> merge_members(kv_transaction& txn, const member_set& other);
   /// Keeps a member's statement if it is newer than the one held; the caller has checked the
   /// signature.
   bool keep_statement(kv_transaction& txn, const statement& s);
@@ -123,6 +124,9 @@ private:
                   std::string_view encoded, bool into_log, row* known = nullptr);
   status write_row(kv_transaction& txn, record_class cls, const std::string& key, const row& before,
                    row& after);
+  // purge.cpp
+  bool is_purged(const device_id& owner) const;
+  status purge(kv_transaction& txn, const device_id& owner);
   // cascade.cpp
   result<bool> is_visible(kv_transaction& txn, record_class cls, std::string_view key,
                           const row& r);

@@ -19,12 +19,9 @@ uint64_t generator::number() {
                                        0x100,      0xffff,      0x10000,   0x7fffffff, 0x80000000,
                                        0xffffffff, 0x100000000, INT64_MAX, UINT64_MAX};
   switch (upto(2)) {
-  case 0:
-    return upto(100);
-  case 1:
-    return edges[upto(std::size(edges) - 1)];
-  default:
-    return engine_();
+  case 0: return upto(100);
+  case 1: return edges[upto(std::size(edges) - 1)];
+  default: return engine_();
   }
 }
 
@@ -65,20 +62,13 @@ member_set generator::members(size_t most) {
 
 void generator::put_value(writer& w, size_t depth) {
   switch (upto(depth == 0 ? 6 : 8)) {
-  case 0:
-    return w.nil();
-  case 1:
-    return w.boolean(coin());
-  case 2:
-    return w.uint(number() & INT64_MAX);
-  case 3:
-    return w.integer(-static_cast<int64_t>(number() & INT64_MAX) - 1);
-  case 4:
-    return w.real(static_cast<double>(number()) / 8 - 1e6);
-  case 5:
-    return w.str(text(40));
-  case 6:
-    return w.bin(id<record_id>().view());
+  case 0: return w.nil();
+  case 1: return w.boolean(coin());
+  case 2: return w.uint(number() & INT64_MAX);
+  case 3: return w.integer(-static_cast<int64_t>(number() & INT64_MAX) - 1);
+  case 4: return w.real(static_cast<double>(number()) / 8 - 1e6);
+  case 5: return w.str(text(40));
+  case 6: return w.bin(id<record_id>().view());
   case 7: {
     const auto n = upto(4);
     w.array(n);
@@ -108,12 +98,9 @@ std::string generator::value(size_t depth) {
 
 previous generator::make_previous() {
   switch (upto(2)) {
-  case 0:
-    return {};
-  case 1:
-    return {previous::state::unknown, {}};
-  default:
-    return {previous::state::stamp, stamp()};
+  case 0: return {};
+  case 1: return {previous::state::unknown, {}};
+  default: return {previous::state::stamp, stamp()};
   }
 }
 
@@ -122,9 +109,7 @@ field_op generator::make_field(std::string name) {
   f.name = std::move(name);
   f.kind = static_cast<field_kind>(upto(4));
   switch (f.kind) {
-  case field_kind::parent:
-    f.parent_model = text(wire_limits::name_bytes);
-    [[fallthrough]];
+  case field_kind::parent: f.parent_model = text(wire_limits::name_bytes); [[fallthrough]];
   case field_kind::lww:
     f.value = value();
     f.prev = make_previous();
@@ -197,15 +182,13 @@ message generator::make_message(message_kind kind) {
   case message_kind::hello:
     return hello{number32(), number(),  number(), text(wire_limits::text_bytes),
                  number(),   members(), held()};
-  case message_kind::goodbye:
-    return goodbye{text(wire_limits::text_bytes)};
+  case message_kind::goodbye: return goodbye{text(wire_limits::text_bytes)};
   case message_kind::error:
     return error_message{text(wire_limits::text_bytes), text(wire_limits::text_bytes)};
   case message_kind::heartbeat:
     return heartbeat{
         number(), number(), number(), number(), number(), number(), bytes(coin() ? 16 : 0)};
-  case message_kind::statement:
-    return make_statement();
+  case message_kind::statement: return make_statement();
   case message_kind::watermark_exchange_request:
   case message_kind::watermark_exchange_response: {
     watermark_exchange m{kind == message_kind::watermark_exchange_response, held(), members(), {}};
@@ -219,19 +202,17 @@ message generator::make_message(message_kind kind) {
   case message_kind::state_response:
   case message_kind::shared_change:
   case message_kind::shared_change_batch:
-  case message_kind::shared_change_response:
-    return range_message{kind, make_range()};
+  case message_kind::shared_change_response: return range_message{kind, make_range()};
   case message_kind::state_request: {
     state_request m;
-      m.origin = id<device_id>();
-      m.follow = coin();
-      m.stop = coin();
+    m.origin = id<device_id>();
+    m.follow = coin();
+    m.stop = coin();
     for (uint64_t n = upto(4); n > 0; --n)
       m.from[number()] = number();
     return m;
   }
-  case message_kind::ack_shared_changes:
-    return link_ack{held(), number()};
+  case message_kind::ack_shared_changes: return link_ack{held(), number()};
   }
   return goodbye{};
 }

@@ -92,23 +92,12 @@ BOOST_AUTO_TEST_CASE(stamps_strictly_increase_over_any_steps_of_the_wall) {
   hlc last;
   for (int i = 0; i < 200'000; ++i) {
     switch (g.upto(7)) {
-    case 0:
-      wall += 1;
-      break;
-    case 1:
-      wall -= 1;
-      break;
-    case 2:
-      wall += g.upto(hour);
-      break;
-    case 3:
-      wall -= g.upto(hour);
-      break;
-    case 4:
-      wall = 100 * years + g.upto(years);
-      break;
-    default:
-      break; // many writes in one millisecond
+    case 0: wall += 1; break;
+    case 1: wall -= 1; break;
+    case 2: wall += g.upto(hour); break;
+    case 3: wall -= g.upto(hour); break;
+    case 4: wall = 100 * years + g.upto(years); break;
+    default: break; // many writes in one millisecond
     }
     if (g.upto(9) == 0) {
       const hlc remote{wall + g.upto(240'000) - 120'000, g.number32(), g.id<device_id>()};

@@ -12,19 +12,14 @@ BOOST_AUTO_TEST_SUITE(json_values)
 
 static json random_json(std::mt19937_64& rng, size_t depth) {
   switch (rng() % (depth < 5 ? 8 : 6)) {
-  case 0:
-    return nullptr;
-  case 1:
-    return rng() % 2 == 0;
-  case 2:
-    return static_cast<int64_t>(rng()) >> (rng() % 64);
+  case 0: return nullptr;
+  case 1: return rng() % 2 == 0;
+  case 2: return static_cast<int64_t>(rng()) >> (rng() % 64);
   case 3:
     return std::ldexp(static_cast<double>(static_cast<int64_t>(rng())),
                       static_cast<int>(rng() % 200) - 100);
-  case 4:
-    return static_cast<double>(rng() % 5);
-  case 5:
-    return std::string(rng() % 300, 'x') + "\xc3\xa4";
+  case 4: return static_cast<double>(rng() % 5);
+  case 5: return std::string(rng() % 300, 'x') + "\xc3\xa4";
   case 6: {
     json out = json::array();
     for (size_t n = rng() % 20; n > 0; --n)
@@ -71,15 +66,9 @@ BOOST_AUTO_TEST_CASE(damaged_bytes_are_shown_as_hex_and_never_throw) {
     std::string bytes;
     BOOST_REQUIRE(append_json(bytes, random_json(rng, 0)).ok());
     switch (rng() % 3) {
-    case 0:
-      bytes.resize(rng() % (bytes.size() + 1));
-      break;
-    case 1:
-      bytes[rng() % bytes.size()] = static_cast<char>(rng());
-      break;
-    default:
-      bytes.insert(rng() % (bytes.size() + 1), 1, static_cast<char>(rng()));
-      break;
+    case 0: bytes.resize(rng() % (bytes.size() + 1)); break;
+    case 1: bytes[rng() % bytes.size()] = static_cast<char>(rng()); break;
+    default: bytes.insert(rng() % (bytes.size() + 1), 1, static_cast<char>(rng())); break;
     }
     BOOST_TEST_CONTEXT("seed " << s << " round " << i)
     BOOST_CHECK_NO_THROW(static_cast<void>(value_to_json(bytes).dump()));

@@ -3,6 +3,7 @@
 #include "store/sync/keys.hpp"
 #include "tests/sim/workload.hpp"
 
+#include <cstdlib>
 #include <xxhash.h>
 
 namespace shoal::sim {
@@ -44,7 +45,8 @@ void sim_node::start(const member_set& members) {
   if (disk_.of(family::meta).empty()) { // what `shoal init` does
     auto fresh = replica::open(disk_, self_, {});
     kv_transaction txn(disk_);
-    (*fresh)->merge_members(txn, members);
+    if (!(*fresh)->merge_members(txn, members))
+      std::abort(); // an empty disk has nothing that could be wrong
     (*fresh)->seal(txn);
     (void)disk_.commit(txn.take());
   }
@@ -357,7 +359,7 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::apply& r) {
 }
 
 void sim_node::run(kv_transaction& txn, group& g, protocol::fold_members& r) {
-  if (data_->merge_members(txn, r.members))
+  if (const auto changed = data_->merge_members(txn, r.members); changed && *changed)
     g.answer.members = data_->members();
 }
 

@@ -197,8 +197,8 @@ void world::catch_up() {
     return;
   const auto missed = oracle_.durable_bytes() - before;
   const auto cost = nodes_[away]->range_bytes_in() - came;
-  // Links come up one after the other: a feeder, the next, and the origin itself may each be sending
-  // the same when what came first is not on disk yet.
+  // Links come up one after the other: a feeder, the next, and the origin itself may each be
+  // sending the same when what came first is not on disk yet.
   if (cost > 4 * missed + 200)
     oracle_.fail("catch_up",
                  "missed " + std::to_string(missed) + " bytes, " + std::to_string(cost) + " came");

@@ -1,0 +1,42 @@
+// Removing a member with --purge: every node drops the records that the device owned, and takes
+// none of them any more. The frontier stays, so that nothing is asked for again.
+
+#include "store/sync/keys.hpp"
+#include "store/sync/replica.hpp"
+
+namespace shoal {
+
+bool replica::is_purged(const device_id& owner) const {
+  const auto it = members_.find(owner);
+  return it != members_.end() && it->second.removed && it->second.purge;
+}
+
+status replica::purge(kv_transaction& txn, const device_id& owner) {
+  std::vector<std::pair<std::string, row>> gone;
+  auto c = txn.cursor(family::owned);
+  for (c->seek(""); c->valid(); c->next()) {
+    const auto name = keys::parse_row(record_class::owned, c->key());
+    if (!name || name->owner != owner)
+      continue;
+    auto r = decode_row(c->value());
+    if (!r)
+      return r.err();
+    gone.emplace_back(c->key(), std::move(*r));
+  }
+  if (auto s = c->state(); !s)
+    return s;
+  for (const auto& [key, r] : gone) {
+    count(r, row{}, record_class::owned, key);
+    for (const auto& p : parents(r))
+      txn.erase(family::index,
+                keys::parent('p', record_class::owned, parent_key(record_class::owned, p, key))
+                    + key);
+    for (const auto& d : standing(r))
+      txn.erase(family::owned_by_seq, keys::by_seq(d.stream(), d.seq));
+    txn.erase(family::owned, key);
+  }
+  parents_.clear();
+  return success();
+}
+
+} // namespace shoal
