@@ -175,7 +175,7 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   lib.sync = entry.sync;
   lib.store = out.store;
   lib.readers = setup.readers;
-  lib.node = node;
+  lib.node = std::move(node);
   lib.counted = setup.counted->add_library(entry.name);
   lib.protocol.self = setup.key.device();
   lib.protocol.boot_nonce = setup.boot_nonce;
@@ -204,11 +204,18 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   writing->on_failure = setup.on_failure;
 
   out.core = std::make_shared<library_core>(std::move(lib));
+  out.core->publish(summary, stamp);
+  // Weakly: the writer's thread ends only when nobody holds the writer any more, and the core does.
+  writing->publish = [core = std::weak_ptr(out.core)](const replica_summary& made,
+                                                      uint64_t newest) {
+    if (const auto held = core.lock())
+      held->publish(made, newest);
+  };
   out.actor = system.spawn(library_actor, out.core);
   out.writer = system.spawn<caf::detached>(store_writer, writing, out.actor);
   out.core->connect(out.actor, out.writer);
   out.members = *first->members;
-  caf::anon_send(out.actor, group_stored{std::move(first), summary, stamp, mono_us()});
+  caf::anon_send(out.actor, group_stored{std::move(first), mono_us()});
   if (entry.sync)
     setup.directory->put(entry.id, out.actor);
   return out;

@@ -64,9 +64,7 @@ using store_writer_actor = caf::actor;
 /// From the writer to its library, after each group.
 struct group_stored {
   std::shared_ptr<protocol::stored> what;
-  replica_summary summary;
-  uint64_t newest_stamp_ms = 0; // wall part of the newest stamp issued or seen
-  uint64_t synced_us = 0;       // monotonic
+  uint64_t synced_us = 0; // monotonic
 };
 
 // ---- reading for peers

@@ -19,6 +19,12 @@ void library_core::connect(caf::actor actor, store_writer_actor writer) {
   writer_ = std::move(writer);
 }
 
+void library_core::publish(const replica_summary& made, uint64_t newest_stamp_ms) {
+  const std::lock_guard guard(mutex_);
+  summary_ = made;
+  newest_stamp_ms_ = newest_stamp_ms;
+}
+
 member_set library_core::members() const {
   const std::lock_guard guard(mutex_);
   return protocol_->members();
@@ -26,7 +32,7 @@ member_set library_core::members() const {
 
 frontier library_core::now() const {
   const std::lock_guard guard(mutex_);
-  return protocol_->held();
+  return summary_.held;
 }
 
 void library_core::write(std::vector<edit> edits, std::optional<api::idempotency> once,
@@ -100,12 +106,14 @@ api::library_status library_core::status() const {
   s.sync = setup_.sync;
   s.state = protocol::to_string(protocol_->state(now));
   s.why = protocol_->not_converged();
+  if (s.why.empty() && protocol_->held() != summary_.held)
+    s.why = "just written, and not with the other members yet";
   s.converged = s.why.empty();
   s.log_entries = summary_.log_entries;
   s.tombstones = summary_.tombstones;
   s.settled = summary_.settled;
   s.digest = to_string(summary_.digest);
-  s.held = protocol_->held();
+  s.held = summary_.held;
   for (const auto& [model, n] : summary_.records)
     if (n > 0)
       s.records[model] = static_cast<uint64_t>(n);

@@ -47,6 +47,8 @@ public:
   /// By how much the newest stamp is ahead of the wall, in seconds; 0 when it is not.
   double hlc_drift_seconds() const;
 
+  /// What is durable now; called by the store writer before it answers.
+  void publish(const replica_summary& made, uint64_t newest_stamp_ms);
   /// Set once, before anything else happens.
   void connect(caf::actor actor, store_writer_actor writer);
 
@@ -59,7 +61,8 @@ private:
 
   mutable std::mutex mutex_; // guards what follows; held for one step at a time
   std::unique_ptr<protocol::replicator> protocol_;
-  replica_summary summary_;
+  replica_summary
+      summary_; // may be ahead of the protocol by the groups that are on their way to it
   struct peer_note {
     uint64_t last_seen_ms = 0;
     std::string last_error;

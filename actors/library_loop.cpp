@@ -53,7 +53,7 @@ void library_loop::carry_out(protocol::send& s) {
 void library_loop::carry_out(protocol::load& l) {
   next_reader_ = (next_reader_ + 1) % setup_.readers.size();
   self_->send(setup_.readers[next_reader_],
-              read_job{setup_.store, std::move(l), caf::actor_cast<caf::actor>(self_)});
+              read_job{setup_.store, l, caf::actor_cast<caf::actor>(self_)});
 }
 
 void library_loop::store(job what) {
@@ -119,11 +119,6 @@ void library_loop::on(library_tick& t) {
 }
 
 void library_loop::on(group_stored& g) {
-  {
-    const std::lock_guard guard(core_->mutex_);
-    core_->summary_ = g.summary;
-    core_->newest_stamp_ms_ = g.newest_stamp_ms;
-  }
   const bool linked = !links_.empty();
   if (linked)
     for (const auto& r : g.what->local)
@@ -184,7 +179,7 @@ void library_loop::note_mismatch(const device_id& peer) {
   {
     const std::lock_guard guard(core_->mutex_);
     const auto it = core_->protocol_->sessions().find(peer);
-    if (it == core_->protocol_->sessions().end() || !core_->summary_.settled)
+    if (it == core_->protocol_->sessions().end() || !core_->protocol_->settled())
       return;
     const auto& s = it->second;
     diverged = s.beat_frontier_hash == hash_of(core_->protocol_->held())

@@ -136,8 +136,8 @@ public:
       stored_->settled = summary.settled;
       stored_->log_entries = summary.log_entries;
       stored_->digest = digest_bytes(summary.digest);
-      self->send(library,
-                 group_stored{stored_, std::move(summary), data_.last_stamp().wall_ms, synced});
+      setup_.publish(std::move(summary), data_.last_stamp().wall_ms);
+      self->send(library, group_stored{stored_, synced});
     }
     for (auto& answer : answers_)
       answer(durable);

@@ -13,6 +13,9 @@ struct writer_setup {
   transport::identity key;       // signs statements
   library_id library;
   library_metrics counted;
+  /// Called after each sync, before anybody is answered: what status and `wait` say must not lag
+  /// behind an answer.
+  std::function<void(const replica_summary&, uint64_t newest_stamp_ms)> publish;
   /// Called once, on the writer's thread, when a commit failed: nothing can be written until the
   /// store is opened anew.
   std::function<void(const error&)> on_failure;

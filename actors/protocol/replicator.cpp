@@ -30,6 +30,7 @@ effects replicator::step(event e, uint64_t now_us) {
 void replicator::on(link_up& e) {
   sessions_.erase(e.peer); // a new connection starts a new session
   std::erase_if(feeders_, [&](const auto& f) { return f.second == e.peer; });
+  std::erase_if(feeders_, [&](const auto& f) { return f.second == e.peer; });
   auto& s = sessions_[e.peer];
   s.last_heard_us = s.last_beat_us = now_us_;
   send_hello(e.peer, s);

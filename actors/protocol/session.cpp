@@ -23,13 +23,14 @@ void replicator::on_message(session& s, received& e, hello& m) {
     out_.push_back(send{{e.peer}, error_message{"unknown_library", "unknown library"}});
     return;
   }
-  const bool again = s.state == session_state::live;
-  if (again || s.state == session_state::refused) {
-    // The peer opened its side anew: so does this one.
+  // Answering it with a Hello, as if the session were new, would go on for ever between two nodes.
+  if (s.state == session_state::live)
+    return close(e.peer, "a second Hello in one session");
+  if (s.state == session_state::refused) {
+    // The peer holds this node a member by now.
     const auto heard = s.last_heard_us;
     s = session{};
     s.last_heard_us = heard;
-    std::erase_if(feeders_, [&](const auto& f) { return f.second == e.peer; });
   }
   s.state = session_state::live;
   s.last_beat_us = now_us_;

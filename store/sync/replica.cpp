@@ -203,7 +203,9 @@ std::optional<statement> replica::next_statement() const {
 
 result<uint64_t> replica::prune(kv_transaction& txn, const frontier& stable, uint64_t max) {
   uint64_t removed = 0;
-  for (const auto& [stream, seq] : stable) {
+  for (const auto& covered : stable) {
+    const stream_id& stream = covered.first;
+    const uint64_t seq = covered.second;
     if (removed >= max)
       break;
     // Not from log_from: a range read from rows moves that past entries that are still here.
@@ -211,6 +213,7 @@ result<uint64_t> replica::prune(kv_transaction& txn, const frontier& stable, uin
     if (from >= seq)
       continue;
     uint64_t reached = seq;
+    bool damaged = false;
     std::vector<std::pair<std::string, std::string>> gone; // log_by_seq key, log key
     const auto prefix = keys::stream(stream);
     auto scanned = scan_prefix(
@@ -224,12 +227,15 @@ result<uint64_t> replica::prune(kv_transaction& txn, const frontier& stable, uin
             return false;
           }
           auto stamp = decode_hlc(value);
+          damaged = !stamp;
           if (stamp)
             gone.emplace_back(key, keys::log(*stamp, {stream.origin, stream.epoch, at}));
-          return true;
+          return !damaged;
         });
     if (!scanned)
       return scanned.err();
+    if (damaged)
+      return {ec::corrupt, "log_by_seq of " + to_string(stream) + ": not a stamp"};
     for (auto& [by_seq, log] : gone) {
       txn.erase(family::log_by_seq, std::move(by_seq));
       txn.erase(family::log, std::move(log));

@@ -100,11 +100,21 @@ BOOST_AUTO_TEST_CASE(a_range_of_which_a_part_is_missing_is_asked_for_again_and_n
   BOOST_TEST(applied.front().cost == 2 * cost);
 }
 
-BOOST_AUTO_TEST_CASE(a_peer_that_opens_its_session_anew_is_asked_anew_to_feed) {
+BOOST_AUTO_TEST_CASE(a_second_hello_ends_the_session_instead_of_being_answered_for_ever) {
+  linked_node node;
+  const auto answer = node.greet({});
+  BOOST_REQUIRE(answer.size() >= 1);
+  BOOST_TEST(std::holds_alternative<close_link>(answer.front()));
+  BOOST_TEST(sent<hello>(answer).empty());
+  BOOST_TEST(node.core.sessions().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_on_a_new_connection_is_asked_anew_to_feed) {
   linked_node node;
   const auto before = sent<state_request>(node.after_hello);
   BOOST_REQUIRE(before.size() == 1);
   BOOST_TEST((before.front().origin == far));
+  node.core.step(link_up{peer}, node.now); // without a word on the end of the old one
   const auto again = sent<state_request>(node.greet({}));
   BOOST_REQUIRE(again.size() == 1);
   BOOST_TEST((again.front().origin == far));

@@ -261,6 +261,8 @@ BOOST_AUTO_TEST_CASE(a_peer_that_sends_more_than_is_read_is_cut_off) {
   auto link = alice.must<link_up>("link_up").link;
   alice.attach_to(link);
   std::string frame = std::string("\0\1\0\0", 4) + std::string(65536, 'x');
+  BOOST_REQUIRE(peer.send(frame));
+  alice.must<frames_in>("frames_in"); // attached: before that another bound holds
   for (int i = 0; i < 100 && peer.send(frame); ++i) {
   }
   auto down = alice.must<link_down>("link_down");
