@@ -77,6 +77,18 @@ struct device : key_holder {
     dialer = spawn_dialer(system, common);
   }
 
+  /// What was not read holds links, and links hold their owner: dropped, so that all of them go.
+  ~device() {
+    owner->send_exit(listener, caf::exit_reason::user_shutdown);
+    owner->send_exit(dialer, caf::exit_reason::user_shutdown);
+    const auto drop = [](auto&&) {};
+    for (bool more = true; more;)
+      owner->receive([=](const link_up& x) { drop(x); }, [=](const link_down& x) { drop(x); },
+                     [=](const link_refused& x) { drop(x); },
+                     [=](const dial_failed& x) { drop(x); }, [=](const frames_in& x) { drop(x); },
+                     caf::after(std::chrono::milliseconds(0)) >> [&] { more = false; });
+  }
+
   void knows(const key_holder& other) { members->add(other.id()); }
 
   /// The next message of the type; others stay where they are.
