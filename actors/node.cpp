@@ -247,7 +247,7 @@ static int run_in(caf::actor_system& system, const config::options& options,
   auto counted = std::make_shared<metrics>();
   std::vector<caf::actor> readers;
   for (size_t i = 0; i < limits::reader_threads; ++i)
-    readers.push_back(system.spawn<caf::detached>(range_reader));
+    readers.push_back(system.spawn<caf::detached>(range_reader, i));
   setup->catalog = {options.node.data_dir,
                     *key,
                     options.node.name,

@@ -5,7 +5,7 @@
 
 namespace shoal {
 
-caf::behavior range_reader(caf::event_based_actor* self) {
+caf::behavior range_reader(caf::event_based_actor* self, size_t number) {
   return {
       [=](const read_job& j) {
         protocol::loaded answer{j.what.peer, j.what.stream, j.what.from, {}, false};
@@ -16,7 +16,7 @@ caf::behavior range_reader(caf::event_based_actor* self) {
         if (parts) {
           answer.parts = std::move(*parts);
         } else {
-          spdlog::get("store")->error("reading {} after {} for a peer: {}",
+          spdlog::get("store")->error("reader {}: {} after {} for a peer: {}", number,
                                       to_string(j.what.stream), j.what.from, parts.err().message);
           answer.failed = true;
         }
