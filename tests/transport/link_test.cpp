@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(a_receiver_apart_from_the_owner_hears_of_the_end_too) {
   two_devices d;
   d.connect();
   caf::scoped_actor receiver{d.bob.system};
-  d.bob.owner->send(d.to_alice, attach{receiver});
+  d.attach_at_bob(receiver);
   d.alice.send(d.to_bob, {"to the new receiver"});
   std::string got;
   receiver->receive([&](frames_in& in) { got = in.payloads.at(0); }, caf::after(patience) >> [] {});
@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(a_link_ends_with_its_receiver) {
   d.connect();
   {
     caf::scoped_actor receiver{d.bob.system};
-    d.bob.owner->send(d.to_alice, attach{receiver});
+    d.attach_at_bob(receiver);
     d.alice.send(d.to_bob, {"x"});
     receiver->receive([&](frames_in&) {}, caf::after(patience) >> [] {});
   }
