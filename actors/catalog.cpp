@@ -4,6 +4,7 @@
 #include "actors/own_device.hpp"
 #include "actors/reader.hpp"
 #include "actors/store_writer.hpp"
+#include "config/limits.hpp"
 #include "store/sync/records.hpp"
 
 #include <caf/all.hpp>
@@ -15,6 +16,8 @@
 namespace shoal {
 
 namespace fs = std::filesystem;
+
+constexpr uint64_t hour_ms = 3'600'000;
 
 uint64_t random_u64() {
   uint64_t v = 0;
@@ -183,13 +186,13 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   lib.protocol.heartbeat_us = setup.sync.heartbeat_seconds * 1'000'000;
   lib.protocol.prune_us = setup.sync.prune_seconds * 1'000'000;
   lib.protocol.batch_window_us = setup.sync.batch_window_ms * 1000;
+  lib.protocol.max_log_entries = setup.retention.max_log_entries;
+  lib.protocol.max_log_age_ms = setup.retention.max_log_age_days * hour_ms * 24;
+  lib.protocol.passed_over_after_us = limits::needs_snapshot_after_ms * 1000;
 
   auto first = std::make_shared<protocol::stored>();
   const auto summary = (*data)->summary();
-  first->held = summary.held;
-  first->settled = summary.settled;
-  first->log_entries = summary.log_entries;
-  first->digest = digest_bytes(summary.digest);
+  fill_in(*first, **data, summary, true);
   first->members = (*data)->members();
   for (const auto& [member, s] : (*data)->statements())
     first->statements.push_back(s);
@@ -201,6 +204,7 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   writing->key = setup.key;
   writing->library = entry.id;
   writing->counted = lib.counted;
+  writing->min_tombstone_ms = setup.retention.min_tombstone_hours * hour_ms;
   writing->on_failure = setup.on_failure;
 
   out.core = std::make_shared<library_core>(std::move(lib));

@@ -23,6 +23,7 @@ struct catalog_setup {
   std::string address; // what peers should dial; may be empty
   uint64_t boot_nonce = 0;
   config::sync_options sync;
+  config::retention_options retention;
   std::shared_ptr<rocks_memory> memory;
   std::shared_ptr<metrics> counted;
   std::vector<caf::actor> readers;

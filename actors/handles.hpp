@@ -13,6 +13,7 @@
 #include "actors/protocol/replicator.hpp"
 #include "actors/transport/events.hpp"
 #include "store/sync/replica.hpp"
+#include "store/sync/verify.hpp"
 
 #include <caf/actor.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -48,8 +49,21 @@ struct prune_job {
   frontier stable;
   api::callback<api::prune_answer> done; // may be empty
 };
+struct prune_marks_job {
+  frontier stable;
+};
+struct repair_job {
+  protocol::repair what;
+};
+struct keep_state_job {
+  protocol::keep_state what;
+};
+/// Makes indexes and sums anew from the rows.
+struct reindex_job {
+  api::callback<nothing> done;
+};
 using job = std::variant<write_job, apply_job, members_job, keep_statement_job, make_statement_job,
-                         prune_job>;
+                         prune_job, prune_marks_job, repair_job, keep_state_job, reindex_job>;
 struct store_job {
   std::shared_ptr<job> what;
 };
@@ -69,10 +83,15 @@ struct group_stored {
 
 // ---- reading for peers
 
+/// Check the store in itself; answered by `store_verified`.
+struct verify_local {};
+struct store_verified {
+  std::shared_ptr<verify_report> report;
+};
 struct read_job {
   std::shared_ptr<const kv_store> store;
-  protocol::load what;
-  caf::actor answer_to; // gets protocol::loaded
+  std::variant<protocol::load, protocol::load_standing, protocol::sum, verify_local> what;
+  caf::actor answer_to; // gets protocol::loaded, protocol::summed or store_verified
 };
 /// READER, a small node-wide pool, detached: long scans on snapshots.
 using reader_actor = caf::actor;
@@ -122,10 +141,15 @@ struct member_change {
 struct prune_request {
   std::shared_ptr<api::callback<api::prune_answer>> done;
 };
+struct verify_request {
+  bool repair = false;
+  std::shared_ptr<api::callback<api::verify_answer>> done;
+};
 
 /// LIBRARY, one per library: runs the protocol, owns the library's state. Dynamically typed, for
-/// the transport's sake; it takes group_stored, protocol::loaded, session_up, session_down,
-/// inbound, wait_request, member_change, prune_request, library_tick and stop_library.
+/// the transport's sake; it takes group_stored, protocol::loaded, protocol::summed, store_verified,
+/// session_up, session_down, inbound, wait_request, member_change, prune_request, verify_request,
+/// library_tick and stop_library.
 struct library_tick {
   uint64_t generation = 0;
 };
@@ -164,6 +188,9 @@ CAF_BEGIN_TYPE_ID_BLOCK(shoal_node, caf::id_block::shoal_transport::end)
   CAF_ADD_TYPE_ID(shoal_node, (shoal::group_stored))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::read_job))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::protocol::loaded))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::protocol::summed))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::store_verified))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::verify_request))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::session_up))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::session_down))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::inbound))
@@ -185,6 +212,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::flush_group)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::group_stored)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::read_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::protocol::loaded)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::protocol::summed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::store_verified)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::verify_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::session_up)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::session_down)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::inbound)

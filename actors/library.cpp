@@ -84,6 +84,11 @@ void library_core::prune(api::callback<api::prune_answer> done) {
       actor_, prune_request{std::make_shared<api::callback<api::prune_answer>>(std::move(done))});
 }
 
+void library_core::verify(bool repair, api::callback<api::verify_answer> done) {
+  caf::anon_send(actor_, verify_request{repair, std::make_shared<api::callback<api::verify_answer>>(
+                                                    std::move(done))});
+}
+
 double library_core::hlc_drift_seconds() const {
   const std::lock_guard guard(mutex_);
   const auto wall = wall_ms();
@@ -143,12 +148,19 @@ api::library_status library_core::status() const {
       out.last_seen_ms = note->second.last_seen_ms;
       out.last_error = note->second.last_error;
     }
-    out.state = m.removed        ? "removed"
+    out.state = m.removed                                   ? "removed"
+                : protocol_->passed_over().contains(device) ? "needs_snapshot"
                 : !out.connected ? (out.last_seen_ms == 0 && held.empty() ? "never_seen" : "down")
                 : out.behind_in + out.behind_out == 0 ? "synced"
                                                       : "catching_up";
     out.breaker = out.connected ? "closed" : "open";
     s.members.push_back(std::move(out));
+  }
+  if (const auto fill = protocol_->filling_from(); fill && s.state == "backfilling") {
+    s.progress = fill->progress;
+    s.source = fill->peer;
+    if (fill->eta_us)
+      s.eta_seconds = static_cast<double>(*fill->eta_us) / 1e6;
   }
   if (s.state == "catching_up") {
     uint64_t own = 0;

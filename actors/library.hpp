@@ -43,6 +43,7 @@ public:
   void remove_member(device_id device, bool purge, api::callback<nothing> done) override;
   void sync_now() override;
   void prune(api::callback<api::prune_answer> done) override;
+  void verify(bool repair, api::callback<api::verify_answer> done) override;
 
   /// By how much the newest stamp is ahead of the wall, in seconds; 0 when it is not.
   double hlc_drift_seconds() const;

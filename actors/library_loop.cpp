@@ -12,11 +12,13 @@ namespace shoal {
 caf::behavior library_actor(caf::event_based_actor* self, std::shared_ptr<library_core> core) {
   auto loop = std::make_shared<library_loop>(self, std::move(core));
   return {
-      [=](group_stored& x) { loop->on(x); },  [=](protocol::loaded& x) { loop->on(x); },
-      [=](session_up& x) { loop->on(x); },    [=](session_down& x) { loop->on(x); },
-      [=](inbound& x) { loop->on(x); },       [=](wait_request& x) { loop->on(x); },
-      [=](member_change& x) { loop->on(x); }, [=](prune_request& x) { loop->on(x); },
-      [=](library_tick& x) { loop->on(x); },  [=](stop_library& x) { loop->on(x); },
+      [=](group_stored& x) { loop->on(x); },     [=](protocol::loaded& x) { loop->on(x); },
+      [=](session_up& x) { loop->on(x); },       [=](session_down& x) { loop->on(x); },
+      [=](inbound& x) { loop->on(x); },          [=](wait_request& x) { loop->on(x); },
+      [=](member_change& x) { loop->on(x); },    [=](prune_request& x) { loop->on(x); },
+      [=](library_tick& x) { loop->on(x); },     [=](stop_library& x) { loop->on(x); },
+      [=](protocol::summed& x) { loop->on(x); }, [=](verify_request& x) { loop->on(x); },
+      [=](store_verified& x) { loop->on(x); },
   };
 }
 
@@ -34,6 +36,7 @@ void library_loop::step(protocol::event e) {
   outbox_.clear();
   check_broadcasts();
   check_waits();
+  check_verified();
   arm();
 }
 
@@ -50,11 +53,7 @@ void library_loop::carry_out(protocol::send& s) {
     outbox_[peer].push_back(frame);
 }
 
-void library_loop::carry_out(protocol::load& l) {
-  next_reader_ = (next_reader_ + 1) % setup_.readers.size();
-  self_->send(setup_.readers[next_reader_],
-              read_job{setup_.store, l, caf::actor_cast<caf::actor>(self_)});
-}
+void library_loop::carry_out(protocol::load& l) { read(l); }
 
 void library_loop::store(job what) {
   self_->send(core_->writer_, store_job{std::make_shared<job>(std::move(what))});
@@ -115,7 +114,7 @@ void library_loop::on(library_tick& t) {
   if (t.generation != generation_)
     return; // an earlier one took its place
   armed_us_ = 0;
-  step(protocol::tick{});
+  step(protocol::tick{wall_ms()});
 }
 
 void library_loop::on(group_stored& g) {

@@ -20,6 +20,10 @@ public:
   void on(wait_request& w);
   void on(member_change& c);
   void on(prune_request& p);
+  void on(protocol::summed& s) { step(std::move(s)); }
+  // library_verify.cpp
+  void on(verify_request& v);
+  void on(store_verified& v);
   void on(library_tick& t);
   void on(stop_library&);
 
@@ -45,6 +49,19 @@ private:
   void carry_out(protocol::keep_statement& k);
   void carry_out(protocol::make_statement& m);
   void carry_out(protocol::prune& p);
+  void carry_out(protocol::prune_marks& p) { store(prune_marks_job{std::move(p.stable)}); }
+  void carry_out(protocol::repair& r) { store(repair_job{std::move(r)}); }
+  void carry_out(protocol::keep_state& k) { store(keep_state_job{std::move(k)}); }
+  void carry_out(protocol::load_standing& l) { read(l); }
+  void carry_out(protocol::sum& s) { read(std::move(s)); }
+  void carry_out(protocol::compared& c);
+  void check_verified();
+  template <class What>
+  void read(What what) {
+    next_reader_ = (next_reader_ + 1) % setup_.readers.size();
+    self_->send(setup_.readers[next_reader_],
+                read_job{setup_.store, std::move(what), caf::actor_cast<caf::actor>(self_)});
+  }
   void store(job what);
   void arm();
   void check_waits();
@@ -60,7 +77,14 @@ private:
   std::vector<std::shared_ptr<wait_job>> waits_;
   std::deque<broadcast> broadcasts_;
   size_t next_reader_ = 0;
-  uint64_t armed_us_ = 0; // when the next tick is due; 0: none is
+  struct verifying {
+    bool repair = false;
+    bool with_peers = false;
+    api::verify_answer answer;
+    std::shared_ptr<api::callback<api::verify_answer>> done;
+  };
+  std::unique_ptr<verifying> verifying_; // null: nobody asked
+  uint64_t armed_us_ = 0;                // when the next tick is due; 0: none is
   uint64_t generation_ = 0;
 };
 

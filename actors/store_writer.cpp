@@ -7,6 +7,22 @@
 
 namespace shoal {
 
+void fill_in(protocol::stored& out, const replica& data, const replica_summary& summary,
+             bool with_state) {
+  out.held = summary.held;
+  out.settled = summary.settled;
+  out.log_entries = summary.log_entries;
+  out.oldest_log_ms = summary.oldest_log_ms;
+  out.digest = digest_bytes(summary.digest);
+  for (const auto& [model, n] : summary.records)
+    out.records += static_cast<uint64_t>(std::max<int64_t>(n, 0));
+  if (!summary.settled)
+    out.until = data.until();
+  if (with_state)
+    out.state = protocol::durable_state{data.deletes_from(), data.filling(), data.resync(),
+                                        data.passed_over()};
+}
+
 namespace {
 
 // One pass over the jobs of a group: everything they change goes into one transaction, everything
@@ -110,6 +126,61 @@ public:
       });
   }
 
+  void operator()(prune_marks_job& p) {
+    const auto wall = wall_ms();
+    const auto before = wall - std::min(wall, setup_.min_tombstone_ms);
+    auto dropped = data_.prune_marks(txn_, p.stable, before, limits::prune_marks_max);
+    if (!dropped) {
+      failure_ = dropped.err();
+      return;
+    }
+    state_changed_ |= *dropped > 0;
+    auto dead = data_.buried(txn_, p.stable, before, limits::prune_marks_max);
+    if (!dead) {
+      failure_ = dead.err();
+      return;
+    }
+    if (*dropped >= limits::prune_marks_max || dead->size() >= limits::prune_marks_max)
+      marks_again_ = p.stable;
+    if (dead->empty())
+      return;
+    auto made = data_.commit(txn_, *dead, wall);
+    if (made)
+      stored_->local.push_back(std::move(made->covered));
+    else
+      failure_ = made.err();
+  }
+
+  void operator()(repair_job& r) {
+    const auto& first = r.what.parts.front();
+    auto changed = data_.repair(txn_, r.what.parts, r.what.adopt, wall_ms());
+    stored_->repairs.push_back({r.what.peer, first.stream, first.from, r.what.parts.back().to,
+                                r.what.cost, changed ? *changed : 0, !changed});
+  }
+
+  void operator()(keep_state_job& k) {
+    if (k.what.filled)
+      data_.set_filled(txn_);
+    if (k.what.change_resync)
+      data_.set_resync(txn_, k.what.resync);
+    data_.raise_deletes_from(txn_, k.what.deletes_from);
+    data_.lower_until(txn_, k.what.lost);
+    if (const auto& p = k.what.passed_over)
+      data_.set_passed_over(txn_, p->first,
+                            p->second == 0 ? std::nullopt : std::optional(p->second));
+    state_changed_ = true;
+  }
+
+  void operator()(reindex_job& r) {
+    auto made = data_.reindex(txn_);
+    if (!made) {
+      answers_.push_back([done = std::move(r.done), e = made.err()](bool) { done(e); });
+      return;
+    }
+    answers_.push_back(
+        [done = std::move(r.done)](bool durable) { done(durable ? success() : unknown()); });
+  }
+
   size_t bytes() const { return txn_.bytes(); }
 
   /// Commits and answers. False when the outcome is unknown.
@@ -132,10 +203,7 @@ public:
       for (const auto t : received_)
         setup_.counted.apply_seconds->Observe(static_cast<double>(synced - t) / 1e6);
       auto summary = data_.summary();
-      stored_->held = summary.held;
-      stored_->settled = summary.settled;
-      stored_->log_entries = summary.log_entries;
-      stored_->digest = digest_bytes(summary.digest);
+      fill_in(*stored_, data_, summary, state_changed_);
       setup_.publish(std::move(summary), data_.last_stamp().wall_ms);
       self->send(library, group_stored{stored_, synced});
     }
@@ -147,6 +215,7 @@ public:
   }
 
   const std::optional<frontier>& prune_again() const { return again_; }
+  const std::optional<frontier>& marks_again() const { return marks_again_; }
 
 private:
   static error unknown() {
@@ -173,6 +242,8 @@ private:
   uint64_t applied_ = 0;
   std::string token_;
   std::optional<frontier> again_;
+  std::optional<frontier> marks_again_;
+  bool state_changed_ = false;
   std::optional<error> failure_;
 };
 
@@ -196,6 +267,8 @@ struct writer_state {
       failed = !g.finish(library, self);
       if (g.prune_again() && !failed)
         self->send(self, store_job{std::make_shared<job>(prune_job{*g.prune_again(), {}})});
+      if (g.marks_again() && !failed)
+        self->send(self, store_job{std::make_shared<job>(prune_marks_job{*g.marks_again()})});
     }
   }
 };

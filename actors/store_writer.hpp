@@ -13,6 +13,7 @@ struct writer_setup {
   transport::identity key;       // signs statements
   library_id library;
   library_metrics counted;
+  uint64_t min_tombstone_ms = 0; // marks of deletes are kept at least that long
   /// Called after each sync, before anybody is answered: what status and `wait` say must not lag
   /// behind an answer.
   std::function<void(const replica_summary&, uint64_t newest_stamp_ms)> publish;
@@ -20,6 +21,10 @@ struct writer_setup {
   /// store is opened anew.
   std::function<void(const error&)> on_failure;
 };
+
+/// What the store says of itself after a group, or after opening.
+void fill_in(protocol::stored& out, const replica& data, const replica_summary& summary,
+             bool with_state);
 
 /// Spawn detached. Ends, with what waits committed, on an exit message.
 caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_setup> setup,

@@ -1,5 +1,8 @@
 #include "messages/message.hpp"
 
+#include "messages/keyed.hpp"
+#include "messages/range_bodies.hpp"
+
 namespace shoal {
 
 using namespace wire_limits;
@@ -21,38 +24,31 @@ std::string_view to_string(message_kind kind) {
   case message_kind::shared_change_batch: return "SharedChangeBatch";
   case message_kind::shared_change_response: return "SharedChangeResponse";
   case message_kind::ack_shared_changes: return "AckSharedChanges";
+  case message_kind::shared_change_request: return "SharedChangeRequest";
+  case message_kind::compare_request: return "CompareRequest";
+  case message_kind::compare_response: return "CompareResponse";
+  case message_kind::snapshot_required: return "SnapshotRequired";
   }
   return "unknown";
 }
 
 namespace {
 
-// Each body is a map; `each_key` hands its keys to a reader of known ones, skips the others and
-// refuses a key that comes twice or out of order.
-template <class OnKey>
-void each_key(reader& in, std::string_view what, OnKey on_key) {
-  const size_t n = in.map(64, what);
-  std::string_view previous_key;
-  for (size_t i = 0; i < n && !in.failed(); ++i) {
-    const auto key = in.str(name_bytes, what);
-    if (in.failed())
-      return;
-    if (i > 0 && key <= previous_key)
-      return in.fail(ec::duplicate_key, what);
-    previous_key = key;
-    if (!on_key(key))
-      in.skip(what);
-  }
-}
-
 void body_of(writer& w, const hello& m) {
-  w.map(7);
+  w.map(7U + (m.filling ? 1U : 0U) + (m.records != 0 ? 1U : 0U)
+        + (m.deletes_from.empty() ? 0U : 1U));
   w.str("boot"), w.uint(m.boot_nonce);
   w.str("caps"), w.uint(m.capabilities);
+  if (!m.deletes_from.empty())
+    w.str("deletes"), encode(w, m.deletes_from);
+  if (m.filling)
+    w.str("filling"), w.boolean(true);
   w.str("held"), encode(w, m.held);
   w.str("members"), encode(w, m.members);
   w.str("minor"), w.uint(m.minor);
   w.str("name"), w.str(m.name);
+  if (m.records != 0)
+    w.str("records"), w.uint(m.records);
   w.str("window"), w.uint(m.window);
 }
 hello read_hello(reader& in) {
@@ -62,6 +58,10 @@ hello read_hello(reader& in) {
       m.boot_nonce = in.uint("boot");
     else if (key == "caps")
       m.capabilities = in.uint("caps");
+    else if (key == "deletes")
+      m.deletes_from = read_frontier(in);
+    else if (key == "filling")
+      m.filling = in.boolean("filling");
     else if (key == "held")
       m.held = read_frontier(in);
     else if (key == "members")
@@ -70,6 +70,8 @@ hello read_hello(reader& in) {
       m.minor = static_cast<uint32_t>(in.uint_max(UINT32_MAX, "minor"));
     else if (key == "name")
       m.name = in.str(text_bytes, "name");
+    else if (key == "records")
+      m.records = in.uint("records");
     else if (key == "window")
       m.window = in.uint("window");
     else
@@ -79,56 +81,10 @@ hello read_hello(reader& in) {
   return m;
 }
 
-void body_of(writer& w, const range_message& m) {
-  const range& r = m.body;
-  w.map(r.part == 0 ? 8 : 9); // most ranges have one part
-  w.str("count"), w.uint(r.count);
-  w.str("from"), w.uint(r.from);
-  w.str("log"), w.boolean(r.log_complete);
-  w.str("more"), w.boolean(r.more);
-  w.str("ops"), w.bin(r.ops);
-  if (r.part != 0)
-    w.str("part"), w.uint(r.part);
-  w.str("stream"), w.array(2), w.bin(r.stream.origin.view()), w.uint(r.stream.epoch);
-  w.str("to"), w.uint(r.to);
-  w.str("until"), encode(w, r.until);
-}
-range_message read_range(reader& in, message_kind kind) {
-  range_message m{kind, {}};
-  range& r = m.body;
-  each_key(in, "range", [&](std::string_view key) {
-    if (key == "count")
-      r.count = static_cast<uint32_t>(in.uint_max(range_ops, "range count"));
-    else if (key == "from")
-      r.from = in.uint("range from");
-    else if (key == "log")
-      r.log_complete = in.boolean("range log");
-    else if (key == "more")
-      r.more = in.boolean("range more");
-    else if (key == "ops")
-      r.ops = in.bin(frame_bytes, "range ops");
-    else if (key == "part")
-      r.part = static_cast<uint32_t>(in.uint_max(range_ops, "range part"));
-    else if (key == "stream") {
-      if (in.array(2, "range stream") != 2)
-        in.fail(ec::bad_value, "range stream");
-      r.stream.origin = in.id<device_id>("range origin");
-      r.stream.epoch = in.uint("range epoch");
-    } else if (key == "to")
-      r.to = in.uint("range to");
-    else if (key == "until")
-      r.until = read_frontier(in);
-    else
-      return false;
-    return true;
-  });
-  if (!in.failed() && (r.to <= r.from || r.stream.origin.is_nil()))
-    in.fail(ec::bad_value, "range");
-  return m;
-}
-
 void body_of(writer& w, const state_request& m) {
-  w.map(4);
+  w.map(m.comparing ? 5 : 4);
+  if (m.comparing)
+    w.str("comparing"), w.boolean(true);
   w.str("follow"), w.boolean(m.follow);
   w.str("from"), w.array(m.from.size());
   for (const auto& [epoch, seq] : m.from)
@@ -139,7 +95,9 @@ void body_of(writer& w, const state_request& m) {
 state_request read_state_request(reader& in) {
   state_request m;
   each_key(in, "StateRequest", [&](std::string_view key) {
-    if (key == "follow")
+    if (key == "comparing")
+      m.comparing = in.boolean("comparing");
+    else if (key == "follow")
       m.follow = in.boolean("follow");
     else if (key == "from") {
       const size_t n = in.array(streams, "request from");
@@ -315,9 +273,14 @@ message read_body(reader& in, uint64_t kind) {
   case message_kind::state_response:
   case message_kind::shared_change:
   case message_kind::shared_change_batch:
-  case message_kind::shared_change_response: return read_range(in, static_cast<message_kind>(kind));
+  case message_kind::shared_change_response:
+    return read_range_body(in, static_cast<message_kind>(kind));
   case message_kind::state_request: return read_state_request(in);
   case message_kind::ack_shared_changes: return read_ack(in);
+  case message_kind::compare_request: return read_compare_request(in);
+  case message_kind::compare_response: return read_compare_response(in);
+  case message_kind::shared_change_request: return read_shared_change_request(in);
+  case message_kind::snapshot_required: return read_snapshot_required(in);
   }
   return unknown_body(in, kind);
 }
@@ -380,6 +343,16 @@ message_kind kind_of(const message& m) {
     message_kind operator()(const range_message& r) const { return r.kind; }
     message_kind operator()(const state_request&) const { return message_kind::state_request; }
     message_kind operator()(const link_ack&) const { return message_kind::ack_shared_changes; }
+    message_kind operator()(const compare_request&) const { return message_kind::compare_request; }
+    message_kind operator()(const compare_response&) const {
+      return message_kind::compare_response;
+    }
+    message_kind operator()(const shared_change_request&) const {
+      return message_kind::shared_change_request;
+    }
+    message_kind operator()(const snapshot_required&) const {
+      return message_kind::snapshot_required;
+    }
   };
   return std::visit(visitor{}, m);
 }

@@ -6,7 +6,7 @@
 // in this order; `b` is a map whose keys depend on the kind. Unknown keys are skipped. The keys
 // `sig`, `tip` and `enc` are reserved.
 
-#include "messages/frontier.hpp"
+#include "messages/resync.hpp"
 #include "messages/members.hpp"
 #include "messages/op.hpp"
 
@@ -29,10 +29,19 @@ enum class message_kind : uint8_t {
   state_response = 13,         // a range read from rows: has `until`
   shared_change = 20,          // live, one shared op
   shared_change_batch = 21,    // live, shared ops among them
+  shared_change_request = 22,  // asks for what stands in one interval, to repair it
   shared_change_response = 23, // a range whose shared part is complete, read from the log
   ack_shared_changes = 24,     // link ack, for both classes
+  compare_request = 30,        // what stands in an interval of a stream, as checksums
+  compare_response = 31,
+  snapshot_required = 32, // what was asked for lies below what this node can serve
 };
 std::string_view to_string(message_kind kind);
+
+/// Bits of `hello.capabilities`.
+namespace capability {
+constexpr uint64_t zstd = 1; // takes bulk ranges compressed
+}
 
 /// Opens a (library, peer) session. Both sides send one.
 struct hello {
@@ -43,7 +52,12 @@ struct hello {
   uint64_t window = wire_limits::window_bytes; // unacknowledged range bytes this side accepts
   member_set members;
   frontier held;
-  auto operator<=>(const hello&) const = default;
+  /// This side's store was made empty and has not been filled yet: it holds nothing that a
+  /// forgotten delete could have taken.
+  bool filling = false;
+  uint64_t records = 0;  // live ones; what a peer that fills itself measures its progress by
+  frontier deletes_from; // up to here deletes have been forgotten, and cannot be told to others
+  bool operator==(const hello&) const = default;
 };
 
 /// Covers (from, to] of one stream: every op in it that still stands is among the ops of its parts.
@@ -66,6 +80,10 @@ struct range {
   /// Place among the range's parts, from 0: a receiver that missed one must not take the rest for
   /// the whole.
   uint32_t part = 0;
+  /// Answers a shared_change_request: is merged whatever the receiver holds.
+  bool repair = false;
+  /// The ops travel compressed; set only for a peer whose Hello had capability::zstd.
+  bool compressed = false;
   bool operator==(const range&) const = default;
 };
 /// A range and the name it travels under.
@@ -83,7 +101,46 @@ struct state_request {
   std::map<uint64_t, uint64_t> from; // epoch → seq
   bool follow = true;
   bool stop = false;
+  /// The asker compares all it holds with the sender: forgotten deletes do no harm.
+  bool comparing = false;
   auto operator<=>(const state_request&) const = default;
+};
+
+/// Asks what stands in (from, to] of a stream, to find where two nodes that hold it both differ.
+struct compare_request {
+  stream_id stream;
+  uint64_t from = 0;
+  uint64_t to = 0;
+  auto operator<=>(const compare_request&) const = default;
+};
+/// Checksum of what stands between the end of the interval before and `end`.
+struct interval_sum {
+  uint64_t end = 0;
+  uint64_t versions = 0; // how many stand
+  uint64_t hash = 0;     // of them and of what they say; see store/sync/compare.hpp
+  auto operator<=>(const interval_sum&) const = default;
+};
+/// Covers (from, sums.back().end]; the request's rest is to be asked for again.
+struct compare_response {
+  stream_id stream;
+  uint64_t from = 0;
+  uint64_t to = 0;                // of the request, but no more than the sender holds
+  std::vector<interval_sum> sums; // ends ascend
+  auto operator<=>(const compare_response&) const = default;
+};
+/// Asks for all that stands in (from, to]; answered by ranges with `repair`.
+struct shared_change_request {
+  stream_id stream;
+  uint64_t from = 0;
+  uint64_t to = 0;
+  auto operator<=>(const shared_change_request&) const = default;
+};
+/// The answer to a request, or in place of a push, that begins below what the sender can serve:
+/// deletes up to `deletes_from` have been forgotten there. The receiver compares what it holds and
+/// drops what the sender no longer has.
+struct snapshot_required {
+  frontier deletes_from;
+  auto operator<=>(const snapshot_required&) const = default;
 };
 
 /// Link ack: what the sender durably holds of the streams named, and credit for range bytes it has
@@ -141,8 +198,10 @@ struct goodbye {
   auto operator<=>(const goodbye&) const = default;
 };
 
-using message = std::variant<hello, goodbye, error_message, heartbeat, statement,
-                             watermark_exchange, range_message, state_request, link_ack>;
+using message =
+    std::variant<hello, goodbye, error_message, heartbeat, statement, watermark_exchange,
+                 range_message, state_request, link_ack, compare_request, compare_response,
+                 shared_change_request, snapshot_required>;
 message_kind kind_of(const message& m);
 
 struct envelope {

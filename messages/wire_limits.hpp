@@ -26,6 +26,8 @@ constexpr size_t fields = 1024;                        // fields of one op
 constexpr size_t elements = 65'536;                    // set elements, map keys of one op
 constexpr size_t streams = 65'536;                     // entries of one frontier
 constexpr size_t members = 4096;                       // entries of one member set
+constexpr size_t compared_intervals = 1024;            // checksums in one answer
+constexpr size_t compared_versions = 512;              // about as many stand in one of them
 constexpr size_t text_bytes = 1024;                    // addresses, device names, reasons
 constexpr size_t window_bytes = size_t{4}
                                 << 20; // unacknowledged range bytes per link and direction

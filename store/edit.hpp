@@ -33,6 +33,7 @@ struct edit {
   std::string model;
   record_id id;
   bool remove = false;
+  bool hidden_too = false; // with `remove`: also what a cascade has taken already
   /// Required fields that `fields` leaves out. Empty: the op is an insert; else an update, which
   /// needs the record to exist (ec::missing_field names the first of these otherwise).
   std::vector<std::string> missing_required;

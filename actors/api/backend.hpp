@@ -52,8 +52,10 @@ struct library_status {
   library_id id;
   std::string name;
   bool sync = true;
-  std::string state; // "uninitialized", "catching_up", "ready", "paused"
+  std::string state; // "uninitialized", "backfilling", "catching_up", "ready", "paused"
   double progress = 1.0;
+  std::optional<device_id> source;   // while backfilling
+  std::optional<double> eta_seconds; // while backfilling, once it is known
   bool converged = false;
   std::string why; // empty when converged
   uint64_t log_entries = 0;
@@ -75,6 +77,24 @@ struct prune_answer {
   uint64_t removed = 0;
   uint64_t log_entries = 0;
   std::vector<device_id> held_by;
+};
+
+struct verify_answer {
+  bool ok = false; // no problem here, and no difference to any linked peer
+  uint64_t records = 0;
+  uint64_t versions = 0;
+  uint64_t log_entries = 0;
+  std::string digest;
+  uint64_t problems = 0;
+  std::vector<std::string> described; // the first of them
+  struct peer {
+    device_id device;
+    bool complete = false;
+    uint64_t versions = 0;
+    uint64_t intervals_differing = 0;
+    uint64_t records_changed = 0;
+  };
+  std::vector<peer> peers;
 };
 
 /// One open library.
@@ -102,6 +122,8 @@ public:
   /// Dials every member now, without waiting for a backoff.
   virtual void sync_now() = 0;
   virtual void prune(callback<prune_answer> done) = 0;
+  /// Reads everything, here and on each linked peer; answers when that is done.
+  virtual void verify(bool repair, callback<verify_answer> done) = 0;
 };
 
 /// The node.

@@ -267,4 +267,35 @@ void prune_library(const context& c, request r, responder to) {
   }));
 }
 
+void verify_library(const context& c, request r, responder to) {
+  auto l = open_library(c, r, to, {"repair"});
+  if (!l)
+    return;
+  auto repair = r.where.flag("repair");
+  if (!repair)
+    return to->send(error_reply(repair.err()));
+  l->verify(*repair, answers<verify_answer>(c, std::move(to), [](const verify_answer& a) {
+    json out;
+    out["ok"] = a.ok;
+    out["records"] = a.records;
+    out["versions"] = a.versions;
+    out["log_entries"] = a.log_entries;
+    out["digest"] = a.digest;
+    out["problems"] = a.problems;
+    out["described"] = a.described;
+    json peers = json::array();
+    for (const auto& p : a.peers) {
+      json peer;
+      peer["device"] = to_string(p.device);
+      peer["complete"] = p.complete;
+      peer["versions"] = p.versions;
+      peer["intervals_differing"] = p.intervals_differing;
+      peer["records_changed"] = p.records_changed;
+      peers.push_back(std::move(peer));
+    }
+    out["peers"] = std::move(peers);
+    return json_reply(out);
+  }));
+}
+
 } // namespace shoal::api

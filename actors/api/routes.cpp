@@ -33,6 +33,7 @@ constexpr std::array routes{
     route{verb::post, "v1/libraries/:/batch", write_batch},
     route{verb::post, "v1/libraries/:/sync", sync_library},
     route{verb::post, "v1/libraries/:/prune", prune_library},
+    route{verb::post, "v1/libraries/:/verify", verify_library},
     route{verb::get, "v1/libraries/:/records/:", read_records},
     route{verb::get, "v1/libraries/:/records/:/:", read_record},
     route{verb::put, "v1/libraries/:/records/:/:", put_record},

@@ -65,6 +65,7 @@ void get_digest(const context&, request, responder);
 void wait_for_peers(const context&, request, responder);
 void sync_library(const context&, request, responder);
 void prune_library(const context&, request, responder);
+void verify_library(const context&, request, responder);
 // record_reads.cpp
 void read_record(const context&, request, responder);
 void read_records(const context&, request, responder);

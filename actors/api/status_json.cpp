@@ -42,6 +42,10 @@ json library_json(const library_status& s) {
   out["name"] = s.name;
   out["state"] = s.state;
   out["progress"] = s.progress;
+  if (s.state == "backfilling") {
+    out["source"] = s.source ? json(to_string(*s.source)) : json();
+    out["eta_seconds"] = s.eta_seconds ? json(*s.eta_seconds) : json();
+  }
   out["converged"] = s.converged;
   out["why"] = text_or_null(s.why);
   out["log_entries"] = s.log_entries;

@@ -57,6 +57,19 @@ std::set<device_id> replicator::wanted_origins() const {
 void replicator::choose_feeders() {
   if (!opened_)
     return;
+  if (kept_.resync) { // everything from one peer
+    if (!resync_peer_ || !resync_compared_)
+      return;
+    std::set<device_id> all;
+    for (const auto& [device, m] : members_)
+      all.insert(device);
+    for (const auto& [stream, seq] : announced_[*resync_peer_])
+      all.insert(stream.origin);
+    for (const auto& origin : all)
+      if (feeders_.try_emplace(origin, *resync_peer_).second)
+        request(*resync_peer_, origin, true);
+    return;
+  }
   const auto wanted = wanted_origins();
   const auto stop = [&](const device_id& origin, const device_id& peer) {
     if (sessions_.contains(peer) && peer != origin) {
@@ -75,16 +88,23 @@ void replicator::choose_feeders() {
     stop(it->first, it->second);
     it = feeders_.erase(it);
   }
+  std::map<device_id, size_t> busy; // how many origins a peer feeds
+  for (const auto& [origin, peer] : feeders_)
+    ++busy[peer];
   for (const auto& origin : wanted) {
     const session* best = nullptr;
     device_id best_peer;
     uint64_t best_ahead = 0;
     for (const auto& [peer, s] : sessions_) {
-      if (s.state != session_state::live || peer == origin)
+      if (s.state != session_state::live || peer == origin || s.below_horizon)
         continue;
       const auto lead = ahead(peer, origin);
       const auto rtt = [](const session& x) { return x.rtt_us.value_or(UINT64_MAX); };
-      if (!best || lead > best_ahead || (lead == best_ahead && rtt(s) < rtt(*best))) {
+      const bool tie = best && lead == best_ahead;
+      const auto load = busy[peer];
+      const auto best_load = best ? busy[best_peer] : 0;
+      if (!best || lead > best_ahead
+          || (tie && (load < best_load || (load == best_load && rtt(s) < rtt(*best))))) {
         best = &s;
         best_peer = peer;
         best_ahead = lead;
@@ -106,6 +126,7 @@ void replicator::choose_feeders() {
       stop(origin, current->second);
     }
     feeders_[origin] = best_peer;
+    ++busy[best_peer];
     request(best_peer, origin, true);
   }
 }

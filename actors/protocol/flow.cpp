@@ -9,6 +9,8 @@ namespace shoal::protocol {
 
 /// Own streams go to every member that is linked, others' to those who follow them.
 void replicator::open_cursors(const device_id& peer, session& s) {
+  if (s.below_horizon)
+    return;
   const auto& theirs = announced_[peer];
   const auto open = [&](const device_id& origin, bool from_known) {
     for (auto it = held_.lower_bound({origin, 0}); it != held_.end() && it->first.origin == origin;
@@ -95,6 +97,8 @@ void replicator::send_range(const std::vector<device_id>& to, range r, bool live
 
 /// New ranges to all who stand at the same place: encoded once, whatever their number.
 void replicator::pump_all() {
+  if (kept_.resync && !resync_compared_)
+    return; // what is here may have been deleted
   std::map<std::pair<stream_id, uint64_t>, std::vector<device_id>> level;
   for (auto& [peer, s] : sessions_) {
     if (s.state != session_state::live)
@@ -122,7 +126,7 @@ void replicator::pump_all() {
 }
 
 void replicator::pump(const device_id& peer, session& s) {
-  if (s.state != session_state::live)
+  if (s.state != session_state::live || (kept_.resync && !resync_compared_))
     return;
   // Own streams first, then those it follows.
   for (const bool own : {true, false}) {

@@ -7,6 +7,7 @@ namespace shoal::protocol {
 std::string_view to_string(library_state s) {
   switch (s) {
   case library_state::uninitialized: return "uninitialized";
+  case library_state::backfilling: return "backfilling";
   case library_state::catching_up: return "catching_up";
   case library_state::ready: return "ready";
   }
@@ -29,8 +30,7 @@ effects replicator::step(event e, uint64_t now_us) {
 
 void replicator::on(link_up& e) {
   sessions_.erase(e.peer); // a new connection starts a new session
-  std::erase_if(feeders_, [&](const auto& f) { return f.second == e.peer; });
-  std::erase_if(feeders_, [&](const auto& f) { return f.second == e.peer; });
+  leave(e.peer);
   auto& s = sessions_[e.peer];
   s.last_heard_us = s.last_beat_us = now_us_;
   send_hello(e.peer, s);
@@ -38,8 +38,28 @@ void replicator::on(link_up& e) {
 
 void replicator::on(link_down& e) {
   sessions_.erase(e.peer);
-  std::erase_if(feeders_, [&](const auto& f) { return f.second == e.peer; });
+  last_sign_us_[e.peer] = now_us_;
+  leave(e.peer);
+  choose_resync_peer();
   choose_feeders();
+}
+
+/// Only what is read from the store in bulk, for those who said they can take it.
+bool replicator::compresses(const session& s, const range& part) {
+  constexpr size_t from_bytes = 1024; // below it, it costs more than it saves
+  return (s.capabilities & capability::zstd) != 0 && part.ops.size() >= from_bytes;
+}
+
+/// Nothing is expected of this peer any more.
+void replicator::leave(const device_id& peer) {
+  std::erase_if(feeders_, [&](const auto& f) { return f.second == peer; });
+  if (resync_peer_ == peer) {
+    resync_peer_.reset();
+    feeders_.clear();
+  }
+  to_compare_.erase(peer);
+  if (comparison_ && comparison_->peer == peer)
+    end_comparison(false);
 }
 
 void replicator::close(const device_id& peer, std::string reason) {
@@ -67,6 +87,17 @@ void replicator::on(stored& e) {
   held_ = std::move(e.held);
   settled_ = e.settled;
   log_entries_ = e.log_entries;
+  oldest_log_ms_ = e.oldest_log_ms;
+  records_ = e.records;
+  until_ = std::move(e.until);
+  if (e.state) {
+    // While a change is on its way to the store, what was decided here is newer.
+    const auto resync = opened_ ? kept_.resync : e.state->resync;
+    const bool filling = (opened_ ? kept_.filling : true) && e.state->filling;
+    kept_ = std::move(*e.state);
+    kept_.resync = resync;
+    kept_.filling = filling;
+  }
   digest_ = std::move(e.digest);
   if (!opened_) {
     opened_ = true;
@@ -123,6 +154,9 @@ void replicator::on(stored& e) {
     if (a.relay && a.what == outcome::applied)
       ring_.add(std::move(*a.relay));
   }
+  for (const auto& r : e.repairs)
+    on_repaired(r);
+  finish_resync();
   for (auto& [peer, ack] : acks)
     if (const auto s = sessions_.find(peer);
         s != sessions_.end() && s->second.state == session_state::live)
@@ -132,6 +166,7 @@ void replicator::on(stored& e) {
     const auto known = statements_.find(st.member);
     if (known != statements_.end() && known->second.number >= st.number)
       continue;
+    last_sign_us_[st.member] = now_us_;
     const bool own = st.member == settings_.self;
     if (own) {
       statement_pending_ = false;
@@ -163,20 +198,32 @@ void replicator::on(loaded& e) {
   if (it == sessions_.end())
     return;
   auto& s = it->second;
+  if (!e.failed && !e.parts.empty() && e.parts.front().repair) { // asked for as such, sent as it is
+    for (auto& part : e.parts) {
+      part.compressed = compresses(s, part);
+      s.in_flight += cost_of(part);
+      out_.push_back(
+          send{{e.peer}, range_message{message_kind::shared_change_response, std::move(part)}});
+    }
+    return;
+  }
   s.loading = false;
   const auto cursor = s.cursors.find(e.stream);
   if (!e.failed && s.state == session_state::live && cursor != s.cursors.end()
       && cursor->second.sent == e.from && !e.parts.empty()) {
     cursor->second.sent = e.parts.front().to;
-    for (auto& part : e.parts)
+    for (auto& part : e.parts) {
+      part.compressed = compresses(s, part);
       send_range({e.peer}, std::move(part), false);
+    }
   }
   if (e.failed)
     return close(e.peer, "reading the store failed");
   pump(e.peer, s);
 }
 
-void replicator::on(tick&) {
+void replicator::on(tick& e) {
+  wall_ms_ = e.wall_ms;
   const auto dead_us = settings_.heartbeat_us * settings_.heartbeat_misses;
   std::vector<device_id> silent;
   const bool tell = changed_us_ != 0 && now_us_ - changed_us_ >= settings_.beat_after_change_us;
@@ -197,7 +244,21 @@ void replicator::on(tick&) {
   }
   consider_statement();
   consider_prune();
+  consider_marks();
+  consider_retention();
+  tick_comparison();
   choose_feeders();
+  const bool alone = std::none_of(members_.begin(), members_.end(), [&](const auto& m) {
+    return m.first != settings_.self && !m.second.removed;
+  });
+  if (opened_ && kept_.filling && alone)
+    consider_filled();
+  if (const auto fill = filling_from(); !fill) {
+    fill_since_us_ = 0;
+  } else if (fill_since_us_ == 0) {
+    fill_since_us_ = now_us_;
+    fill_from_ = fill->progress;
+  }
 }
 
 uint64_t replicator::next_tick_us(uint64_t now_us) const {
@@ -230,6 +291,8 @@ uint64_t replicator::acked_by(const device_id& device, const stream_id& stream) 
 library_state replicator::state(uint64_t now_us) const {
   if (!opened_)
     return library_state::uninitialized;
+  if (filling_from())
+    return library_state::backfilling;
   bool linked = false;
   for (const auto& [peer, s] : sessions_) {
     if (s.state == session_state::greeting && now_us - s.last_heard_us < settings_.dial_round_us)
@@ -255,6 +318,8 @@ std::string replicator::not_converged() const {
     const auto it = members_.find(d);
     return it == members_.end() || it->second.name.empty() ? shoal::to_string(d) : it->second.name;
   };
+  if (kept_.resync)
+    return "comparing all records with a peer: deletes that this node missed are forgotten";
   if (!settled_)
     return "catching up: what was read from a peer's records is not complete yet";
   for (const auto& [device, m] : members_) {

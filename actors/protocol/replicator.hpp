@@ -7,6 +7,7 @@
 // is in flight, acknowledges, collects statements and says what may be pruned. What is durable it
 // learns from `stored` events only.
 
+#include "actors/protocol/comparison.hpp"
 #include "actors/protocol/live_ring.hpp"
 #include "messages/message.hpp"
 
@@ -29,6 +30,10 @@ struct settings {
   uint64_t exchange_every_us = 1'000'000;  // watermark exchanges with one peer, at most
   size_t ring_bytes = size_t{4} << 20; // newest ranges kept encoded, for links that lag a little
   size_t load_bytes = size_t{1} << 20; // one read of a range
+  // Retention: beyond it, members that were not linked for a while are passed over.
+  uint64_t max_log_entries = 1'000'000;
+  uint64_t max_log_age_ms = uint64_t{30} * 24 * 3'600'000;
+  uint64_t passed_over_after_us = 60'000'000;
 };
 
 // ---- events ----
@@ -59,16 +64,38 @@ struct apply_result {
   std::string why;            // refused
   std::optional<range> relay; // complete as it came: may be passed on without reading the store
 };
+/// What became of one `repair` effect.
+struct repaired {
+  device_id peer;
+  stream_id stream;
+  uint64_t from = 0;
+  uint64_t to = 0;
+  uint64_t cost = 0;
+  uint64_t records = 0; // that changed
+  bool failed = false;
+};
+/// What is durable besides records and frontiers.
+struct durable_state {
+  frontier deletes_from; // up to here deletes have been forgotten here
+  bool filling = false;
+  std::optional<resync_state> resync;
+  std::map<device_id, uint64_t> passed_over; // since when, wall ms
+};
 /// A group of writes is durable (or was refused). Also the first event after opening.
 struct stored {
   frontier held; // all of it
   bool settled = true;
   uint64_t log_entries = 0;
+  uint64_t oldest_log_ms = 0;
+  uint64_t records = 0;     // live ones
   std::string digest;       // 16 bytes
+  frontier until;           // only when not settled
   std::vector<range> local; // own ops of this group, in order
   std::vector<apply_result> applied;
-  std::optional<member_set> members; // when they changed
-  std::vector<statement> statements; // kept in this group; all kept ones in the first event
+  std::vector<repaired> repairs;
+  std::optional<durable_state> state; // when it changed, and in the first event
+  std::optional<member_set> members;  // when they changed
+  std::vector<statement> statements;  // kept in this group; all kept ones in the first event
 };
 /// Answer to `load`; `parts` is empty when there was nothing to read or the read failed.
 struct loaded {
@@ -78,9 +105,25 @@ struct loaded {
   std::vector<range> parts;
   bool failed = false;
 };
-struct tick {};
+/// Answer to `sum`.
+struct summed {
+  device_id peer;
+  stream_id stream;
+  uint64_t from = 0;
+  uint64_t to = 0;
+  bool for_peer = false;
+  std::vector<interval_sum> sums;
+  bool failed = false;
+};
+/// Compare all that is held with every linked peer.
+struct verify {
+  bool repair = false; // take what they have and this node lacks
+};
+struct tick {
+  uint64_t wall_ms = 0;
+};
 
-using event = std::variant<link_up, link_down, received, stored, loaded, tick>;
+using event = std::variant<link_up, link_down, received, stored, loaded, summed, verify, tick>;
 
 // ---- effects ----
 
@@ -120,9 +163,50 @@ struct make_statement {};
 struct prune {
   frontier stable;
 };
+/// Drop marks that are old enough and covered; see replica::prune_marks.
+struct prune_marks {
+  frontier stable;
+};
+/// Read checksums: of the intervals in `like`, or, for a peer, of (from, to].
+struct sum {
+  device_id peer;
+  stream_id stream;
+  uint64_t from = 0;
+  uint64_t to = 0;
+  bool for_peer = false;
+  std::vector<interval_sum> like;
+};
+/// Read what stands in an interval, for a peer; answered by `loaded`.
+struct load_standing {
+  device_id peer;
+  stream_id stream;
+  uint64_t from = 0;
+  uint64_t to = 0;
+};
+/// Merge what a peer has there; answered in `stored`.
+struct repair {
+  device_id peer;
+  std::vector<range> parts;
+  bool adopt = false;
+  uint64_t cost = 0;
+};
+/// Changes of `durable_state`; answered in `stored`.
+struct keep_state {
+  bool filled = false;
+  bool change_resync = false;
+  std::optional<resync_state> resync;                        // with change_resync
+  frontier deletes_from;                                     // to be raised to
+  std::vector<stream_id> lost;                               // see replica::lower_until
+  std::optional<std::pair<device_id, uint64_t>> passed_over; // 0: no longer
+};
+/// A comparison with a peer has ended: to be logged and counted.
+struct compared {
+  comparison_report report;
+};
 
-using effect = std::variant<send, load, apply, close_link, fold_members, keep_statement,
-                            make_statement, prune>;
+using effect =
+    std::variant<send, load, apply, close_link, fold_members, keep_statement, make_statement, prune,
+                 prune_marks, sum, load_standing, repair, keep_state, compared>;
 using effects = std::vector<effect>;
 
 // ---- state ----
@@ -160,9 +244,18 @@ struct session {
   uint64_t beat_frontier_hash = 0; // of its last heartbeat
   uint64_t beat_members_hash = 0;
   std::string beat_digest;
+  uint64_t compared_us = 0; // when unequal digests led to a comparison last
+
+  bool filling = false; // from its Hello, as are the next three
+  uint64_t records = 0;
+  uint64_t capabilities = 0;
+  frontier deletes_from;
+  bool below_horizon = false;       // what it lacks cannot be told from here: it must compare
+  std::optional<frontier> demanded; // it said the same of this node
+  bool summing = false;             // checksums for it are being read
 };
 
-enum class library_state { uninitialized, catching_up, ready };
+enum class library_state { uninitialized, backfilling, catching_up, ready };
 std::string_view to_string(library_state s);
 
 class replicator {
@@ -190,6 +283,16 @@ public:
   /// Members whose statements hold the log back.
   std::vector<device_id> holding_back() const;
   bool settled() const { return settled_; }
+  /// While `backfilling`.
+  struct backfill {
+    device_id peer;
+    double progress = 0;            // 0 to 1, of what the peer announced
+    std::optional<uint64_t> eta_us; // not known in the first moments
+  };
+  std::optional<backfill> filling_from() const;
+  /// Members that retention passes over, and since when (wall ms).
+  const std::map<device_id, uint64_t>& passed_over() const { return kept_.passed_over; }
+  bool comparing() const { return comparison_.has_value() || !to_compare_.empty(); }
   /// When `tick` is wanted at the latest.
   uint64_t next_tick_us(uint64_t now_us) const;
 
@@ -200,8 +303,12 @@ private:
   void on(received& e);
   void on(stored& e);
   void on(loaded& e);
+  void on(summed& e);
+  void on(verify& e);
   void on(tick& e);
   void close(const device_id& peer, std::string reason);
+  void leave(const device_id& peer);
+  static bool compresses(const session& s, const range& part);
   // session.cpp: messages of one peer
   void on_message(session& s, received& e, hello& m);
   void on_message(session& s, received& e, goodbye& m);
@@ -212,6 +319,29 @@ private:
   void on_message(session& s, received& e, range_message& m);
   void on_message(session& s, received& e, state_request& m);
   void on_message(session& s, received& e, link_ack& m);
+  // comparison.cpp
+  void on_message(session& s, received& e, compare_request& m);
+  void on_message(session& s, received& e, compare_response& m);
+  void on_message(session& s, received& e, shared_change_request& m);
+  void on_message(session& s, received& e, snapshot_required& m);
+  void compare_with(const device_id& peer, comparison_goal goal);
+  void next_comparison();
+  void next_stream();
+  void ask_sums();
+  void ask_interval();
+  void end_comparison(bool done);
+  void finish_repair(const device_id& peer, session& s);
+  void on_repaired(const repaired& r);
+  void tick_comparison();
+  void note_digests(const device_id& peer, session& s);
+  void consider_lost();
+  // resync.cpp
+  void check_horizon(const device_id& peer, session& s);
+  void start_resync(const device_id& peer, frontier deletes_from);
+  void choose_resync_peer();
+  void finish_resync();
+  void consider_filled();
+  bool takes_from(const device_id& peer) const;
   void send_hello(const device_id& peer, session& s);
   void beat(const device_id& peer, session& s);
   uint64_t hash_of_statements() const;
@@ -231,6 +361,9 @@ private:
   // statements.cpp
   void consider_statement();
   void consider_prune();
+  void consider_marks();
+  void consider_retention();
+  std::optional<frontier> covered_by_all(bool passed_over_too) const;
   void spread(const statement& s, const std::optional<device_id>& from);
 
   settings settings_;
@@ -244,8 +377,14 @@ private:
   size_t streams_ = 0; // size of held_ when cursors were opened last
   bool settled_ = true;
   uint64_t log_entries_ = 0;
+  uint64_t oldest_log_ms_ = 0;
+  uint64_t records_ = 0;
+  uint64_t wall_ms_ = 0; // of the newest tick
   std::string digest_;
+  frontier until_; // when not settled
+  durable_state kept_;
   member_set members_;
+  std::map<device_id, uint64_t> last_sign_us_; // end of its link, or its newest statement
   std::map<device_id, session> sessions_;
   std::map<device_id, frontier>
       announced_; // kept when the link goes: what was durable stays durable
@@ -261,9 +400,28 @@ private:
   uint64_t stated_membership_ = 0;
   uint64_t last_statement_us_ = 0;
   bool statement_pending_ = false;
-  frontier pruned_;          // newest `prune` effect
-  uint64_t changed_us_ = 0;  // last change of frontier or digest; 0: peers know
-  uint64_t flush_at_us_ = 0; // end of the batch window that is open; 0: none
+  frontier pruned_; // newest `prune` effect
+  /// Round 1 of causal stability: all members hold `stable`; once they hold `level` too, no op that
+  /// was made without knowing of it can still be on its way.
+  struct stability_round {
+    frontier stable;
+    frontier level;
+    uint64_t membership = 0;
+  };
+  std::optional<stability_round> round_;
+  frontier marks_pruned_;
+  uint64_t marks_pruned_us_ = 0;
+
+  std::optional<comparison> comparison_;
+  std::map<device_id, comparison_goal> to_compare_;
+  std::optional<device_id> resync_peer_;
+  std::optional<uint64_t> lost_since_us_;
+  std::vector<stream_id> lost_;
+  bool resync_compared_ = false;
+  uint64_t fill_since_us_ = 0; // when backfilling began; 0: it does not run
+  double fill_from_ = 0;       // its progress then
+  uint64_t changed_us_ = 0;    // last change of frontier or digest; 0: peers know
+  uint64_t flush_at_us_ = 0;   // end of the batch window that is open; 0: none
 };
 
 /// Bytes that a range part counts against a link's window, on both sides.

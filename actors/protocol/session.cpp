@@ -15,6 +15,10 @@ void replicator::send_hello(const device_id& peer, session& s) {
   m.name = settings_.name;
   m.members = members_;
   m.held = held_;
+  m.capabilities = capability::zstd;
+  m.filling = kept_.filling || kept_.resync;
+  m.records = records_;
+  m.deletes_from = kept_.deletes_from;
   out_.push_back(send{{peer}, std::move(m)});
 }
 
@@ -36,6 +40,10 @@ void replicator::on_message(session& s, received& e, hello& m) {
   s.last_beat_us = now_us_;
   s.window = std::min<uint64_t>(m.window, wire_limits::window_bytes);
   s.at_hello = m.held;
+  s.filling = m.filling;
+  s.records = m.records;
+  s.capabilities = m.capabilities;
+  s.deletes_from = std::move(m.deletes_from);
   announced_[e.peer] = std::move(m.held); // also when it is less than before: a restored copy
   send_hello(e.peer, s);
   out_.push_back(fold_members{std::move(m.members)});
@@ -44,6 +52,8 @@ void replicator::on_message(session& s, received& e, hello& m) {
     known.push_back(st);
   if (!known.empty())
     exchange(e.peer, s, true);
+  check_horizon(e.peer, s);
+  choose_resync_peer();
   open_cursors(e.peer, s);
   pump(e.peer, s);
   beat(e.peer, s);
@@ -122,6 +132,7 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
   const bool statements = m.statements_hash != hash_of_statements();
   if ((unexplained || statements) && now_us_ - s.last_exchange_us >= settings_.exchange_every_us)
     exchange(e.peer, s, false);
+  note_digests(e.peer, s);
 }
 
 void replicator::exchange(const device_id& peer, session& s, bool is_response) {
@@ -174,7 +185,10 @@ void replicator::on_message(session& s, received& e, range_message& m) {
   const auto cost = cost_of(part);
   const auto origin = part.stream.origin;
   const auto feeder = feeders_.find(origin);
-  const bool asked = origin == e.peer || (feeder != feeders_.end() && feeder->second == e.peer);
+  const bool asked =
+      part.repair
+      || (takes_from(e.peer)
+          && (origin == e.peer || (feeder != feeders_.end() && feeder->second == e.peer)));
   if (!asked) {
     // From a feeder that was just replaced: not needed, but its sender must not run out of credit.
     out_.push_back(send{{e.peer}, link_ack{{}, cost + s.assembling_cost}});
@@ -185,7 +199,7 @@ void replicator::on_message(session& s, received& e, range_message& m) {
   if (!s.assembling.empty()) {
     const auto& first = s.assembling.front();
     const bool next = first.stream == part.stream && first.from == part.from && first.to == part.to
-                      && part.part == s.assembling.size();
+                      && first.repair == part.repair && part.part == s.assembling.size();
     if (!next) { // one in between is missing: what came of this range is of no use
       out_.push_back(send{{e.peer}, link_ack{{}, s.assembling_cost}});
       s.assembling.clear();
@@ -194,6 +208,8 @@ void replicator::on_message(session& s, received& e, range_message& m) {
   }
   if (s.assembling.empty() && part.part != 0) {
     out_.push_back(send{{e.peer}, link_ack{{}, cost}});
+    if (part.repair)
+      return; // asked for again by the clock
     return ask_again(e.peer, part.stream);
   }
   s.assembling_cost += cost;
@@ -201,7 +217,12 @@ void replicator::on_message(session& s, received& e, range_message& m) {
     return close(e.peer,
                  "a range of more than " + std::to_string(wire_limits::range_bytes) + " bytes");
   s.assembling.push_back(std::move(m.body));
-  if (!s.assembling.back().more)
+  s.assembling.back().compressed = false; // as it may be passed on
+  if (s.assembling.back().more)
+    return;
+  if (s.assembling.front().repair)
+    finish_repair(e.peer, s);
+  else
     finish_range(e.peer, s);
 }
 
@@ -239,9 +260,13 @@ void replicator::ask_again(const device_id& peer, const stream_id& stream) {
 }
 
 void replicator::request(const device_id& peer, const device_id& origin, bool follow) {
+  if (kept_.resync && !resync_compared_)
+    return;
   state_request m;
   m.origin = origin;
   m.follow = follow;
+  const auto s = sessions_.find(peer);
+  m.comparing = kept_.resync || (s != sessions_.end() && s->second.demanded);
   for (auto it = submitted_.lower_bound({origin, 0});
        it != submitted_.end() && it->first.origin == origin; ++it)
     if (it->second > 0)
@@ -254,6 +279,15 @@ void replicator::on_message(session& s, received& e, state_request& m) {
   s.following.erase(m.origin);
   if (m.stop)
     return;
+  if (m.comparing && s.below_horizon) {
+    s.below_horizon = false; // what it pushed before was refused
+    open_cursors(e.peer, s);
+    request(e.peer, e.peer, true);
+  }
+  if (s.below_horizon) {
+    out_.push_back(send{{e.peer}, snapshot_required{kept_.deletes_from}});
+    return;
+  }
   if (m.follow)
     s.following.insert(m.origin);
   // Its statements travel the same way from now on; this one may have come before the request.

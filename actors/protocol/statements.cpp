@@ -36,13 +36,13 @@ void replicator::spread(const statement& st, const std::optional<device_id>& fro
     out_.push_back(send{std::move(to), st});
 }
 
-std::optional<frontier> replicator::stable() const {
+std::optional<frontier> replicator::covered_by_all(bool passed_over_too) const {
   // From what is held, not from the own statement: before a restore it may have said more, and what
   // comes back would enter the log below what was pruned.
   std::optional<frontier> out = held_;
   const auto membership = membership_hash(members_);
   for (const auto& [device, m] : members_) {
-    if (m.removed)
+    if (m.removed || (!passed_over_too && kept_.passed_over.contains(device)))
       continue;
     const auto it = statements_.find(device);
     if (it == statements_.end() || it->second.membership != membership)
@@ -51,6 +51,8 @@ std::optional<frontier> replicator::stable() const {
   }
   return out;
 }
+
+std::optional<frontier> replicator::stable() const { return covered_by_all(false); }
 
 std::vector<device_id> replicator::holding_back() const {
   std::vector<device_id> out;
@@ -74,6 +76,85 @@ void replicator::consider_prune() {
     return;
   pruned_ = *covered;
   out_.push_back(prune{std::move(*covered)});
+}
+
+/// Delete marks, removed dots and cleared fields go by two rounds: first every member's statement
+/// covers them; then every member's covers all that any member had said by then, for an op that was
+/// made before its author knew of the delete is among that.
+void replicator::consider_marks() {
+  constexpr uint64_t at_least_every_us = 60'000'000; // they also wait for their age
+  if (!settled_ || kept_.resync || kept_.filling)
+    return;
+  // Members that are passed over too: their unsent writes may be older than any delete, and would
+  // stand on nodes that forgot it and not on the others.
+  auto covered = covered_by_all(true);
+  const auto membership = membership_hash(members_);
+  if (!covered) {
+    round_.reset();
+    return;
+  }
+  if (round_ && round_->membership != membership)
+    round_.reset();
+  if (round_ && covers(*covered, round_->level)) {
+    const bool moved = round_->stable != marks_pruned_;
+    const auto waited = now_us_ - marks_pruned_us_;
+    if ((moved && waited >= settings_.prune_us) || waited >= at_least_every_us) {
+      marks_pruned_ = round_->stable;
+      marks_pruned_us_ = now_us_;
+      out_.push_back(prune_marks{round_->stable});
+    }
+    if (*covered != round_->stable)
+      round_.reset();
+  }
+  if (!round_) {
+    stability_round r{*covered, held_, membership};
+    for (const auto& [device, m] : members_)
+      if (const auto st = statements_.find(device); !m.removed && st != statements_.end())
+        merge(r.level, st->second.held);
+    round_ = std::move(r);
+  }
+}
+
+/// The log may not grow for ever because of one device in a drawer: a member that was not linked
+/// for a while is passed over, durably and for all to see, before anything is removed without its
+/// word.
+void replicator::consider_retention() {
+  if (!opened_ || kept_.resync)
+    return;
+  const auto& passed = kept_.passed_over;
+  for (const auto& [device, since] : passed) {
+    const auto st = statements_.find(device);
+    const bool heard = st != statements_.end() && st->second.membership == membership_hash(members_)
+                       && covers(st->second.held, pruned_);
+    const auto s = sessions_.find(device);
+    const bool linked = s != sessions_.end() && s->second.state == session_state::live;
+    if (!is_member(members_, device) || (heard && linked)) {
+      keep_state k;
+      k.passed_over = {device, 0};
+      out_.push_back(std::move(k));
+      return; // the rest when that is durable
+    }
+  }
+  const bool too_many = log_entries_ > settings_.max_log_entries;
+  const bool too_old = oldest_log_ms_ != 0 && wall_ms_ > oldest_log_ms_
+                       && wall_ms_ - oldest_log_ms_ > settings_.max_log_age_ms;
+  if (!too_many && !too_old)
+    return;
+  for (const auto& device : holding_back()) {
+    const auto s = sessions_.find(device);
+    if (device == settings_.self || passed.contains(device)
+        || (s != sessions_.end() && s->second.state == session_state::live))
+      continue;
+    // Linked to this node, or speaking through another.
+    const auto since = last_sign_us_.find(device);
+    const auto from = since == last_sign_us_.end() ? started_us_ : since->second;
+    if (now_us_ - from < settings_.passed_over_after_us)
+      continue;
+    keep_state k;
+    k.passed_over = {device, std::max<uint64_t>(1, wall_ms_)};
+    out_.push_back(std::move(k));
+    return;
+  }
 }
 
 } // namespace shoal::protocol

@@ -57,11 +57,11 @@ node_client* context::node() {
 }
 
 std::optional<json> context::call(const std::string& method, const std::string& path,
-                                  const std::string& body) {
+                                  const std::string& body, std::chrono::seconds patience) {
   auto* at = node();
   if (!at)
     return std::nullopt;
-  auto got = at->send(method, path, body);
+  auto got = at->send(method, path, body, patience);
   if (!got) {
     fail(got.err());
     return std::nullopt;

@@ -52,7 +52,8 @@ struct context {
   /// The body of a 2xx answer; nothing after having said what went wrong. `body` is JSON text,
   /// empty for none.
   std::optional<json> call(const std::string& method, const std::string& path,
-                           const std::string& body = {});
+                           const std::string& body = {},
+                           std::chrono::seconds patience = std::chrono::seconds(60));
   std::optional<json> get(const std::string& path) { return call("GET", path); }
 
 private:

@@ -89,6 +89,27 @@ void add_control_commands(CLI::App& app, context& ctx) {
   post("sync", "Dial every member now, without waiting for a backoff");
   post("prune", "Remove now what every member durably holds from the log");
 
+  const auto repair = std::make_shared<bool>(false);
+  auto* verify = app.add_subcommand(
+      "verify", "Read every record, here and on each linked member, and say what does not agree");
+  verify->add_option("LIB", words->library, "the library's name or id")->required();
+  verify->add_flag("--repair", *repair,
+                   "make indexes anew, and take what the others have and this node lacks");
+  verify->callback([&ctx, words, repair] {
+    auto path = library_path(words->library, {"verify"});
+    if (*repair)
+      path += "?repair=1";
+    const auto body = ctx.call("POST", path, {}, std::chrono::hours(1));
+    if (!body)
+      return;
+    print_object(ctx, *body);
+    if (const auto ok = body->find("ok"); ok == body->end() || !ok->get<bool>())
+      ctx.fail(exit_no,
+               "not_equal: " + words->library
+                   + (*repair ? " had differences; run verify again to see that they are gone"
+                              : " has problems or differs from a member; --repair mends it"));
+  });
+
   const auto spec = std::make_shared<std::string>();
   auto* level = app.add_subcommand("log-level", "Change what the node logs while it runs");
   level->add_option("SPEC", *spec, "a level, and per component: info,peer_link=debug")->required();

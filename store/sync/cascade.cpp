@@ -5,8 +5,10 @@
 // for a parent, its children are looked at again, through the index.
 
 #include "store/sync/keys.hpp"
+#include "store/sync/marks.hpp"
 #include "store/sync/replica.hpp"
 
+#include <algorithm>
 #include <deque>
 
 namespace shoal {
@@ -85,6 +87,31 @@ void replica::count(const row& before, const row& after, record_class cls, std::
                  - static_cast<int64_t>(before.removed.has_value());
 }
 
+/// Keeps the index of marks in step with a row's.
+static void index_marks(kv_transaction& txn, record_class cls, const std::string& key,
+                        const row& before, const row& after) {
+  const auto old_marks = marks(before);
+  const auto new_marks = marks(after);
+  if (old_marks == new_marks)
+    return;
+  for (const auto& v : old_marks)
+    if (!std::binary_search(new_marks.begin(), new_marks.end(), v))
+      txn.erase(family::index, keys::mark(v.stamp.wall_ms, v.at(), cls, key));
+  for (const auto& v : new_marks)
+    if (!std::binary_search(old_marks.begin(), old_marks.end(), v))
+      txn.put(family::index, keys::mark(v.stamp.wall_ms, v.at(), cls, key), "");
+}
+
+status replica::shrink_row(kv_transaction& txn, record_class cls, const std::string& key,
+                           const row& before, row& after) {
+  const auto by_seq = cls == record_class::owned ? family::owned_by_seq : family::shared_by_seq;
+  const auto left = standing(after);
+  for (const auto& d : standing(before))
+    if (!std::binary_search(left.begin(), left.end(), d))
+      txn.erase(by_seq, keys::by_seq(d.stream(), d.seq));
+  return write_row(txn, cls, key, before, after);
+}
+
 status replica::write_row(kv_transaction& txn, record_class cls, const std::string& key,
                           const row& before, row& after) {
   auto visible = is_visible(txn, cls, key, after);
@@ -101,9 +128,27 @@ status replica::write_row(kv_transaction& txn, record_class cls, const std::stri
     for (const auto& p : new_parents)
       txn.put(family::index, keys::parent('p', cls, parent_key(cls, p, key)) + key, "");
   }
-  txn.put(cls == record_class::owned ? family::owned : family::shared, key, encode_row(after));
-
+  index_marks(txn, cls, key, before, after);
+  const auto rows = cls == record_class::owned ? family::owned : family::shared;
   const auto cached = cache_key(cls, key);
+  if (after.empty()) {
+    txn.erase(rows, key);
+    parents_.erase(cached);
+    const auto prefix = keys::parent('p', cls, key);
+    auto waited_for =
+        txn.any_with_prefix(family::index, prefix, [&](std::string_view k, std::string_view) {
+          return keys::parse_row(cls, k.substr(prefix.size())).has_value();
+        });
+    if (!waited_for)
+      return waited_for.err();
+    if (*waited_for) {
+      awaited_.insert(cached);
+      txn.put(family::index, keys::tagged('w', cached), "");
+    }
+    return before.visible ? reevaluate_children(txn, cls, key) : success();
+  }
+  txn.put(rows, key, encode_row(after));
+
   if (const auto it = parents_.find(cached); it != parents_.end())
     it->second = {after.visible, after.removed};
   const bool new_to_children =

@@ -175,7 +175,7 @@ result<op> replica::make_op(kv_transaction& txn, const edit& e, const hlc& stamp
   o.id = e.id;
   o.stamp = stamp;
   if (e.remove) {
-    if (!before.visible)
+    if (!before.visible && !(e.hidden_too && !before.empty()))
       return {ec::not_found, name_of(e) + " does not exist"};
     o.kind = op_kind::remove;
     return o;

@@ -10,9 +10,13 @@
 //   log_by_seq       origin epoch seq          -> hlc
 //   frontiers        'f' stream -> seq held    'u' stream -> seq of `until`    'l' stream ->
 //   log_from
-//                    's' device -> statement
+//                    'd' stream -> seq up to which deletes are forgotten
+//                    's' device -> statement    'n' device -> wall ms since when retention passes
+//                    the member over
+//   checkpoints      "resync" -> see replica::set_resync
 //   index            'p' class parent-key child-key -> ""    children of a cascading parent
 //                    'w' class parent-key           -> ""    a child waits for this absent parent
+//                    'm' wall-ms origin epoch seq class row-key -> ""    a mark that stands
 //   meta             name -> value             see replica.cpp; 'i' key -> answer of an idempotency
 //   key,
 //                                              'j' number -> key, in order of arrival
@@ -101,6 +105,32 @@ inline std::string log(const hlc& stamp, const dot& at) {
   append_u64(out, at.epoch);
   append_u64(out, at.seq);
   return out;
+}
+/// Entry of a mark: in order of age, so that pruning meets the old ones first.
+inline std::string mark(uint64_t wall_ms, const dot& at, record_class cls,
+                        std::string_view row_key) {
+  std::string out(1, 'm');
+  append_u64(out, wall_ms);
+  out += by_seq(at.stream(), at.seq);
+  out += static_cast<char>(cls);
+  out += row_key;
+  return out;
+}
+struct mark_name {
+  uint64_t wall_ms = 0;
+  dot at;
+  record_class cls = record_class::owned;
+  std::string_view row_key;
+};
+/// The inverse of `mark`; nothing when the bytes are not such a key.
+inline std::optional<mark_name> parse_mark(std::string_view key) {
+  if (key.size() < 43)
+    return std::nullopt;
+  const auto stream = parse_stream(key.substr(9, 24));
+  return mark_name{read_u64(key.substr(1)),
+                   {stream.origin, stream.epoch, read_u64(key.substr(33))},
+                   key[41] == 0 ? record_class::owned : record_class::shared,
+                   key.substr(42)};
 }
 /// Prefix of the children of one parent; `tag` is 'p' or 'w'.
 inline std::string parent(char tag, record_class cls, std::string_view parent_key) {

@@ -131,31 +131,32 @@ bool merge(row& into, const op& o, const version& v) {
   return changed;
 }
 
+/// Calls `on(version, is a mark)` for each version that stands.
 template <class On>
 static void each_version(const row& r, On on) {
   if (r.insert)
-    on(*r.insert);
+    on(*r.insert, false);
   if (r.removed)
-    on(*r.removed);
+    on(*r.removed, true);
   for (const auto& [name, state] : r.fields) {
     switch (name.kind) {
     case field_kind::lww:
-    case field_kind::parent: on(state.lww.at); break;
+    case field_kind::parent: on(state.lww.at, state.lww.value == nil_value); break;
     case field_kind::set:
       for (const auto& [element, e] : state.elements) {
         for (const auto& [d, v] : e.live)
-          on(v);
+          on(v, false);
         for (const auto& [d, v] : e.removed)
-          on(v);
+          on(v, true);
       }
       break;
     case field_kind::counter:
       for (const auto& [stream, slot] : state.slots)
-        on(slot.at);
+        on(slot.at, false);
       break;
     case field_kind::map:
       for (const auto& [key, k] : state.keys)
-        on(k.at);
+        on(k.at, k.value == nil_value);
       break;
     }
   }
@@ -163,7 +164,7 @@ static void each_version(const row& r, On on) {
 
 std::vector<dot> standing(const row& r) {
   std::vector<dot> out;
-  each_version(r, [&](const version& v) {
+  each_version(r, [&](const version& v, bool) {
     if (out.empty() || out.back() != v.at())
       out.push_back(v.at());
   });
@@ -180,7 +181,7 @@ op extract(const row& r, const dot& at, record_class cls, std::string_view model
   o.model = model;
   o.id = id;
   o.kind = op_kind::update;
-  each_version(r, [&](const version& v) {
+  each_version(r, [&](const version& v, bool) {
     if (v.at() == at)
       o.stamp = v.stamp;
   });
@@ -312,7 +313,11 @@ record_view view_of(const row& r, record_class cls, std::string_view model, cons
   out.owner = owner;
   out.deleted = !r.visible;
   version newest;
-  each_version(r, [&](const version& v) { newest = std::max(newest, v); });
+  // Marks of a record that lives do not show: nodes drop them at different times.
+  each_version(r, [&](const version& v, bool mark) {
+    if (!mark || out.deleted)
+      newest = std::max(newest, v);
+  });
   out.newest = newest.at();
   out.stamp = newest.stamp;
   std::string_view last_name;

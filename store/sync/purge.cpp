@@ -2,6 +2,7 @@
 // none of them any more. The frontier stays, so that nothing is asked for again.
 
 #include "store/sync/keys.hpp"
+#include "store/sync/marks.hpp"
 #include "store/sync/replica.hpp"
 
 namespace shoal {
@@ -27,6 +28,8 @@ status replica::purge(kv_transaction& txn, const device_id& owner) {
     return s;
   for (const auto& [key, r] : gone) {
     count(r, row{}, record_class::owned, key);
+    for (const auto& v : marks(r))
+      txn.erase(family::index, keys::mark(v.stamp.wall_ms, v.at(), record_class::owned, key));
     for (const auto& p : parents(r))
       txn.erase(family::index,
                 keys::parent('p', record_class::owned, parent_key(record_class::owned, p, key))

@@ -1,28 +1,12 @@
 // Reading covering ranges: device-owned ops always from rows, shared ops from the log where it
 // reaches far enough down, else from rows too.
 
-#include "store/sync/keys.hpp"
+#include "store/sync/by_seq.hpp"
 #include "store/sync/replica.hpp"
 
 namespace shoal {
 
 namespace {
-
-result<frontier> read_all(const kv_view& view, std::string_view tags, const device_id* only) {
-  frontier out;
-  for (char tag : tags) {
-    const auto prefix = only ? keys::tagged(tag, only->view()) : std::string(1, tag);
-    auto scanned = scan_prefix(view, family::frontiers, prefix, prefix,
-                               [&](std::string_view k, std::string_view v) {
-                                 auto& seq = out[keys::parse_stream(k.substr(1))];
-                                 seq = std::max(seq, keys::read_u64(v));
-                                 return true;
-                               });
-    if (!scanned)
-      return scanned.err();
-  }
-  return out;
-}
 
 result<uint64_t> read_seq(const kv_view& view, char tag, const stream_id& s) {
   auto value = view.get(family::frontiers, keys::tagged(tag, keys::stream(s)));
@@ -31,52 +15,8 @@ result<uint64_t> read_seq(const kv_view& view, char tag, const stream_id& s) {
   return *value ? keys::read_u64(**value) : 0;
 }
 
-struct indexed {
-  uint32_t batch_rest = 0;
-  std::string model;
-  record_id id;
-};
-result<indexed> read_index(std::string_view raw) {
-  reader in(raw);
-  indexed out;
-  in.array(3, "index");
-  out.batch_rest = static_cast<uint32_t>(in.uint_max(wire_limits::batch_ops, "index"));
-  out.model = in.str(wire_limits::name_bytes, "index");
-  out.id = in.id<record_id>("index");
-  in.finish("index");
-  if (in.failed())
-    return error{ec::corrupt, "by_seq on disk: " + in.err().message};
-  return out;
-}
-
-/// One encoded op and how many of its batch follow.
-struct piece {
-  std::string bytes;
-  uint32_t batch_rest = 0;
-};
-
-result<piece> from_row(const kv_view& view, record_class cls, const stream_id& s, uint64_t seq,
-                       std::string_view raw) {
-  auto entry = read_index(raw);
-  if (!entry)
-    return entry.err();
-  const auto key = keys::row(cls, entry->model, entry->id, s.origin);
-  auto bytes = view.get(cls == record_class::owned ? family::owned : family::shared, key);
-  if (!bytes)
-    return bytes.err();
-  if (!*bytes)
-    return {ec::corrupt,
-            "by_seq names " + entry->model + " " + to_string(entry->id) + ", which is not there"};
-  auto r = decode_row(**bytes);
-  if (!r)
-    return r.err();
-  op o = extract(*r, {s.origin, s.epoch, seq}, cls, entry->model, entry->id);
-  o.batch_rest = entry->batch_rest;
-  return piece{encode_op(o), entry->batch_rest};
-}
-
-result<piece> from_log(const kv_view& view, const stream_id& s, uint64_t seq,
-                       std::string_view raw) {
+result<standing_op> from_log(const kv_view& view, const stream_id& s, uint64_t seq,
+                             std::string_view raw) {
   auto stamp = decode_hlc(raw);
   if (!stamp)
     return error{ec::corrupt, "log_by_seq on disk: " + stamp.err().message};
@@ -89,7 +29,7 @@ result<piece> from_log(const kv_view& view, const stream_id& s, uint64_t seq,
   const auto rest = read_op(in, s.origin).batch_rest;
   if (in.failed())
     return error{ec::corrupt, "log on disk: " + in.err().message};
-  return piece{std::move(**bytes), rest};
+  return standing_op{std::move(**bytes), rest};
 }
 
 } // namespace
@@ -140,9 +80,9 @@ result<std::vector<range>> read_range(const kv_view& view, const stream_id& stre
       to = std::max(last, batch_end);
       break;
     }
-    auto p = take_owned     ? from_row(view, record_class::owned, stream, seq, c.value())
+    auto p = take_owned     ? read_standing_op(view, record_class::owned, stream, seq, c.value())
              : log_complete ? from_log(view, stream, seq, c.value())
-                            : from_row(view, record_class::shared, stream, seq, c.value());
+                            : read_standing_op(view, record_class::shared, stream, seq, c.value());
     if (!p)
       return p.err();
     any_from_rows |= take_owned;
@@ -167,7 +107,7 @@ result<std::vector<range>> read_range(const kv_view& view, const stream_id& stre
   if (any_from_rows || count < to - from) {
     // Device-owned versions are superseded by their owner's later ones only, shared versions by
     // anyone's. What this node itself is not settled on, the receiver must wait for as well.
-    auto read = read_all(view, "fu", log_complete ? &stream.origin : nullptr);
+    auto read = read_frontiers(view, "fu", log_complete ? &stream.origin : nullptr);
     if (!read)
       return read.err();
     until = std::move(*read);

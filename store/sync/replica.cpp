@@ -1,6 +1,6 @@
-// Opening, sealing, members, statements and pruning. Names under `meta`:
+// Opening, sealing, members and statements. Names under `meta`:
 //   format, clock (hlc), digest (16 bytes), counts, members, statement (own number), once (two
-//   numbers)
+//   numbers), filled (set once this node was level with another)
 
 #include "store/sync/replica.hpp"
 
@@ -37,6 +37,10 @@ status replica::load(const kv_view& store) {
     case 'f': held_[keys::parse_stream(key)] = keys::read_u64(c->value()); break;
     case 'u': until_[keys::parse_stream(key)] = keys::read_u64(c->value()); break;
     case 'l': log_from_[keys::parse_stream(key)] = keys::read_u64(c->value()); break;
+    case 'd': deletes_from_[keys::parse_stream(key)] = keys::read_u64(c->value()); break;
+    case 'n':
+      passed_over_[device_id::from_bytes(key).value_or(device_id{})] = keys::read_u64(c->value());
+      break;
     case 's': {
       reader in(c->value());
       auto s = read_statement(in);
@@ -50,14 +54,19 @@ status replica::load(const kv_view& store) {
   }
   if (auto s = c->state(); !s)
     return s;
+  if (auto resync = load_resync(store); !resync)
+    return resync;
+  if (auto oldest = load_oldest(store); !oldest)
+    return oldest;
   std::map<std::string, std::string> meta;
-  for (const char* name : {"clock", "digest", "counts", "members", "statement", "once"}) {
+  for (const char* name : {"clock", "digest", "counts", "members", "statement", "once", "filled"}) {
     auto value = store.get(family::meta, name);
     if (!value)
       return value.err();
     if (*value)
       meta[name] = **value;
   }
+  filling_ = !meta.contains("filled");
   if (meta.contains("clock")) {
     auto last = decode_hlc(meta["clock"]);
     if (!last)
@@ -149,6 +158,7 @@ replica_summary replica::summary() const {
   s.settled = settled();
   s.log_entries = static_cast<uint64_t>(log_entries_);
   s.tombstones = static_cast<uint64_t>(tombstones_);
+  s.oldest_log_ms = oldest_log_ms_;
   s.digest = digest_;
   s.records = counts_;
   return s;
@@ -199,57 +209,6 @@ std::optional<statement> replica::next_statement() const {
   s.membership = membership_hash(members_);
   s.held = held_;
   return s;
-}
-
-result<uint64_t> replica::prune(kv_transaction& txn, const frontier& stable, uint64_t max) {
-  uint64_t removed = 0;
-  for (const auto& covered : stable) {
-    const stream_id& stream = covered.first;
-    const uint64_t seq = covered.second;
-    if (removed >= max)
-      break;
-    // Not from log_from: a range read from rows moves that past entries that are still here.
-    const uint64_t from = seq_of(pruned_, stream);
-    if (from >= seq)
-      continue;
-    uint64_t reached = seq;
-    bool damaged = false;
-    std::vector<std::pair<std::string, std::string>> gone; // log_by_seq key, log key
-    const auto prefix = keys::stream(stream);
-    auto scanned = scan_prefix(
-        txn, family::log_by_seq, prefix, keys::by_seq(stream, from + 1),
-        [&](std::string_view key, std::string_view value) {
-          const uint64_t at = keys::read_u64(key.substr(prefix.size()));
-          if (at > seq)
-            return false;
-          if (removed + gone.size() >= max) {
-            reached = at - 1;
-            return false;
-          }
-          auto stamp = decode_hlc(value);
-          damaged = !stamp;
-          if (stamp)
-            gone.emplace_back(key, keys::log(*stamp, {stream.origin, stream.epoch, at}));
-          return !damaged;
-        });
-    if (!scanned)
-      return scanned.err();
-    if (damaged)
-      return {ec::corrupt, "log_by_seq of " + to_string(stream) + ": not a stamp"};
-    for (auto& [by_seq, log] : gone) {
-      txn.erase(family::log_by_seq, std::move(by_seq));
-      txn.erase(family::log, std::move(log));
-    }
-    removed += gone.size();
-    log_entries_ -= static_cast<int64_t>(gone.size());
-    if (reached > from)
-      pruned_[stream] = reached;
-    if (auto& log_from = log_from_[stream]; reached > log_from) {
-      log_from = reached;
-      dirty_.insert(stream);
-    }
-  }
-  return removed;
 }
 
 } // namespace shoal

@@ -10,6 +10,7 @@
 
 #include "messages/members.hpp"
 #include "messages/message.hpp"
+#include "messages/resync.hpp"
 #include "store/edit.hpp"
 #include "store/sync/kv.hpp"
 #include "store/sync/row.hpp"
@@ -51,6 +52,7 @@ struct replica_summary {
   bool settled = true;
   uint64_t log_entries = 0;
   uint64_t tombstones = 0;
+  uint64_t oldest_log_ms = 0; // stamp of the oldest log entry, as of the last pruning; 0: none
   digest_value digest;
   std::map<std::string, int64_t> records; // model → live records
 };
@@ -76,6 +78,35 @@ public:
   std::optional<statement> next_statement() const;
   /// Removes up to `max` log entries that `stable` covers; returns how many went.
   result<uint64_t> prune(kv_transaction& txn, const frontier& stable, uint64_t max);
+  /// Drops up to `max` delete marks, removed dots and cleared fields that `stable` covers and that
+  /// are older than `before_ms`; returns how many went. A delete mark stays while a record hangs on
+  /// it that a cascade took: see `buried`.
+  result<uint64_t> prune_marks(kv_transaction& txn, const frontier& stable, uint64_t before_ms,
+                               size_t max);
+  /// Deletes of records that cascades of this device's own stable deletes took, deepest first; once
+  /// these are stable as well, all of it goes.
+  result<std::vector<edit>> buried(const kv_transaction& txn, const frontier& stable,
+                                   uint64_t before_ms, size_t max) const;
+  /// Merges what stands at a peer in the parts' interval, whatever is held; with `adopt` it drops
+  /// what stands here and not there instead. Returns how many versions or records changed.
+  result<uint64_t> repair(kv_transaction& txn, std::span<const range> parts, bool adopt,
+                          uint64_t wall_ms);
+  /// What of these streams was waited for exists nowhere any more, and all else has been compared.
+  void lower_until(kv_transaction& txn, const std::vector<stream_id>& lost);
+  void set_resync(kv_transaction& txn, const std::optional<resync_state>& state);
+  const std::optional<resync_state>& resync() const { return resync_; }
+  /// Takes over a peer's horizon: what it forgot, this node never heard.
+  void raise_deletes_from(kv_transaction& txn, const frontier& other);
+  /// Up to here deletes have been forgotten: every member had them.
+  const frontier& deletes_from() const { return deletes_from_; }
+  /// Made empty, and not level with anyone since.
+  bool filling() const { return filling_; }
+  void set_filled(kv_transaction& txn);
+  /// Members that retention passed over, since when (wall ms).
+  const std::map<device_id, uint64_t>& passed_over() const { return passed_over_; }
+  /// Makes indexes, counts and digest anew from the rows. Reads everything: for an operator.
+  status reindex(kv_transaction& txn);
+  void set_passed_over(kv_transaction& txn, const device_id& member, std::optional<uint64_t> since);
   /// Adds frontier, digest, clock and counts to the group. Call once, before `txn.take()`.
   void seal(kv_transaction& txn);
 
@@ -84,7 +115,7 @@ public:
   const frontier& until() const { return until_; }
   /// Nothing that a range read from rows left out is still missing: only now the frontier says what
   /// the records are.
-  bool settled() const { return covers(held_, until_); }
+  bool settled() const { return covers(held_, until_) && !resync_; }
   const member_set& members() const { return members_; }
   const std::map<device_id, statement>& statements() const { return statements_; }
   /// Streams whose log entries below the seq are gone.
@@ -110,6 +141,7 @@ private:
   void restore(kv_transaction& txn, mark m);
 
   status load(const kv_view& store);
+  status load_resync(const kv_view& store); // repair.cpp
   void move_frontier(kv_transaction& txn, const stream_id& stream);
   // commit.cpp
   /// `before` becomes the record's row as it stands.
@@ -124,6 +156,13 @@ private:
                   std::string_view encoded, bool into_log, row* known = nullptr);
   status write_row(kv_transaction& txn, record_class cls, const std::string& key, const row& before,
                    row& after);
+  /// For a row that lost versions: their index entries go, and the row itself when it is empty.
+  status shrink_row(kv_transaction& txn, record_class cls, const std::string& key,
+                    const row& before, row& after);
+  // prune.cpp
+  status load_oldest(const kv_view& view);
+  result<bool> has_buried(const kv_view& view, record_class cls, const std::string& key,
+                          const version& removed) const;
   // purge.cpp
   bool is_purged(const device_id& owner) const;
   status purge(kv_transaction& txn, const device_id& owner);
@@ -151,6 +190,11 @@ private:
   int64_t tombstones_ = 0;
   uint64_t once_number_ = 0;
   uint64_t once_oldest_ = 0;
+  uint64_t oldest_log_ms_ = 0;
+  frontier deletes_from_;
+  bool filling_ = false;
+  std::optional<resync_state> resync_;
+  std::map<device_id, uint64_t> passed_over_;
   std::set<stream_id> dirty_; // streams whose until or log_from the group may have moved
 
   /// What a parent's row says to its children, so that a directory's thousandth entry costs no

@@ -215,6 +215,18 @@ void test_library::remove_member(device_id d, bool purge, api::callback<nothing>
   });
 }
 
+void test_library::verify(bool repair, api::callback<api::verify_answer> done) {
+  submit([repair, done = std::move(done)] {
+    api::verify_answer a;
+    a.ok = repair;
+    a.versions = 7;
+    a.problems = 1;
+    a.described = {"a row that does not decode"};
+    a.peers.push_back({device(9), true, 7, 2, repair ? 1U : 0U});
+    done(std::move(a));
+  });
+}
+
 void test_library::prune(api::callback<api::prune_answer> done) {
   submit([done = std::move(done)] { done(api::prune_answer{5, 2, {device(9)}}); });
 }

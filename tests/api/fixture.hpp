@@ -52,6 +52,7 @@ public:
   void remove_member(device_id device, bool purge, api::callback<nothing> done) override;
   void sync_now() override { ++syncs; }
   void prune(api::callback<api::prune_answer> done) override;
+  void verify(bool repair, api::callback<api::verify_answer> done) override;
 
   /// Applies another device's ops, as a peer's link would.
   void receive(const range& r);

@@ -176,4 +176,18 @@ BOOST_AUTO_TEST_CASE(sync_and_prune_are_run_on_demand) {
               == json{{"removed", 5}, {"log_entries", 2}, {"held_by", {to_string(device(9))}}}));
 }
 
+BOOST_AUTO_TEST_CASE(verify_answers_with_what_does_not_agree) {
+  served s;
+  auto r = s.client().Post((base + "/verify").c_str());
+  auto body = body_of(r);
+  BOOST_TEST(r->status == 200);
+  BOOST_TEST(body["ok"] == false);
+  BOOST_TEST((body["described"] == json{"a row that does not decode"}));
+  BOOST_TEST(body["peers"][0]["intervals_differing"] == 2);
+  body = body_of(s.client().Post((base + "/verify?repair=1").c_str()));
+  BOOST_TEST(body["ok"] == true);
+  BOOST_TEST(body["peers"][0]["records_changed"] == 1);
+  BOOST_TEST(s.client().Post((base + "/verify?mend=1").c_str())->status == 400);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -351,6 +351,18 @@ BOOST_AUTO_TEST_CASE(the_other_commands_ask_for_what_their_name_says) {
   BOOST_TEST(on_terminal({"digest", "photos"}).out == "00\n");
 }
 
+BOOST_AUTO_TEST_CASE(verify_says_no_while_something_does_not_agree) {
+  node.answer("/v1/l", 200, {{"ok", false}, {"problems", 2}});
+  auto said = run({"verify", "photos"});
+  BOOST_TEST(said.code == 1);
+  BOOST_TEST(has(said.err, "not_equal: photos has problems or differs from a member"));
+  BOOST_TEST(has(said.out, "\"problems\""));
+  node.answer("/v1/l", 200, {{"ok", true}});
+  said = run({"verify", "photos", "--repair"});
+  BOOST_TEST(said.code == 0);
+  BOOST_TEST(has(node.asked().back(), "POST /v1/libraries/photos/verify?repair=1 "));
+}
+
 BOOST_AUTO_TEST_CASE(a_table_counts_characters_and_keeps_the_terminal_safe) {
   text_table table({"name", "n"});
   table.add({"é", "1"});

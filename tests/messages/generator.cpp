@@ -170,6 +170,8 @@ range generator::make_range() {
     r.ops += encode_op(o);
   }
   r.to = seq + (r.count == 0 ? 1 : upto(1));
+  r.repair = coin();
+  r.compressed = coin();
   return r;
 }
 
@@ -181,7 +183,8 @@ message generator::make_message(message_kind kind) {
   switch (kind) {
   case message_kind::hello:
     return hello{number32(), number(),  number(), text(wire_limits::text_bytes),
-                 number(),   members(), held()};
+                 number(),   members(), held(),   coin(),
+                 number(),   held()};
   case message_kind::goodbye: return goodbye{text(wire_limits::text_bytes)};
   case message_kind::error:
     return error_message{text(wire_limits::text_bytes), text(wire_limits::text_bytes)};
@@ -208,11 +211,29 @@ message generator::make_message(message_kind kind) {
     m.origin = id<device_id>();
     m.follow = coin();
     m.stop = coin();
+    m.comparing = coin();
     for (uint64_t n = upto(4); n > 0; --n)
       m.from[number()] = number();
     return m;
   }
   case message_kind::ack_shared_changes: return link_ack{held(), number()};
+  case message_kind::compare_request: {
+    const auto from = number() / 2;
+    return compare_request{stream(), from, from + 1 + upto(9)};
+  }
+  case message_kind::shared_change_request: {
+    const auto from = number() / 2;
+    return shared_change_request{stream(), from, from + 1 + upto(9)};
+  }
+  case message_kind::compare_response: {
+    compare_response m{stream(), number() / 2, 0, {}};
+    m.to = m.from;
+    for (uint64_t n = upto(5); n > 0; --n)
+      m.sums.push_back({m.to += 1 + upto(9), number(), number()});
+    m.to += upto(3);
+    return m;
+  }
+  case message_kind::snapshot_required: return snapshot_required{held()};
   }
   return goodbye{};
 }

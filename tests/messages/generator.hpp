@@ -71,6 +71,10 @@ inline constexpr message_kind all_kinds[] = {
     message_kind::shared_change_batch,
     message_kind::shared_change_response,
     message_kind::ack_shared_changes,
+    message_kind::compare_request,
+    message_kind::compare_response,
+    message_kind::shared_change_request,
+    message_kind::snapshot_required,
 };
 
 } // namespace shoal::tests

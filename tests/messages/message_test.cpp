@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(kinds_have_the_names_of_the_design) {
 }
 
 BOOST_AUTO_TEST_CASE(a_kind_that_is_not_known_is_told_apart_from_a_fault) {
-  for (std::string_view digits : {"00", "08", "16", "19", "7f", "ccff", "cd0101", "cd0102",
+  for (std::string_view digits : {"00", "08", "1a", "19", "7f", "ccff", "cd0101", "cd0102",
                                   "ce00010002", "cf0000000100000002", "cfffffffffffffffff"}) {
     raw_envelope e;
     e.at("k") = hex(digits);

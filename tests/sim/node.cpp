@@ -1,5 +1,6 @@
 #include "tests/sim/node.hpp"
 
+#include "store/sync/compare.hpp"
 #include "store/sync/keys.hpp"
 #include "tests/sim/workload.hpp"
 
@@ -69,12 +70,11 @@ void sim_node::start(const member_set& members) {
   s.batch_window_us = p.batch_window_us;
   s.ring_bytes = p.ring_bytes;
   s.load_bytes = p.load_bytes;
+  s.max_log_entries = p.max_log_entries;
+  s.passed_over_after_us = p.passed_over_after_us;
   core_ = std::make_unique<protocol::replicator>(s, 0);
   protocol::stored first;
-  first.held = durable_.held;
-  first.settled = durable_.settled;
-  first.log_entries = durable_.log_entries;
-  first.digest = raw(durable_.digest);
+  fill_in(first, true);
   first.members = data_->members();
   for (const auto& [member, st] : data_->statements())
     first.statements.push_back(st);
@@ -136,7 +136,7 @@ void sim_node::schedule_tick() {
     if (life != life_ || tick_at_ != at)
       return;
     tick_at_ = 0;
-    step(protocol::tick{});
+    step(protocol::tick{wall_ms()});
   });
 }
 
@@ -221,6 +221,31 @@ void sim_node::carry_out(protocol::load& e) {
 
 void sim_node::carry_out(protocol::close_link& e) { around_.net.cut(index_, index_of(e.peer)); }
 
+void sim_node::carry_out(protocol::sum& e) {
+  around_.time.after(random_.below(around_.planned.sync_us * 2 + 1), [this, e, life = life_] {
+    if (life != life_)
+      return;
+    auto sums = e.for_peer ? sums_of(disk_, e.stream, e.from, e.to, around_.planned.sums_max)
+                           : sums_of(disk_, e.stream, e.from, e.like);
+    if (!sums)
+      return around_.judge.fail("codec", "sums_of: " + sums.err().message);
+    step(protocol::summed{e.peer, e.stream, e.from, e.to, e.for_peer, std::move(*sums), false});
+  });
+}
+
+void sim_node::carry_out(protocol::load_standing& e) {
+  around_.time.after(random_.below(around_.planned.sync_us * 2 + 1), [this, e, life = life_] {
+    if (life != life_)
+      return;
+    auto parts = read_standing(disk_, e.stream, e.from, e.to, around_.planned.load_bytes);
+    if (!parts)
+      return around_.judge.fail("codec", "read_standing: " + parts.err().message);
+    step(protocol::loaded{e.peer, e.stream, e.from, std::move(*parts), false});
+  });
+}
+
+void sim_node::carry_out(protocol::compared& e) { around_.judge.compared(e.report); }
+
 // ---- the store's queue ----
 
 void sim_node::write(std::vector<edit> edits) {
@@ -243,7 +268,8 @@ void sim_node::enqueue(request r) {
 void sim_node::check_prune(const protocol::prune& e) const {
   std::map<device_id, const sim_store*> disks;
   for (const auto& [device, m] : core_->members())
-    disks[device] = around_.disks[index_of(device)];
+    if (!core_->passed_over().contains(device))
+      disks[device] = around_.disks[index_of(device)];
   around_.judge.pruning(self_, e.stable, disks);
 }
 
@@ -296,16 +322,13 @@ void sim_node::end_group(group& g) {
   durable_ = std::move(g.summary);
   around_.note(durable_.digest.low ^ hash_of(durable_.held));
   auto& answer = g.answer;
-  answer.held = durable_.held;
-  answer.settled = durable_.settled;
-  answer.log_entries = durable_.log_entries;
-  answer.digest = raw(durable_.digest);
+  fill_in(answer, g.state_changed);
   writing_ = false;
   const auto life = life_;
   step(std::move(answer));
   if (life != life_)
     return;
-  around_.judge.group_done(self_, disk_, durable_, ready(), random_.chance(15));
+  around_.judge.group_done(self_, disk_, durable_, ready(), data_->filling(), random_.chance(15));
   if (!writing_ && !queue_.empty())
     begin_group();
 }
@@ -385,6 +408,61 @@ void sim_node::run(kv_transaction& txn, group&, protocol::prune& r) {
     return around_.judge.fail("refused", "prune: " + removed.err().message);
   if (*removed >= around_.planned.prune_max)
     queue_.push_back(std::move(r)); // the rest with the next group
+}
+
+void sim_node::run(kv_transaction& txn, group& g, protocol::prune_marks& r) {
+  const auto wall = wall_ms();
+  const auto before = wall - std::min(wall, around_.planned.min_tombstone_ms);
+  auto dropped = data_->prune_marks(txn, r.stable, before, 100);
+  if (!dropped)
+    return around_.judge.fail("refused", "prune_marks: " + dropped.err().message);
+  g.state_changed |= *dropped > 0;
+  auto dead = data_->buried(txn, r.stable, before, 50);
+  if (!dead)
+    return around_.judge.fail("refused", "buried: " + dead.err().message);
+  if (!dead->empty()) {
+    client_edit e{std::move(*dead)};
+    run(txn, g, e);
+  }
+}
+
+void sim_node::run(kv_transaction& txn, group& g, protocol::repair& r) {
+  const auto& first = r.parts.front();
+  auto changed = data_->repair(txn, r.parts, r.adopt, wall_ms());
+  if (!changed)
+    around_.judge.fail("refused", "repair: " + changed.err().message);
+  g.answer.repairs.push_back(
+      {r.peer, first.stream, first.from, first.to, r.cost, changed ? *changed : 0, !changed});
+}
+
+void sim_node::run(kv_transaction& txn, group& g, protocol::keep_state& r) {
+  if (r.filled)
+    data_->set_filled(txn);
+  if (r.change_resync)
+    data_->set_resync(txn, r.resync);
+  data_->raise_deletes_from(txn, r.deletes_from);
+  data_->lower_until(txn, r.lost);
+  if (r.passed_over)
+    data_->set_passed_over(txn, r.passed_over->first,
+                           r.passed_over->second == 0 ? std::nullopt
+                                                      : std::optional(r.passed_over->second));
+  g.state_changed = true;
+}
+
+/// What the store says of itself after a group.
+void sim_node::fill_in(protocol::stored& answer, bool with_state) const {
+  answer.held = durable_.held;
+  answer.settled = durable_.settled;
+  answer.log_entries = durable_.log_entries;
+  answer.oldest_log_ms = durable_.oldest_log_ms;
+  answer.digest = raw(durable_.digest);
+  for (const auto& [model, n] : durable_.records)
+    answer.records += static_cast<uint64_t>(std::max<int64_t>(n, 0));
+  if (!durable_.settled)
+    answer.until = data_->until();
+  if (with_state)
+    answer.state = protocol::durable_state{data_->deletes_from(), data_->filling(), data_->resync(),
+                                           data_->passed_over()};
 }
 
 } // namespace shoal::sim

@@ -52,7 +52,8 @@ private:
     std::vector<edit> edits;
   };
   using request = std::variant<client_edit, protocol::apply, protocol::fold_members,
-                               protocol::keep_statement, protocol::make_statement, protocol::prune>;
+                               protocol::keep_statement, protocol::make_statement, protocol::prune,
+                               protocol::prune_marks, protocol::repair, protocol::keep_state>;
   /// A group that was run and is on its way to the disk.
   struct group {
     kv_batch batch;
@@ -60,6 +61,7 @@ private:
     std::vector<committed> commits;
     protocol::stored answer;
     bool touched = false;
+    bool state_changed = false;
   };
 
   uint64_t wall_ms() const;
@@ -72,6 +74,9 @@ private:
   void carry_out(protocol::send& e);
   void carry_out(protocol::load& e);
   void carry_out(protocol::close_link& e);
+  void carry_out(protocol::sum& e);
+  void carry_out(protocol::load_standing& e);
+  void carry_out(protocol::compared& e);
   template <class Request>
   void carry_out(Request& e) {
     enqueue(std::move(e));
@@ -83,6 +88,10 @@ private:
   void run(kv_transaction& txn, group& g, protocol::keep_statement& r);
   void run(kv_transaction& txn, group& g, protocol::make_statement& r);
   void run(kv_transaction& txn, group& g, protocol::prune& r);
+  void run(kv_transaction& txn, group& g, protocol::prune_marks& r);
+  void run(kv_transaction& txn, group& g, protocol::repair& r);
+  void run(kv_transaction& txn, group& g, protocol::keep_state& r);
+  void fill_in(protocol::stored& answer, bool with_state) const;
   // planted.cpp: what a planted bug does on the way
   bool planted(bug b) const { return around_.planned.planted == b; }
   void plant(message& arriving);

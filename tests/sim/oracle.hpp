@@ -2,6 +2,7 @@
 // The checkers. They stand outside the nodes and know everything: each durable op of each node, who
 // was told what, and every node's disk.
 
+#include "actors/protocol/comparison.hpp"
 #include "store/sync/replica.hpp"
 #include "tests/sim/model.hpp"
 #include "tests/sim/plan.hpp"
@@ -29,10 +30,12 @@ public:
   void durable(const committed& c);
   /// A group is on disk; `summary` is what the node says of itself with it.
   void group_done(const device_id& device, const sim_store& disk, const replica_summary& summary,
-                  bool ready, bool thorough);
+                  bool ready, bool filling, bool thorough);
   /// A node is about to remove what `stable` covers from its log; `disks` are all members'.
   void pruning(const device_id& device, const frontier& stable,
                const std::map<device_id, const sim_store*>& disks);
+  /// A node compared what it holds with a peer.
+  void compared(const protocol::comparison_report& report);
   /// An older image is back: what the device wrote since may be lost, if no other node has it.
   void restored(const device_id& device, const sim_store& disk);
 
@@ -65,6 +68,8 @@ private:
   std::map<uint64_t, digest_value> digests_; // settled frontier's hash → digest
   std::optional<digest_value> final_digest_;
   std::optional<std::string> export_;
+  bool adopted_ = false; // deletes that a node never heard of were forgotten meanwhile
+  uint64_t comparisons_ = 0;
   uint64_t acknowledged_ops_ = 0;
   uint64_t durable_bytes_ = 0;
 };

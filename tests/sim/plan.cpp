@@ -97,6 +97,12 @@ plan make_plan(uint64_t seed) {
   p.load_bytes = r.one_of({1, 600, 5'000, size_t{1} << 20});
   p.window_bytes = r.one_of({500, 4'000, uint64_t{4} << 20});
   p.prune_max = r.one_of({3, 50, 1000});
+  p.min_tombstone_ms = r.one_of({0, 0, 2'000, 3'600'000});
+  p.sums_max = r.one_of({1, 2, 64});
+  if (r.chance(250)) {
+    p.max_log_entries = r.one_of({0, 5, 40});
+    p.passed_over_after_us = r.one_of({200'000, 2'000'000});
+  }
   return p;
 }
 
@@ -116,6 +122,9 @@ std::string to_string(const plan& p) {
   say("restore", p.restore_permille), say("join_us", p.join_us);
   say("skew_ms", p.skew_ms), say("step_every_us", p.step_every_us), say("ring", p.ring_bytes);
   say("load_bytes", p.load_bytes), say("window", p.window_bytes), say("prune_max", p.prune_max);
+  say("min_tombstone_ms", p.min_tombstone_ms);
+  if (p.max_log_entries < 1'000'000)
+    say("max_log_entries", p.max_log_entries + 1), say("passed_over", p.passed_over_after_us);
   say("heartbeat_us", p.heartbeat_us), say("batch_window_us", p.batch_window_us);
   if (p.planted != bug::none)
     out += ", planted " + to_string(p.planted);

@@ -87,6 +87,10 @@ struct plan {
   size_t load_bytes = size_t{1} << 20;
   uint64_t window_bytes = uint64_t{4} << 20;
   uint64_t prune_max = 1000;
+  uint64_t min_tombstone_ms = 0;
+  size_t sums_max = 64;
+  uint64_t max_log_entries = 1'000'000; // beyond it, members that are away are passed over
+  uint64_t passed_over_after_us = 60'000'000;
 
   bool catch_up_phase = true; // after the load: one node is cut off, misses a little, and returns
 };

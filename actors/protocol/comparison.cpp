@@ -1,0 +1,282 @@
+// Comparisons, on both sides. One runs at a time, one request of it is under way; those that wait
+// keep only their peer's name.
+
+#include "actors/protocol/replicator.hpp"
+
+#include <algorithm>
+
+namespace shoal::protocol {
+
+constexpr uint64_t ask_again_us = 10'000'000;     // the peer reads a lot for one answer
+constexpr uint64_t lost_after_us = 3'000'000;     // a link or a feeder may be about to bring it
+constexpr uint64_t compare_every_us = 10'000'000; // with one peer, because of unequal digests
+
+// ---- the side that answers
+
+void replicator::on_message(session& s, received& e, compare_request& m) {
+  const auto to = std::min(m.to, seq_of(held_, m.stream));
+  if (to <= m.from) {
+    out_.push_back(send{{e.peer}, compare_response{m.stream, m.from, m.from, {}}});
+    return;
+  }
+  if (s.summing)
+    return; // asked again while the answer is being made
+  s.summing = true;
+  out_.push_back(sum{e.peer, m.stream, m.from, to, true, {}});
+}
+
+void replicator::on_message(session&, received& e, shared_change_request& m) {
+  out_.push_back(load_standing{e.peer, m.stream, m.from, std::min(m.to, seq_of(held_, m.stream))});
+}
+
+// ---- the side that asks
+
+void replicator::compare_with(const device_id& peer, comparison_goal goal) {
+  auto [it, fresh] = to_compare_.try_emplace(peer, goal);
+  it->second = std::max(it->second, goal);
+  next_comparison();
+}
+
+void replicator::next_comparison() {
+  while (!comparison_ && !to_compare_.empty()) {
+    const auto [peer, goal] = *to_compare_.begin();
+    to_compare_.erase(to_compare_.begin());
+    const auto s = sessions_.find(peer);
+    const bool adopts = goal == comparison_goal::adopt;
+    if (s == sessions_.end() || s->second.state != session_state::live
+        || adopts != kept_.resync.has_value())
+      continue;
+    comparison c;
+    c.peer = c.report.peer = peer;
+    c.goal = c.report.goal = goal;
+    c.upto = adopts ? kept_.resync->base : held_;
+    comparison_ = std::move(c);
+    next_stream();
+  }
+}
+
+void replicator::next_stream() {
+  auto& c = *comparison_;
+  for (auto it = c.upto.upper_bound(c.now); it != c.upto.end(); ++it) {
+    c.now = it->first;
+    c.at = c.goal == comparison_goal::adopt ? seq_of(kept_.resync->compared, c.now) : 0;
+    c.end = it->second;
+    if (c.at < c.end)
+      return ask_sums();
+  }
+  end_comparison(true);
+}
+
+void replicator::ask_sums() {
+  auto& c = *comparison_;
+  c.waits = comparison::waiting::sums;
+  c.asked_us = now_us_;
+  out_.push_back(send{{c.peer}, compare_request{c.now, c.at, c.end}});
+}
+
+void replicator::on_message(session&, received& e, compare_response& m) {
+  if (!comparison_ || comparison_->peer != e.peer || comparison_->now != m.stream
+      || comparison_->at != m.from || comparison_->waits != comparison::waiting::sums)
+    return;
+  auto& c = *comparison_;
+  if (m.sums.empty())
+    return next_stream(); // it holds no more of this one
+  c.end = std::min(c.end, m.to);
+  c.waits = comparison::waiting::own_sums;
+  c.theirs = std::move(m.sums);
+  out_.push_back(sum{e.peer, m.stream, m.from, c.theirs.back().end, false, c.theirs});
+}
+
+void replicator::on(summed& e) {
+  if (e.for_peer) {
+    const auto s = sessions_.find(e.peer);
+    if (s == sessions_.end())
+      return;
+    s->second.summing = false;
+    if (e.failed)
+      return close(e.peer, "reading the store failed");
+    out_.push_back(send{{e.peer}, compare_response{e.stream, e.from, e.to, std::move(e.sums)}});
+    return;
+  }
+  if (!comparison_ || comparison_->peer != e.peer || comparison_->now != e.stream
+      || comparison_->at != e.from || comparison_->waits != comparison::waiting::own_sums)
+    return;
+  auto& c = *comparison_;
+  if (e.failed || e.sums.size() != c.theirs.size())
+    return end_comparison(false);
+  auto from = c.at;
+  for (size_t i = 0; i < c.theirs.size(); ++i) {
+    c.report.versions += c.theirs[i].versions;
+    if (c.theirs[i] != e.sums[i]) {
+      c.differing.push_back({from, c.theirs[i].end});
+      ++c.report.intervals_differing;
+    }
+    from = c.theirs[i].end;
+  }
+  c.next = from;
+  ask_interval();
+}
+
+/// The next interval that differs, or on to the next checksums.
+void replicator::ask_interval() {
+  auto& c = *comparison_;
+  if (c.goal == comparison_goal::look)
+    c.differing.clear();
+  if (!c.differing.empty()) {
+    c.waits = comparison::waiting::interval;
+    c.asked_us = now_us_;
+    out_.push_back(send{
+        {c.peer}, shared_change_request{c.now, c.differing.front().from, c.differing.front().to}});
+    return;
+  }
+  c.at = c.next;
+  if (c.goal == comparison_goal::adopt) {
+    kept_.resync->compared[c.now] = c.at;
+    keep_state k;
+    k.change_resync = true;
+    k.resync = kept_.resync;
+    out_.push_back(std::move(k));
+  }
+  if (c.at < c.end)
+    return ask_sums();
+  next_stream();
+}
+
+/// All parts of an answer to `shared_change_request` are here.
+void replicator::finish_repair(const device_id& peer, session& s) {
+  auto parts = std::move(s.assembling);
+  const auto cost = s.assembling_cost;
+  s.assembling.clear();
+  s.assembling_cost = 0;
+  const auto& r = parts.front();
+  const bool wanted = comparison_ && comparison_->peer == peer && comparison_->now == r.stream
+                      && comparison_->waits == comparison::waiting::interval
+                      && comparison_->differing.front().from == r.from;
+  if (!wanted) {
+    out_.push_back(send{{peer}, link_ack{{}, cost}});
+    return;
+  }
+  comparison_->waits = comparison::waiting::store;
+  const bool adopt = comparison_->goal == comparison_goal::adopt;
+  out_.push_back(repair{peer, std::move(parts), adopt, cost});
+}
+
+void replicator::on_repaired(const repaired& r) {
+  if (const auto s = sessions_.find(r.peer);
+      s != sessions_.end() && s->second.state == session_state::live)
+    out_.push_back(send{{r.peer}, link_ack{{}, r.cost}});
+  if (!comparison_ || comparison_->peer != r.peer || comparison_->now != r.stream
+      || comparison_->waits != comparison::waiting::store)
+    return;
+  auto& c = *comparison_;
+  if (r.failed)
+    return end_comparison(false);
+  c.report.records_changed += r.records;
+  auto& interval = c.differing.front();
+  interval.from = std::max(interval.from + 1, r.to);
+  if (interval.from >= interval.to)
+    c.differing.pop_front();
+  ask_interval();
+}
+
+void replicator::end_comparison(bool done) {
+  comparison_->report.complete = done;
+  const bool adopted = done && comparison_->goal == comparison_goal::adopt;
+  out_.push_back(compared{comparison_->report});
+  comparison_.reset();
+  if (!done)
+    lost_.clear();
+  if (adopted) {
+    resync_compared_ = true;
+    choose_feeders();
+    pump_all();
+    finish_resync();
+  }
+  if (to_compare_.empty() && !lost_.empty()) {
+    keep_state k;
+    k.lost = std::move(lost_);
+    lost_.clear();
+    out_.push_back(std::move(k));
+  }
+  next_comparison();
+}
+
+void replicator::tick_comparison() {
+  consider_lost();
+  if (!comparison_ || now_us_ - comparison_->asked_us < ask_again_us)
+    return;
+  if (comparison_->waits == comparison::waiting::sums)
+    ask_sums();
+  else if (comparison_->waits == comparison::waiting::interval)
+    ask_interval();
+}
+
+void replicator::on(verify& e) {
+  for (const auto& [peer, s] : sessions_)
+    if (s.state == session_state::live && !s.below_horizon && !s.filling)
+      compare_with(peer, e.repair ? comparison_goal::unite : comparison_goal::look);
+}
+
+// ---- why to compare
+
+/// After a heartbeat: equal frontiers and equal members, both settled, must have equal digests.
+void replicator::note_digests(const device_id& peer, session& s) {
+  if (!settled_ || s.beat_digest.empty() || s.beat_frontier_hash != hash_of(held_)
+      || s.beat_members_hash != hash_of(members_))
+    return;
+  if (s.beat_digest == digest_)
+    return consider_filled();
+  if (s.filling && !kept_.filling)
+    return; // the peer is not through yet, and looks to itself
+  if (s.compared_us != 0 && now_us_ - s.compared_us < compare_every_us)
+    return;
+  s.compared_us = now_us_;
+  if (kept_.filling && !s.filling) {
+    // What this node was given before it could know better may include what a delete took that is
+    // forgotten by now. Nothing here is older than its first filling, so the peer is right.
+    start_resync(peer, s.deletes_from);
+    return;
+  }
+  compare_with(peer, comparison_goal::unite);
+}
+
+/// This node waits for ops that superseded what it was sent, and nobody has them: they were lost
+/// with a disk, or undone by a restore. Once everything has been compared with everyone linked,
+/// there is nothing to wait for.
+void replicator::consider_lost() {
+  std::vector<stream_id> lost;
+  bool hope = settled_ || !opened_ || kept_.resync.has_value() || !lost_.empty();
+  for (const auto& [stream, seq] : until_) {
+    if (hope)
+      break;
+    if (seq <= seq_of(submitted_, stream))
+      continue;
+    const auto origin = sessions_.find(stream.origin);
+    const bool linked = origin != sessions_.end() && origin->second.state == session_state::live;
+    hope = !linked && stream.origin != settings_.self && is_member(members_, stream.origin);
+    for (const auto& [peer, s] : sessions_)
+      hope |= s.state == session_state::live && acked_by(peer, stream) > seq_of(submitted_, stream);
+    lost.push_back(stream);
+  }
+  if (hope || lost.empty()) {
+    lost_since_us_.reset();
+    return;
+  }
+  if (!lost_since_us_)
+    lost_since_us_ = now_us_;
+  if (now_us_ - *lost_since_us_ < lost_after_us)
+    return;
+  lost_since_us_.reset();
+  lost_ = std::move(lost);
+  bool any = false;
+  for (const auto& [peer, s] : sessions_)
+    if (s.state == session_state::live && !s.below_horizon && !s.filling) {
+      any = true;
+      to_compare_.try_emplace(peer, comparison_goal::unite);
+    }
+  if (!any)
+    lost_.clear();
+  next_comparison();
+}
+
+} // namespace shoal::protocol

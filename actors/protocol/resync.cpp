@@ -1,0 +1,137 @@
+// The horizon of deletes: a node that lacks deletes which its peer has forgotten must compare all it held with
+// that peer and drop what the peer no longer has. Until that is done it takes from nobody else,
+// since another one may be as stale as itself, and serves nobody.
+
+#include "actors/protocol/replicator.hpp"
+
+#include <algorithm>
+
+namespace shoal::protocol {
+
+/// At a peer's Hello: can this node tell it all it lacks?
+void replicator::check_horizon(const device_id& peer, session& s) {
+  if (kept_.filling && !s.deletes_from.empty()) {
+    // What a source has forgotten, whoever is filled from it never hears.
+    keep_state k;
+    k.deletes_from = s.deletes_from;
+    out_.push_back(std::move(k));
+  }
+  if (kept_.filling || s.filling || covers(announced_[peer], kept_.deletes_from))
+    return;
+  s.below_horizon = true;
+  out_.push_back(send{{peer}, snapshot_required{kept_.deletes_from}});
+}
+
+void replicator::on_message(session& s, received& e, snapshot_required& m) {
+  s.demanded = std::move(m.deletes_from);
+  if (covers(held_, *s.demanded)) // what it lacked came from another peer meanwhile
+    return request(e.peer, e.peer, true);
+  choose_resync_peer();
+}
+
+void replicator::start_resync(const device_id& peer, frontier deletes_from) {
+  resync_peer_ = peer;
+  resync_compared_ = false;
+  if (!kept_.resync) {
+    // Also what is on its way to the store: it came before there was a reason to refuse it.
+    kept_.resync = resync_state{submitted_, {}, std::move(deletes_from)};
+    keep_state k;
+    k.change_resync = true;
+    k.resync = kept_.resync;
+    out_.push_back(std::move(k));
+  }
+  to_compare_.clear();
+  if (comparison_)
+    end_comparison(false);
+  feeders_.clear();
+  compare_with(peer, comparison_goal::adopt);
+}
+
+void replicator::choose_resync_peer() {
+  if (resync_peer_)
+    return;
+  for (const auto& [peer, s] : sessions_) {
+    if (s.state != session_state::live || s.filling)
+      continue;
+    if (kept_.resync) {
+      if (covers(announced_[peer], kept_.resync->deletes_from))
+        return start_resync(peer, {});
+    } else if (s.demanded && !covers(held_, *s.demanded)) {
+      return start_resync(peer, *s.demanded);
+    }
+  }
+}
+
+/// Done once everything is compared, and nothing of what the peer had forgotten is missing.
+void replicator::finish_resync() {
+  if (!kept_.resync || !resync_compared_ || !covers(held_, kept_.resync->deletes_from))
+    return;
+  keep_state k;
+  k.change_resync = true;
+  k.deletes_from = kept_.resync->deletes_from;
+  kept_.resync.reset();
+  resync_peer_.reset();
+  resync_compared_ = false;
+  out_.push_back(std::move(k));
+  feeders_.clear();
+  // What the others pushed meanwhile was refused.
+  for (auto& [peer, s] : sessions_)
+    if (s.state == session_state::live)
+      request(peer, peer, true);
+  choose_resync_peer(); // another one may have forgotten more
+  choose_feeders();
+  pump_all();
+}
+
+bool replicator::takes_from(const device_id& peer) const {
+  if (kept_.resync)
+    return resync_compared_ && peer == resync_peer_;
+  const auto s = sessions_.find(peer);
+  return s != sessions_.end() && !s->second.below_horizon;
+}
+
+/// A peer has the same digest at the same frontier: from now on this node's word counts.
+void replicator::consider_filled() {
+  if (!kept_.filling)
+    return;
+  kept_.filling = false;
+  keep_state k;
+  k.filled = true;
+  out_.push_back(std::move(k));
+}
+
+std::optional<replicator::backfill> replicator::filling_from() const {
+  backfill out;
+  if (kept_.resync) {
+    if (!resync_peer_)
+      return std::nullopt;
+    out.peer = *resync_peer_;
+    double done = 0;
+    double all = 0;
+    for (const auto& [stream, seq] : kept_.resync->base) {
+      all += static_cast<double>(seq);
+      const bool now = comparison_ && comparison_->now == stream;
+      done += static_cast<double>(now ? comparison_->at : seq_of(kept_.resync->compared, stream));
+    }
+    out.progress = all > 0 ? done / all : 1;
+  } else {
+    uint64_t most = 0;
+    for (const auto& [peer, s] : sessions_)
+      if (kept_.filling && s.state == session_state::live && !s.filling && s.records >= most
+          && !covers(held_, s.at_hello)) {
+        most = s.records;
+        out.peer = peer;
+      }
+    if (out.peer.is_nil())
+      return std::nullopt;
+    out.progress = most == 0 ? 0 : static_cast<double>(records_) / static_cast<double>(most);
+  }
+  out.progress = std::clamp(out.progress, 0.0, 1.0);
+  if (fill_since_us_ != 0 && out.progress > fill_from_ && now_us_ > fill_since_us_) {
+    const auto rate = (out.progress - fill_from_) / static_cast<double>(now_us_ - fill_since_us_);
+    out.eta_us = static_cast<uint64_t>((1 - out.progress) / rate);
+  }
+  return out;
+}
+
+} // namespace shoal::protocol

@@ -1,0 +1,59 @@
+#include "store/sync/by_seq.hpp"
+
+namespace shoal {
+
+result<by_seq_entry> read_by_seq_entry(std::string_view raw) {
+  reader in(raw);
+  by_seq_entry out;
+  in.array(3, "index");
+  out.batch_rest = static_cast<uint32_t>(in.uint_max(wire_limits::batch_ops, "index"));
+  out.model = in.str(wire_limits::name_bytes, "index");
+  out.id = in.id<record_id>("index");
+  in.finish("index");
+  if (in.failed())
+    return error{ec::corrupt, "by_seq on disk: " + in.err().message};
+  return out;
+}
+
+result<row> row_of(const kv_view& view, record_class cls, const device_id& origin,
+                   const by_seq_entry& entry) {
+  auto bytes = view.get(cls == record_class::owned ? family::owned : family::shared,
+                        keys::row(cls, entry.model, entry.id, origin));
+  if (!bytes)
+    return bytes.err();
+  if (!*bytes)
+    return {ec::corrupt,
+            "by_seq names " + entry.model + " " + to_string(entry.id) + ", which is not there"};
+  return decode_row(**bytes);
+}
+
+result<standing_op> read_standing_op(const kv_view& view, record_class cls, const stream_id& s,
+                                     uint64_t seq, std::string_view raw) {
+  auto entry = read_by_seq_entry(raw);
+  if (!entry)
+    return entry.err();
+  auto r = row_of(view, cls, s.origin, *entry);
+  if (!r)
+    return r.err();
+  op o = extract(*r, {s.origin, s.epoch, seq}, cls, entry->model, entry->id);
+  o.batch_rest = entry->batch_rest;
+  return standing_op{encode_op(o), entry->batch_rest};
+}
+
+result<frontier> read_frontiers(const kv_view& view, std::string_view tags, const device_id* only) {
+  frontier out;
+  for (char tag : tags) {
+    const auto prefix = only ? keys::tagged(tag, only->view()) : std::string(1, tag);
+    auto scanned = scan_prefix(view, family::frontiers, prefix, prefix,
+                               [&](std::string_view k, std::string_view v) {
+                                 auto& seq = out[keys::parse_stream(k.substr(1))];
+                                 seq = std::max(seq, keys::read_u64(v));
+                                 return true;
+                               });
+    if (!scanned)
+      return scanned.err();
+  }
+  return out;
+}
+
+} // namespace shoal

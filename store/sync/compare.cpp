@@ -1,0 +1,147 @@
+#include "store/sync/compare.hpp"
+
+#include "store/sync/by_seq.hpp"
+#include "store/sync/marks.hpp"
+
+#include <xxhash.h>
+
+namespace shoal {
+
+namespace {
+
+/// Adds versions up: the sum modulo 2^64 of a hash of each, so that the order of reading is free.
+class summer {
+public:
+  summer(const kv_view& view, const stream_id& stream) : view_(view), stream_(stream) {}
+
+  status add(uint64_t seq, record_class cls, std::string_view raw) {
+    auto entry = read_by_seq_entry(raw);
+    if (!entry)
+      return entry.err();
+    auto r = row_of(view_, cls, stream_.origin, *entry);
+    if (!r)
+      return r.err();
+    auto o = content(*r, {stream_.origin, stream_.epoch, seq});
+    if (says_nothing(o))
+      return success();
+    o.seq = seq;
+    o.cls = cls;
+    o.model = std::move(entry->model);
+    o.id = entry->id;
+    const auto bytes = encode_op(o);
+    sum.hash += XXH3_64bits(bytes.data(), bytes.size());
+    ++sum.versions;
+    return success();
+  }
+
+  interval_sum sum;
+
+private:
+  const kv_view& view_;
+  stream_id stream_;
+};
+
+} // namespace
+
+result<std::vector<interval_sum>> sums_of(const kv_view& view, const stream_id& stream,
+                                          uint64_t from, uint64_t to, size_t max_intervals) {
+  std::vector<interval_sum> out;
+  summer s(view, stream);
+  status fault = success();
+  uint64_t entries = 0;
+  bool full = false;
+  auto scanned = each_standing(view, stream, from, to,
+                               [&](uint64_t seq, record_class cls, std::string_view raw) {
+                                 if (fault = s.add(seq, cls, raw); !fault)
+                                   return false;
+                                 if (++entries < wire_limits::compared_versions)
+                                   return true;
+                                 entries = 0;
+                                 s.sum.end = seq;
+                                 out.push_back(s.sum);
+                                 s.sum = {};
+                                 full = out.size() >= max_intervals;
+                                 return !full;
+                               });
+  if (!scanned)
+    return scanned.err();
+  if (!fault)
+    return fault.err();
+  if (!full && (out.empty() || out.back().end < to)) {
+    s.sum.end = to;
+    out.push_back(s.sum);
+  }
+  return out;
+}
+
+result<std::vector<interval_sum>> sums_of(const kv_view& view, const stream_id& stream,
+                                          uint64_t from, const std::vector<interval_sum>& like) {
+  std::vector<interval_sum> out;
+  for (const auto& theirs : like) {
+    summer s(view, stream);
+    status fault = success();
+    auto scanned = each_standing(view, stream, from, theirs.end,
+                                 [&](uint64_t seq, record_class cls, std::string_view raw) {
+                                   fault = s.add(seq, cls, raw);
+                                   return fault.ok();
+                                 });
+    if (!scanned)
+      return scanned.err();
+    if (!fault)
+      return fault.err();
+    s.sum.end = from = theirs.end;
+    out.push_back(s.sum);
+  }
+  return out;
+}
+
+result<std::vector<range>> read_standing(const kv_view& view, const stream_id& stream,
+                                         uint64_t from, uint64_t to, size_t max_bytes) {
+  std::vector<range> parts(1);
+  status fault = success();
+  size_t total = 0;
+  size_t count = 0;
+  uint64_t last = from;
+  bool cut = false;
+  auto scanned = each_standing(
+      view, stream, from, to, [&](uint64_t seq, record_class cls, std::string_view raw) {
+        cut = count > 0 && (total >= max_bytes || count >= wire_limits::range_ops);
+        if (cut)
+          return false;
+        auto o = read_standing_op(view, cls, stream, seq, raw);
+        if (!o) {
+          fault = o.err();
+          return false;
+        }
+        auto* part = &parts.back();
+        if (!part->ops.empty()
+            && part->ops.size() + o->bytes.size() > wire_limits::range_part_bytes)
+          part = &parts.emplace_back();
+        total += o->bytes.size();
+        ++count;
+        part->ops += o->bytes;
+        part->count += 1;
+        last = seq;
+        return true;
+      });
+  if (!scanned)
+    return scanned.err();
+  if (!fault)
+    return fault.err();
+  auto until = read_frontiers(view, "fu");
+  if (!until)
+    return until.err();
+  for (auto& part : parts) {
+    part.stream = stream;
+    part.from = from;
+    part.to = cut ? last : to;
+    part.log_complete = false;
+    part.repair = true;
+    part.more = &part != &parts.back();
+    part.part = static_cast<uint32_t>(&part - &parts.front());
+  }
+  parts.back().until = std::move(*until);
+  return parts;
+}
+
+} // namespace shoal

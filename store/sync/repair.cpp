@@ -1,0 +1,217 @@
+// Making this node's records equal to a peer's, interval by interval, after a comparison has found
+// a difference; and the state of a node that must compare all it holds.
+
+#include "store/sync/by_seq.hpp"
+#include "store/sync/marks.hpp"
+#include "store/sync/replica.hpp"
+
+#include <algorithm>
+
+namespace shoal {
+
+static const std::string resync_key = "resync";
+
+status replica::load_resync(const kv_view& store) {
+  auto raw = store.get(family::checkpoints, resync_key);
+  if (!raw)
+    return raw.err();
+  if (!*raw)
+    return success();
+  reader in(**raw);
+  in.array(3, "resync");
+  resync_state state;
+  for (auto* f : {&state.base, &state.compared, &state.deletes_from})
+    *f = read_frontier(in);
+  in.finish("resync");
+  if (in.failed())
+    return error{ec::corrupt, "checkpoint on disk: " + in.err().message};
+  resync_ = std::move(state);
+  return success();
+}
+
+void replica::set_resync(kv_transaction& txn, const std::optional<resync_state>& state) {
+  resync_ = state;
+  if (!state)
+    return txn.erase(family::checkpoints, resync_key);
+  std::string raw;
+  writer w(raw);
+  w.array(3);
+  for (const auto* f : {&state->base, &state->compared, &state->deletes_from})
+    encode(w, *f);
+  txn.put(family::checkpoints, resync_key, std::move(raw));
+}
+
+void replica::set_filled(kv_transaction& txn) {
+  filling_ = false;
+  txn.put(family::meta, "filled", "1");
+}
+
+void replica::lower_until(kv_transaction& txn, const std::vector<stream_id>& lost) {
+  for (const auto& stream : lost) {
+    const auto held = seq_of(held_, stream);
+    const auto it = until_.find(stream);
+    if (it == until_.end() || it->second <= held)
+      continue;
+    it->second = held;
+    txn.put(family::frontiers, keys::tagged('u', keys::stream(stream)), keys::u64(held));
+  }
+}
+
+status replica::reindex(kv_transaction& txn) {
+  digest_ = {};
+  counts_.clear();
+  tombstones_ = 0;
+  const auto put_missing = [&](family f, std::string key, std::string value) -> status {
+    auto there = txn.get(f, key);
+    if (!there)
+      return there.err();
+    if (!*there)
+      txn.put(f, std::move(key), std::move(value));
+    return success();
+  };
+  for (auto cls : {record_class::owned, record_class::shared}) {
+    const auto rows = cls == record_class::owned ? family::owned : family::shared;
+    const auto by_seq = cls == record_class::owned ? family::owned_by_seq : family::shared_by_seq;
+    status fault = success();
+    auto scanned =
+        scan_prefix(txn, rows, "", "", [&](std::string_view key, std::string_view value) {
+          auto r = decode_row(value);
+          const auto name = keys::parse_row(cls, key);
+          if (!r || !name) {
+            fault = r ? error{ec::corrupt, "row key on disk"} : r.err();
+            return false;
+          }
+          count(row{}, *r, cls, key);
+          std::string entry;
+          writer w(entry);
+          w.array(3), w.uint(0), w.str(name->model), w.bin(name->id.view());
+          for (const auto& d : standing(*r))
+            if (fault.ok())
+              fault = put_missing(by_seq, keys::by_seq(d.stream(), d.seq), entry);
+          for (const auto& m : marks(*r))
+            if (fault.ok())
+              fault = put_missing(family::index, keys::mark(m.stamp.wall_ms, m.at(), cls, key), "");
+          for (const auto& p : parents(*r))
+            if (fault.ok())
+              fault = put_missing(
+                  family::index, keys::parent('p', cls, parent_key(cls, p, key)) + std::string(key),
+                  "");
+          return fault.ok();
+        });
+    if (!fault)
+      return fault;
+    if (!scanned)
+      return scanned;
+    std::vector<std::string> idle;
+    scanned = scan_prefix(txn, by_seq, "", "", [&](std::string_view key, std::string_view value) {
+      const auto stream = keys::parse_stream(key);
+      auto named = read_by_seq_entry(value);
+      auto r = named ? row_of(txn, cls, stream.origin, *named) : result<row>(named.err());
+      const auto all = r ? standing(*r) : std::vector<dot>{};
+      if (!std::binary_search(all.begin(), all.end(),
+                              dot{stream.origin, stream.epoch, keys::read_u64(key.substr(24))}))
+        idle.emplace_back(key);
+      return true;
+    });
+    if (!scanned)
+      return scanned;
+    for (auto& key : idle)
+      txn.erase(by_seq, std::move(key));
+  }
+  return success();
+}
+
+result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> parts, bool adopt,
+                                 uint64_t wall_ms) {
+  if (parts.empty())
+    return uint64_t{0};
+  const auto stream = parts.front().stream;
+  const auto from = parts.front().from;
+  const auto to = std::min(parts.front().to, seq_of(held_, stream));
+  auto before = save(txn);
+  const auto until_before = until_;
+  const auto fail = [&](const error& e) -> result<uint64_t> {
+    restore(txn, std::move(before));
+    until_ = until_before;
+    return e;
+  };
+  uint64_t changed = 0;
+  std::map<uint64_t, op> theirs;
+  std::vector<std::vector<ranged_op>> decoded;
+  for (const auto& part : parts) {
+    auto ops = decode_ops(part);
+    if (!ops)
+      return fail(ops.err());
+    decoded.push_back(std::move(*ops));
+  }
+  if (adopt) {
+    // A version that both have seen stands on both sides, or was superseded.
+    for (const auto& ops : decoded)
+      for (const auto& o : ops)
+        theirs[o.decoded.seq] = o.decoded;
+    struct local {
+      uint64_t seq;
+      record_class cls;
+      by_seq_entry entry;
+    };
+    std::vector<local> here;
+    status fault = success();
+    auto scanned = each_standing(txn, stream, from, to,
+                                 [&](uint64_t seq, record_class cls, std::string_view raw) {
+                                   auto entry = read_by_seq_entry(raw);
+                                   if (!entry)
+                                     fault = entry.err();
+                                   else
+                                     here.push_back({seq, cls, std::move(*entry)});
+                                   return fault.ok();
+                                 });
+    if (!scanned)
+      return fail(scanned.err());
+    if (!fault)
+      return fail(fault.err());
+    for (const auto& [seq, cls, entry] : here) {
+      auto mine = row_of(txn, cls, stream.origin, entry);
+      if (!mine)
+        return fail(mine.err());
+      const dot at{stream.origin, stream.epoch, seq};
+      const auto stands = content(*mine, at);
+      if (says_nothing(stands))
+        continue;
+      // Merging theirs into an empty row and taking the content again drops its marks.
+      op kept;
+      if (const auto it = theirs.find(seq); it != theirs.end()) {
+        row alone;
+        merge(alone, it->second, {it->second.stamp, stream.epoch, seq});
+        kept = content(alone, at);
+        if (kept == stands)
+          continue;
+      }
+      row after = *mine;
+      if (!keep_content(after, at, kept))
+        continue;
+      const auto key = keys::row(cls, entry.model, entry.id, stream.origin);
+      if (auto written = shrink_row(txn, cls, key, *mine, after); !written)
+        return fail(written.err());
+      ++changed;
+    }
+  }
+  for (const auto& ops : decoded)
+    for (const auto& o : ops) {
+      if (adopt || o.decoded.seq > to)
+        continue; // comes in its own range
+      const auto digest = digest_;
+      if (auto done = apply_op(txn, o.decoded, stream, o.bytes, false); !done)
+        return fail(done.err());
+      changed += digest == digest_ ? 0 : 1;
+      clock_.observe(o.decoded.stamp, wall_ms, options_.max_drift_ms);
+    }
+  for (const auto& part : parts)
+    for (const auto& [s, seq] : part.until)
+      if (auto& mine = until_[s]; mine < seq) {
+        mine = seq;
+        dirty_.insert(s);
+      }
+  return changed;
+}
+
+} // namespace shoal

@@ -1,0 +1,132 @@
+#include "store/sync/verify.hpp"
+
+#include "store/sync/by_seq.hpp"
+#include "store/sync/marks.hpp"
+
+#include <algorithm>
+
+namespace shoal {
+
+namespace {
+
+constexpr size_t described_max = 100;
+
+class checker {
+public:
+  explicit checker(const kv_view& view) : view_(view) {}
+
+  verify_report run() {
+    for (auto cls : {record_class::owned, record_class::shared}) {
+      rows(cls);
+      index(cls);
+    }
+    log();
+    said();
+    return std::move(out_);
+  }
+
+private:
+  void problem(std::string what) {
+    if (++out_.problems <= described_max)
+      out_.described.push_back(std::move(what));
+  }
+  static std::string name(record_class cls, std::string_view key) {
+    const auto n = keys::parse_row(cls, key);
+    return n ? std::string(n->model) + " " + to_string(n->id) : "a row with a damaged key";
+  }
+
+  void rows(record_class cls) {
+    const auto where = cls == record_class::owned ? family::owned : family::shared;
+    const auto by_seq = cls == record_class::owned ? family::owned_by_seq : family::shared_by_seq;
+    auto scanned = scan_prefix(view_, where, "", "", [&](std::string_view key, std::string_view v) {
+      auto r = decode_row(v);
+      if (!r || !keys::parse_row(cls, key)) {
+        problem(name(cls, key) + ": " + (r ? "its key does not parse" : r.err().message));
+        return true;
+      }
+      if (r->visible) {
+        ++out_.records;
+        add(out_.digest, digest_of(*r, cls, key));
+      }
+      for (const auto& d : standing(*r)) {
+        ++out_.versions;
+        auto entry = view_.get(by_seq, keys::by_seq(d.stream(), d.seq));
+        if (!entry || !*entry)
+          problem(name(cls, key) + ": the index lacks its version " + to_string(d.stream()) + " "
+                  + std::to_string(d.seq));
+      }
+      for (const auto& m : marks(*r)) {
+        auto entry = view_.get(family::index, keys::mark(m.stamp.wall_ms, m.at(), cls, key));
+        if (!entry || !*entry)
+          problem(name(cls, key) + ": the index lacks a mark of it");
+      }
+      return true;
+    });
+    if (!scanned)
+      problem(std::string(to_string(where)) + ": " + scanned.err().message);
+  }
+
+  void index(record_class cls) {
+    const auto by_seq = cls == record_class::owned ? family::owned_by_seq : family::shared_by_seq;
+    auto scanned =
+        scan_prefix(view_, by_seq, "", "", [&](std::string_view key, std::string_view v) {
+          const auto stream = keys::parse_stream(key);
+          const dot at{stream.origin, stream.epoch, keys::read_u64(key.substr(24))};
+          auto entry = read_by_seq_entry(v);
+          if (!entry) {
+            problem(to_string(stream) + " " + std::to_string(at.seq) + ": " + entry.err().message);
+            return true;
+          }
+          auto r = row_of(view_, cls, stream.origin, *entry);
+          if (!r) {
+            problem(r.err().message);
+          } else if (const auto all = standing(*r);
+                     !std::binary_search(all.begin(), all.end(), at)) {
+            problem(entry->model + " " + to_string(entry->id) + ": the index names a version, "
+                    + to_string(stream) + " " + std::to_string(at.seq) + ", that does not stand");
+          }
+          return true;
+        });
+    if (!scanned)
+      problem(std::string(to_string(by_seq)) + ": " + scanned.err().message);
+  }
+
+  void log() {
+    auto scanned = scan_prefix(
+        view_, family::log_by_seq, "", "", [&](std::string_view key, std::string_view v) {
+          ++out_.log_entries;
+          const auto stream = keys::parse_stream(key);
+          const auto seq = keys::read_u64(key.substr(24));
+          auto stamp = decode_hlc(v);
+          auto entry =
+              stamp ? view_.get(family::log, keys::log(*stamp, {stream.origin, stream.epoch, seq}))
+                    : result<std::optional<std::string>>(stamp.err());
+          if (!entry || !*entry)
+            problem("log: lacks " + to_string(stream) + " " + std::to_string(seq));
+          return true;
+        });
+    if (!scanned)
+      problem(std::string(to_string(family::log_by_seq)) + ": " + scanned.err().message);
+  }
+
+  void said() {
+    auto digest = view_.get(family::meta, "digest");
+    if (!digest)
+      return problem("meta: " + digest.err().message);
+    digest_value kept;
+    if (*digest)
+      kept = {keys::read_u64(**digest), keys::read_u64((*digest)->substr(8))};
+    if (kept != out_.digest)
+      problem("the digest kept is " + to_string(kept) + ", the records' is "
+              + to_string(out_.digest));
+  }
+
+  const kv_view& view_;
+  verify_report out_;
+};
+
+} // namespace
+
+verify_report verify_store(const kv_view& view) { return checker(view).run(); }
+
+} // namespace shoal
