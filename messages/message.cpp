@@ -46,12 +46,14 @@ void each_key(reader& in, std::string_view what, OnKey on_key) {
 }
 
 void body_of(writer& w, const hello& m) {
-  w.map(7);
+  w.map(m.models == 0 ? 7 : 8);
   w.str("boot"), w.uint(m.boot_nonce);
   w.str("caps"), w.uint(m.capabilities);
   w.str("held"), encode(w, m.held);
   w.str("members"), encode(w, m.members);
   w.str("minor"), w.uint(m.minor);
+  if (m.models != 0)
+    w.str("models"), w.uint(m.models);
   w.str("name"), w.str(m.name);
   w.str("window"), w.uint(m.window);
 }
@@ -68,6 +70,8 @@ hello read_hello(reader& in) {
       m.members = read_member_set(in);
     else if (key == "minor")
       m.minor = static_cast<uint32_t>(in.uint_max(UINT32_MAX, "minor"));
+    else if (key == "models")
+      m.models = in.uint("models");
     else if (key == "name")
       m.name = in.str(text_bytes, "name");
     else if (key == "window")

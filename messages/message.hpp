@@ -43,6 +43,7 @@ struct hello {
   uint64_t window = wire_limits::window_bytes; // unacknowledged range bytes this side accepts
   member_set members;
   frontier held;
+  uint64_t models = 0; // hash of the sender's model definitions; 0: it does not say
   auto operator<=>(const hello&) const = default;
 };
 

@@ -15,6 +15,7 @@ void replicator::send_hello(const device_id& peer, session& s) {
   m.name = settings_.name;
   m.members = members_;
   m.held = held_;
+  m.models = settings_.models;
   out_.push_back(send{{peer}, std::move(m)});
 }
 
@@ -36,6 +37,7 @@ void replicator::on_message(session& s, received& e, hello& m) {
   s.last_beat_us = now_us_;
   s.window = std::min<uint64_t>(m.window, wire_limits::window_bytes);
   s.at_hello = m.held;
+  s.models = m.models;
   announced_[e.peer] = std::move(m.held); // also when it is less than before: a restored copy
   send_hello(e.peer, s);
   out_.push_back(fold_members{std::move(m.members)});

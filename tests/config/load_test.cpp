@@ -91,7 +91,6 @@ BOOST_FIXTURE_TEST_CASE(unknown_keys_name_file_line_key_and_the_nearest_key, fol
       "FILE:4: library.idd: unknown key (the nearest is library.id)");
   has(bad(library(id_a, "x") + member(id_b, "adress = \"a:1\"\n")),
       "FILE:6: library.member.adress: unknown key (the nearest is library.member.address)");
-  has(bad("[[model]]\nname = \"x\"\n"), "FILE:1: model: unknown table");
 }
 
 BOOST_FIXTURE_TEST_CASE(a_value_of_the_wrong_type_says_what_would_be_right, folder) {
