@@ -4,6 +4,7 @@
 #include "config/keys.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 namespace shoal::config {
@@ -38,12 +39,13 @@ constexpr size_t compared_bytes_max = 64;
 std::string nearest_key(std::string_view table, std::string_view name) {
   name = name.substr(0, compared_bytes_max);
   table = table.substr(0, compared_bytes_max);
-  const key* best = nullptr;
-  size_t least = 0;
-  for (const key* k : all_keys()) {
+  const auto keys = all_keys();
+  const key* best = keys.front();
+  size_t least = std::numeric_limits<size_t>::max();
+  for (const key* k : keys) {
     // A right key in the wrong table is nearer than a poor match in this one.
     const size_t distance = 2 * edits(name, k->name) + std::min<size_t>(edits(table, k->table), 3);
-    if (best == nullptr || distance < least) {
+    if (distance < least) {
       best = k;
       least = distance;
     }

@@ -88,12 +88,12 @@ private:
     from_.rewind();
   }
 
-  void in_order(const line_place& place, import_op& op) {
+  void in_order(const line_place& place, const import_op& op) {
     turns_.clear();
     order_.take(place, op.keys, turns_);
     for (const auto& turn : turns_)
       if (turn.number == place.number)
-        add({place.number, std::move(op.text)});
+        add({place.number, op.text});
       else
         add_from(turn);
   }

@@ -28,7 +28,7 @@ scratch_dir::~scratch_dir() {
 }
 
 fs::path scratch_dir::write(const std::string& name, const std::string& text) const {
-  const auto file = path_ / name;
+  auto file = path_ / name;
   fs::create_directories(file.parent_path());
   std::ofstream(file, std::ios::binary) << text;
   return file;

@@ -129,7 +129,7 @@ BOOST_FIXTURE_TEST_CASE(numbers_are_held_to_their_bounds_at_both_ends, folder) {
   };
   for (const auto& [table, name, least, most] : bounds)
     BOOST_TEST_CONTEXT(name) {
-      const auto with = [&](int64_t n) {
+      const auto with = [table = table, name = name](int64_t n) {
         return "[" + std::string(table) + "]\n" + name + " = " + std::to_string(n) + "\n";
       };
       good(with(least));

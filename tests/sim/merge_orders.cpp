@@ -124,7 +124,7 @@ state one_state(const std::vector<written>& ops) {
   const auto ranges = as_ranges(ops);
   std::vector<size_t> order(ops.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  const auto first = deliver(ranges, order, 0);
+  auto first = deliver(ranges, order, 0);
   size_t orders = 0;
   size_t others = 0;
   do {
