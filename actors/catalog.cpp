@@ -183,6 +183,7 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   lib.protocol.self = setup.key.device();
   lib.protocol.boot_nonce = setup.boot_nonce;
   lib.protocol.name = setup.node_name;
+  lib.protocol.models = setup.models->get()->hash();
   lib.protocol.heartbeat_us = setup.sync.heartbeat_seconds * 1'000'000;
   lib.protocol.prune_us = setup.sync.prune_seconds * 1'000'000;
   lib.protocol.batch_window_us = setup.sync.batch_window_ms * 1000;

@@ -4,6 +4,7 @@
 //   DATA/libraries/ID/library.json   {"id","name","sync"}
 //   DATA/libraries/ID/db/            RocksDB
 
+#include "actors/current_models.hpp"
 #include "actors/library.hpp"
 #include "actors/peer_link.hpp"
 #include "config/options.hpp"
@@ -29,6 +30,7 @@ struct catalog_setup {
   std::vector<caf::actor> readers;
   std::shared_ptr<library_directory> directory;
   std::function<void(const error&)> on_failure; // see writer_setup
+  std::shared_ptr<current_models> models;
 };
 
 struct library_entry {

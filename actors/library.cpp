@@ -95,6 +95,11 @@ double library_core::hlc_drift_seconds() const {
   return newest_stamp_ms_ > wall ? static_cast<double>(newest_stamp_ms_ - wall) / 1000 : 0.0;
 }
 
+void library_core::set_models(uint64_t hash) {
+  const std::lock_guard guard(mutex_);
+  protocol_->set_models(hash);
+}
+
 static uint64_t lacking(const frontier& has, const frontier& of) {
   uint64_t sum = 0;
   for (const auto& [stream, seq] : of)
@@ -139,6 +144,8 @@ api::library_status library_core::status() const {
     if (session != protocol_->sessions().end()
         && session->second.state == protocol::session_state::live) {
       out.connected = true;
+      if (const auto models = session->second.models; models != 0)
+        out.models = models == protocol_->models() ? "same" : "differ";
       if (session->second.rtt_us)
         out.rtt_ms = static_cast<double>(*session->second.rtt_us) / 1000;
       if (session->second.clock_offset_ms)

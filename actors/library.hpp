@@ -45,6 +45,8 @@ public:
   void prune(api::callback<api::prune_answer> done) override;
   void verify(bool repair, api::callback<api::verify_answer> done) override;
 
+  /// The hash of the node's model definitions after a reload.
+  void set_models(uint64_t hash);
   /// By how much the newest stamp is ahead of the wall, in seconds; 0 when it is not.
   double hlc_drift_seconds() const;
 

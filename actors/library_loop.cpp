@@ -166,10 +166,26 @@ void library_loop::on(inbound& in) {
     setup_.counted.ops_received->Increment(r->body.count);
     setup_.counted.bytes_received->Increment(static_cast<double>(r->body.ops.size()));
   }
+  if (const auto* h = std::get_if<hello>(in.body.get()))
+    note_models(in.peer, *h);
   const bool is_beat = std::holds_alternative<heartbeat>(*in.body);
   step(protocol::received{in.peer, in.sent_wall_ms, in.wall_ms, std::move(*in.body)});
   if (is_beat)
     note_mismatch(in.peer);
+}
+
+/// Other definitions are no reason to stop: each side keeps what it does not know as it came.
+void library_loop::note_models(const device_id& peer, const hello& h) {
+  uint64_t own = 0;
+  {
+    const std::lock_guard guard(core_->mutex_);
+    own = core_->protocol_->models();
+  }
+  if (h.models != 0 && h.models != own)
+    spdlog::get("library")->warn(
+        "{}: {} ({}) defines other models than this node; what only one side knows is kept as it "
+        "came (shoal models, there and here, shows them)",
+        setup_.name, h.name, to_string(peer));
 }
 
 /// Equal frontiers and unequal digests: never silent.

@@ -67,6 +67,7 @@ private:
   void check_waits();
   void check_broadcasts();
   void note_mismatch(const device_id& peer);
+  void note_models(const device_id& peer, const hello& h);
   void end_session(const device_id& peer, const std::string& reason);
 
   caf::event_based_actor* self_;

@@ -6,6 +6,7 @@
 #include "actors/node_actor.hpp"
 #include "actors/reader.hpp"
 #include "config/limits.hpp"
+#include "store/models/declared.hpp"
 
 #include <caf/all.hpp>
 #include <caf/io/all.hpp>
@@ -33,9 +34,9 @@ constexpr int exit_config = 78;  // EX_CONFIG
 class node_access final : public api::node {
 public:
   node_access(device_id device, std::string name, std::shared_ptr<library_list> open,
-              std::shared_ptr<shoal::metrics> counted)
+              std::shared_ptr<shoal::metrics> counted, std::shared_ptr<current_models> models)
       : device_(device), name_(std::move(name)), open_(std::move(open)),
-        counted_(std::move(counted)) {}
+        counted_(std::move(counted)), models_(std::move(models)) {}
 
   void connect(caf::actor actor) { node_ = std::move(actor); }
 
@@ -54,7 +55,7 @@ public:
                    std::move(name), std::make_shared<api::callback<std::shared_ptr<api::library>>>(
                                         std::move(done))});
   }
-  const models::registry& models() const override { return models_; }
+  std::shared_ptr<const models::registry> models() const override { return models_->get(); }
   std::string metrics() const override {
     std::vector<api::library_status> statuses;
     std::vector<double> drifts;
@@ -73,7 +74,7 @@ private:
   std::string name_;
   std::shared_ptr<library_list> open_;
   std::shared_ptr<shoal::metrics> counted_;
-  models::registry models_;
+  std::shared_ptr<current_models> models_;
   caf::actor node_;
 };
 
@@ -168,8 +169,28 @@ std::string read_token(const fs::path& file) {
   return token;
 }
 
-/// What the file can change in a running node: levels, and members of libraries that are open.
-void reload(const config::options& old, const library_list& open) {
+/// Models and fields that came to those in force.
+void reload_models(const config::options& fresh, const library_list& open, current_models& known) {
+  auto next = models::make_registry(fresh.models);
+  if (!next)
+    return spdlog::error("reload: {}; the models in force stay", next.err().message);
+  const auto before = known.get();
+  if (auto wider = models::check_wider(*before, *next); !wider)
+    return spdlog::error("reload: {}, which takes a restart; the models in force stay",
+                         wider.err().message);
+  const auto hash = next->hash();
+  if (hash == before->hash())
+    return;
+  known.set(std::move(*next));
+  for (const auto& l : open.all())
+    l.core->set_models(hash);
+  spdlog::info("reload: there are {} models now; peers learn of it when they next connect",
+               known.get()->parents_first().size());
+}
+
+/// What the file can change in a running node: levels, members of libraries that are open, and
+/// models.
+void reload(const config::options& old, const library_list& open, current_models& known) {
   auto fresh = config::load(old.file, config::process_environment());
   if (!fresh)
     return spdlog::error("reload: {}; the configuration in force stays", fresh.err().message);
@@ -180,19 +201,20 @@ void reload(const config::options& old, const library_list& open) {
       if (o.core->id() == l.id)
         caf::anon_send(o.writer,
                        store_job{std::make_shared<job>(members_job{configured_members(l), {}})});
+  reload_models(*fresh, open, known);
   spdlog::info("reloaded {}", old.file.string());
 }
 
 /// Waits for SIGTERM or SIGINT; SIGHUP reloads.
 void wait_for_stop(const sigset_t& signals, const config::options& options,
-                   const library_list& open) {
+                   const library_list& open, current_models& known) {
   for (;;) {
     int signal = 0;
     if (sigwait(&signals, &signal) != 0)
       continue;
     if (signal != SIGHUP)
       return spdlog::info("stopping on signal {}", signal);
-    reload(options, open);
+    reload(options, open, known);
   }
 }
 
@@ -209,7 +231,7 @@ void start_stop_watchdog() {
 } // namespace
 
 static int run_in(caf::actor_system& system, const config::options& options,
-                  const sigset_t& signals) {
+                  const sigset_t& signals, const std::shared_ptr<current_models>& known) {
   auto lock = directory_lock::take(options.node.data_dir);
   if (!lock)
     return fail(lock.err());
@@ -265,12 +287,13 @@ static int run_in(caf::actor_system& system, const config::options& options,
                       spdlog::critical("the store failed: {}; ending, so that it is opened anew",
                                        e.message);
                       _exit(exit_restart);
-                    }};
+                    },
+                    known};
 
   auto started = setup->started.get_future();
   auto stopped = setup->stopped.get_future();
   auto access =
-      std::make_unique<node_access>(key->device(), options.node.name, setup->open, counted);
+      std::make_unique<node_access>(key->device(), options.node.name, setup->open, counted, known);
   // Not detached: a tick that is still due when the system ends would keep its thread, and with it
   // the process, for ever.
   auto node = system.spawn(node_actor, setup);
@@ -310,7 +333,7 @@ static int run_in(caf::actor_system& system, const config::options& options,
     } else {
       spdlog::info("{} ({}) accepts peers on {} and clients on {}", options.node.name,
                    to_string(key->device()), config::to_string(bound), url);
-      wait_for_stop(signals, options, *setup->open);
+      wait_for_stop(signals, options, *setup->open, *known);
       endpoints->remove();
     }
   }
@@ -324,7 +347,7 @@ static int run_in(caf::actor_system& system, const config::options& options,
   return code;
 }
 
-int run_node(const config::options& options) {
+int run_node(const config::options& options, models::registry models) {
   std::signal(SIGPIPE, SIG_IGN);
   sigset_t signals;
   sigemptyset(&signals);
@@ -336,7 +359,7 @@ int run_node(const config::options& options) {
   {
     caf_config config;
     caf::actor_system system(config);
-    code = run_in(system, options, signals);
+    code = run_in(system, options, signals, std::make_shared<current_models>(std::move(models)));
     system.await_all_actors_done();
   }
   spdlog::info("stopped");

@@ -4,6 +4,7 @@
 #include "cli/client/commands.hpp"
 #include "cli/local_commands.hpp"
 #include "config/options.hpp"
+#include "store/models/declared.hpp"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -38,10 +39,15 @@ std::optional<config::options> options_of(context& ctx) {
   if (file.empty())
     return std::nullopt;
   auto opts = config::load(file, config::process_environment());
-  if (opts)
-    return std::move(*opts);
-  ctx.fail(opts.err());
-  return std::nullopt;
+  if (!opts) {
+    ctx.fail(opts.err());
+    return std::nullopt;
+  }
+  if (const auto known = models::make_registry(opts->models); !known) {
+    ctx.fail(known.err());
+    return std::nullopt;
+  }
+  return std::move(*opts);
 }
 
 void print_id(context& ctx) {

@@ -4,6 +4,7 @@
 #include "cli/client/commands.hpp"
 #include "cli/local_commands.hpp"
 #include "config/options.hpp"
+#include "store/models/declared.hpp"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -26,7 +27,12 @@ void run(context& ctx) {
     ctx.fail(done.err());
     return;
   }
-  ctx.exit_code = run_node(*opts);
+  auto known = models::make_registry(opts->models);
+  if (!known) {
+    ctx.fail(known.err());
+    return;
+  }
+  ctx.exit_code = run_node(*opts, std::move(*known));
 }
 
 } // namespace

@@ -273,8 +273,10 @@ private:
   options out_;
 };
 
-result<std::string> read_file(const std::filesystem::path& file, const std::string& label) {
-  const std::string right = "make one with: shoal init DIR";
+} // namespace
+
+result<std::string> read_file(const std::filesystem::path& file, const std::string& label,
+                              const std::string& right) {
   struct stat about {};
   if (stat(file.c_str(), &about) != 0)
     return config_error(label, "configuration file", std::generic_category().message(errno), right);
@@ -292,11 +294,9 @@ result<std::string> read_file(const std::filesystem::path& file, const std::stri
   return text;
 }
 
-} // namespace
-
 result<options> load(const std::filesystem::path& file, const environment& env) {
   const std::string label = file.string();
-  auto text = read_file(file, label);
+  auto text = read_file(file, label, "make one with: shoal init DIR");
   if (!text)
     return text.err();
   auto raw = parse_toml(*text, label);
@@ -309,7 +309,13 @@ result<options> load(const std::filesystem::path& file, const environment& env) 
   if (failed)
     return config_error(label, "configuration file", "has no absolute path: " + failed.message(),
                         "run from a folder that exists");
-  return reader_of_options(std::move(*raw), absolute, label).read();
+  auto models = read_models(*raw, absolute.parent_path());
+  if (!models)
+    return models.err();
+  auto out = reader_of_options(std::move(*raw), absolute, label).read();
+  if (out)
+    out->models = std::move(*models);
+  return out;
 }
 
 } // namespace shoal::config

@@ -1,8 +1,10 @@
 // Which key was meant: the one with the fewest edits between it and what was written.
 
+#include "config/nearest.hpp"
 #include "config/keys.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 namespace shoal::config {
@@ -37,12 +39,13 @@ constexpr size_t compared_bytes_max = 64;
 std::string nearest_key(std::string_view table, std::string_view name) {
   name = name.substr(0, compared_bytes_max);
   table = table.substr(0, compared_bytes_max);
-  const key* best = nullptr;
-  size_t least = 0;
-  for (const key* k : all_keys()) {
+  const auto keys = all_keys();
+  const key* best = keys.front();
+  size_t least = std::numeric_limits<size_t>::max();
+  for (const key* k : keys) {
     // A right key in the wrong table is nearer than a poor match in this one.
     const size_t distance = 2 * edits(name, k->name) + std::min<size_t>(edits(table, k->table), 3);
-    if (best == nullptr || distance < least) {
+    if (distance < least) {
       best = k;
       least = distance;
     }
@@ -51,17 +54,24 @@ std::string nearest_key(std::string_view table, std::string_view name) {
 }
 
 std::string nearest_table(std::string_view table) {
-  table = table.substr(0, compared_bytes_max);
+  std::vector<std::string_view> tables{"model"};
+  for (const key* k : all_keys())
+    tables.push_back(k->table);
+  return std::string(nearest_word(table, tables));
+}
+
+std::string_view nearest_word(std::string_view word, std::span<const std::string_view> known) {
+  word = word.substr(0, compared_bytes_max);
   std::string_view best;
   size_t least = 0;
-  for (const key* k : all_keys()) {
-    const size_t distance = edits(table, k->table);
+  for (const auto candidate : known) {
+    const size_t distance = edits(word, candidate);
     if (best.empty() || distance < least) {
-      best = k->table;
+      best = candidate;
       least = distance;
     }
   }
-  return std::string(best);
+  return best;
 }
 
 } // namespace shoal::config

@@ -4,6 +4,7 @@
 // lists them.
 
 #include "config/address.hpp"
+#include "config/models.hpp"
 #include "messages/error.hpp"
 #include "messages/ids.hpp"
 
@@ -85,6 +86,7 @@ struct options {
   tls_options tls;
   api_options api;
   std::vector<library_options> libraries; // ids and names are unique
+  std::vector<model_options> models;      // names are unique
   sync_options sync;
   retention_options retention;
   log_options log;
@@ -97,10 +99,10 @@ using environment = std::map<std::string, std::string>;
 /// The variables of this process that override keys (SHOAL__…); all others are left out.
 environment process_environment();
 
-/// Reads and checks a file. An error is ec::config and reads `FILE:LINE: key: problem (what would
-/// be right)`. `env` overrides keys: SHOAL__SYNC__DIAL, SHOAL__LIBRARY__0__NAME,
-/// SHOAL__LIBRARY__0__MEMBER__1__ADDRESS; an index one past the end adds an entry. A SHOAL__
-/// variable that names no key is an error as well.
+/// Reads and checks a file, and the models of models.d/*.toml beside it. An error is ec::config and
+/// reads `FILE:LINE: key: problem (what would be right)`. `env` overrides keys: SHOAL__SYNC__DIAL,
+/// SHOAL__LIBRARY__0__NAME, SHOAL__LIBRARY__0__MEMBER__1__ADDRESS; an index one past the end adds
+/// an entry. A SHOAL__ variable that names no key is an error as well.
 result<options> load(const std::filesystem::path& file, const environment& env);
 
 /// Checks what the options point at: key, certificate and token are readable files, and key and

@@ -73,6 +73,9 @@ status lay(raw_config& raw, const std::string& variable, const std::string& valu
       return member.err();
     return set(**member, "library.member", parts[4], variable, value);
   }
+  if (parts[0] == "model")
+    return config_error(variable, "model", "cannot be set by the environment",
+                        "declare models in shoal.toml or models.d/*.toml");
   if (parts.size() != 2)
     return config_error(variable, parts[0], "names no key", std::string(shape));
   for (const key* k : all_keys())

@@ -10,6 +10,8 @@
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
 
+#include <algorithm>
+
 namespace shoal::config {
 
 namespace {
@@ -52,12 +54,20 @@ std::string type_name(const toml::node& node) {
 /// Walks the parsed tree along the table of keys and stops at the first thing that is not one.
 class walker {
 public:
-  explicit walker(const std::string& label) : label_(label) {}
+  walker(const std::string& label, file_kind kind) : label_(label), kind_(kind) {}
 
   result<raw_config> root(const toml::table& file) {
     raw_config out;
     for (const auto& [name, node] : file) {
       const std::string table(name.str());
+      if (table == "model") {
+        if (auto done = models(node, out.models); !done)
+          return done.err();
+        continue;
+      }
+      if (kind_ == file_kind::models)
+        return config_error(at(name.source()), table, "is no model",
+                            "files of models.d hold [[model]] only; the rest is for shoal.toml");
       if (table == "library") {
         if (auto done = list(node, "library", out.libraries); !done)
           return done.err();
@@ -139,6 +149,68 @@ private:
     return success();
   }
 
+  /// Names of keys are left to read_models().
+  status models(const toml::node& node, std::vector<raw_model>& into) const {
+    const auto* entries = node.as_array();
+    if (entries == nullptr)
+      return config_error(at(node.source()), "model", "is " + type_name(node),
+                          "write [[model]] for each");
+    for (const auto& entry : *entries) {
+      const auto* inner = entry.as_table();
+      if (inner == nullptr)
+        return config_error(at(entry.source()), "model", "holds " + type_name(entry),
+                            "write [[model]] for each");
+      raw_model made;
+      made.where = at(entry.source());
+      for (const auto& [name, held] : *inner) {
+        if (name.str() != "fields" && name.str() != "field") {
+          made.values[std::string(name.str())] = value(held);
+          continue;
+        }
+        if (auto done = fields(held, made); !done)
+          return done;
+      }
+      into.push_back(std::move(made));
+    }
+    return success();
+  }
+
+  /// A table by name, whose entries may be a type alone, or a list of tables with a name.
+  status fields(const toml::node& node, raw_model& into) const {
+    const std::string right = "write [model.fields] and NAME = { type = \"…\" } below it";
+    if (const auto* by_name = node.as_table()) {
+      for (const auto& [name, held] : *by_name) {
+        raw_field made;
+        made.name = name.str();
+        made.where = at(name.source());
+        if (const auto* inner = held.as_table())
+          field_values(*inner, made);
+        else
+          made.values["type"] = value(held);
+        into.fields.push_back(std::move(made));
+      }
+      return success();
+    }
+    const auto* entries = node.as_array();
+    if (entries == nullptr)
+      return config_error(at(node.source()), "model.fields", "is " + type_name(node), right);
+    for (const auto& entry : *entries) {
+      const auto* inner = entry.as_table();
+      if (inner == nullptr)
+        return config_error(at(entry.source()), "model.fields", "holds " + type_name(entry), right);
+      raw_field made;
+      made.where = at(entry.source());
+      field_values(*inner, made);
+      into.fields.push_back(std::move(made));
+    }
+    return success();
+  }
+
+  void field_values(const toml::table& from, raw_field& into) const {
+    for (const auto& [name, held] : from)
+      into.values[std::string(name.str())] = value(held);
+  }
+
   raw_value value(const toml::node& node) const {
     raw_value out;
     out.type = type_name(node);
@@ -149,15 +221,23 @@ private:
       out.value = number->get();
     else if (const auto* truth = node.as_boolean())
       out.value = truth->get();
+    else if (const auto* list = node.as_array(); list && is_list_of_text(*list))
+      for (auto& into = out.value.emplace<std::vector<std::string>>(); const auto& one : *list)
+        into.push_back(one.as_string()->get());
     return out;
   }
 
+  static bool is_list_of_text(const toml::array& list) {
+    return std::all_of(list.begin(), list.end(), [](const auto& one) { return one.is_string(); });
+  }
+
   const std::string& label_;
+  file_kind kind_;
 };
 
 } // namespace
 
-result<raw_config> parse_toml(const std::string& text, const std::string& label) {
+result<raw_config> parse_toml(const std::string& text, const std::string& label, file_kind kind) {
   toml::table parsed;
   try {
     parsed = toml::parse(std::string_view(text));
@@ -166,7 +246,7 @@ result<raw_config> parse_toml(const std::string& text, const std::string& label)
                         std::string(problem.description()),
                         "shoal config default prints a complete file");
   }
-  return walker(label).root(parsed);
+  return walker(label, kind).root(parsed);
 }
 
 } // namespace shoal::config

@@ -76,6 +76,66 @@ constexpr std::string_view library_example =
     "#   device = \"9f1c4e0a-52c7-8d3b-a1f6-7be02d94c318\" # its device id (shoal id)\n"
     "#   address = \"10.0.0.2:7420\"    # where to dial it; empty: it dials, or a peer tells\n";
 
+constexpr std::string_view model_example =
+    "\n"
+    "# Models of your own; also in files of the folder models.d beside this one (docs/models.md).\n"
+    "# [[model]]\n"
+    "# name = \"album\"\n"
+    "# class = \"shared\"               # shared: every member writes; device-owned: its owner "
+    "only\n"
+    "# id_from = [\"title\"]            # one record for one title; without it ids are random\n"
+    "#   [model.fields]\n"
+    "#   title = { type = \"string\", required = true }\n"
+    "#   cover = { references = \"entry\" }\n"
+    "#   labels = { type = \"string\", merge = \"set\" } # lww, set, counter or map\n";
+
+std::string truth(bool value) { return value ? "true" : "false"; }
+
+std::string text_list(const std::vector<std::string>& items) {
+  std::string out;
+  for (const auto& item : items)
+    out += (out.empty() ? "" : ", ") + toml_string(item);
+  return "[" + out + "]";
+}
+
+void add(std::vector<shown_key>& out, const model_options& m) {
+  const std::string name = "model." + m.name + ".";
+  out.push_back({name + "class", toml_string(m.cls), m.where});
+  if (!m.id_from.empty())
+    out.push_back({name + "id_from", text_list(m.id_from), m.where});
+  for (const auto& f : m.fields) {
+    const std::string field = name + "fields." + f.name + ".";
+    out.push_back({field + "type", toml_string(f.type), f.where});
+    out.push_back({field + "merge", toml_string(f.merge), f.where});
+    if (!f.references.empty())
+      out.push_back({field + "references", toml_string(f.references), f.where});
+    out.push_back({field + "required", truth(f.required), f.where});
+    out.push_back({field + "cascades", truth(f.cascades), f.where});
+  }
+}
+
+/// A [[model]] that loads to the same.
+std::string model_text(const model_options& m) {
+  std::string out = "\n" + padded("[[model]]") + "# " + m.where + "\n";
+  out += "name = " + toml_string(m.name) + "\nclass = " + toml_string(m.cls) + "\n";
+  if (!m.id_from.empty())
+    out += "id_from = " + text_list(m.id_from) + "\n";
+  out += "  [model.fields]\n";
+  for (const auto& f : m.fields) {
+    std::string line = "  " + toml_string(f.name) + " = { type = " + toml_string(f.type);
+    if (f.merge != "lww")
+      line += ", merge = " + toml_string(f.merge);
+    if (!f.references.empty())
+      line += ", references = " + toml_string(f.references);
+    if (f.required)
+      line += ", required = true";
+    if (f.cascades)
+      line += ", cascades = true";
+    out += padded(line + " }") + "# " + f.where + "\n";
+  }
+  return out;
+}
+
 void add(std::vector<shown_key>& out, const options& opts, const std::string& name, const key& k,
          slot from) {
   const auto source = opts.sources.find(name);
@@ -100,7 +160,7 @@ std::string render_default() {
   std::string_view table;
   for (const auto& k : node_keys()) {
     if (k.table == "sync" && table == "api")
-      out += library_example;
+      out += std::string(library_example) + std::string(model_example);
     if (k.table != table)
       out += "\n[" + std::string(k.table) + "]\n";
     table = k.table;
@@ -109,7 +169,7 @@ std::string render_default() {
   return out;
 }
 
-std::vector<shown_key> effective(const options& opts) {
+static std::vector<shown_key> plain_keys(const options& opts) {
   std::vector<shown_key> out;
   options copy = opts; // slots are for writing as well
   for (const auto& k : node_keys())
@@ -127,10 +187,17 @@ std::vector<shown_key> effective(const options& opts) {
   return out;
 }
 
+std::vector<shown_key> effective(const options& opts) {
+  auto out = plain_keys(opts);
+  for (const auto& m : opts.models)
+    add(out, m);
+  return out;
+}
+
 std::string show(const options& opts) {
   std::string out = "# in force for " + opts.file.string() + "\n";
   std::string last;
-  for (const auto& shown : effective(opts)) {
+  for (const auto& shown : plain_keys(opts)) {
     const auto dot = shown.name.rfind('.');
     const std::string group = shown.name.substr(0, dot);
     if (group != last) {
@@ -141,6 +208,8 @@ std::string show(const options& opts) {
     }
     out += padded(shown.name.substr(dot + 1) + " = " + shown.value) + "# " + shown.source + "\n";
   }
+  for (const auto& m : opts.models)
+    out += model_text(m);
   return out;
 }
 

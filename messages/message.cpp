@@ -35,8 +35,8 @@ std::string_view to_string(message_kind kind) {
 namespace {
 
 void body_of(writer& w, const hello& m) {
-  w.map(7U + (m.filling ? 1U : 0U) + (m.records != 0 ? 1U : 0U)
-        + (m.deletes_from.empty() ? 0U : 1U));
+  w.map(7U + (m.filling ? 1U : 0U) + (m.records != 0 ? 1U : 0U) + (m.deletes_from.empty() ? 0U : 1U)
+        + (m.models != 0 ? 1U : 0U));
   w.str("boot"), w.uint(m.boot_nonce);
   w.str("caps"), w.uint(m.capabilities);
   if (!m.deletes_from.empty())
@@ -46,6 +46,8 @@ void body_of(writer& w, const hello& m) {
   w.str("held"), encode(w, m.held);
   w.str("members"), encode(w, m.members);
   w.str("minor"), w.uint(m.minor);
+  if (m.models != 0)
+    w.str("models"), w.uint(m.models);
   w.str("name"), w.str(m.name);
   if (m.records != 0)
     w.str("records"), w.uint(m.records);
@@ -68,6 +70,8 @@ hello read_hello(reader& in) {
       m.members = read_member_set(in);
     else if (key == "minor")
       m.minor = static_cast<uint32_t>(in.uint_max(UINT32_MAX, "minor"));
+    else if (key == "models")
+      m.models = in.uint("models");
     else if (key == "name")
       m.name = in.str(text_bytes, "name");
     else if (key == "records")

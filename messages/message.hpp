@@ -6,9 +6,9 @@
 // in this order; `b` is a map whose keys depend on the kind. Unknown keys are skipped. The keys
 // `sig`, `tip` and `enc` are reserved.
 
-#include "messages/resync.hpp"
 #include "messages/members.hpp"
 #include "messages/op.hpp"
+#include "messages/resync.hpp"
 
 #include <memory>
 #include <variant>
@@ -57,7 +57,8 @@ struct hello {
   bool filling = false;
   uint64_t records = 0;  // live ones; what a peer that fills itself measures its progress by
   frontier deletes_from; // up to here deletes have been forgotten, and cannot be told to others
-  bool operator==(const hello&) const = default;
+  uint64_t models = 0;   // hash of the sender's model definitions; 0: it does not say
+  auto operator<=>(const hello&) const = default;
 };
 
 /// Covers (from, to] of one stream: every op in it that still stands is among the ops of its parts.

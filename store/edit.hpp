@@ -21,7 +21,7 @@ struct field_edit {
       false; // the set becomes exactly `add`; a map: the standing keys not in `keys` are cleared
   std::vector<std::string> add;    // encoded elements
   std::vector<std::string> remove; // encoded elements
-  // counter
+  // counter; `replace`: the value that the counter shall have here
   int64_t delta = 0;
   // map: key → encoded value, nil clears the key
   std::vector<std::pair<std::string, std::string>> keys;

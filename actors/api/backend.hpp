@@ -45,6 +45,7 @@ struct member_status {
   uint64_t behind_out = 0;   // ops this node holds that it does not
   uint64_t last_seen_ms = 0; // wall ms of the last frame from it; 0: never
   std::string last_error;
+  std::string models;  // "same" or "differ": its model definitions and this node's; empty: not told
   std::string breaker; // "closed", or "open" with the time of the next try
 };
 
@@ -134,7 +135,8 @@ public:
   virtual std::string name() const = 0;
   virtual std::vector<std::shared_ptr<library>> libraries() const = 0;
   virtual void create_library(std::string name, callback<std::shared_ptr<library>> done) = 0;
-  virtual const models::registry& models() const = 0;
+  /// As of now: a reload puts another in its place.
+  virtual std::shared_ptr<const models::registry> models() const = 0;
   /// Prometheus text.
   virtual std::string metrics() const = 0;
   virtual void set_log_level(const std::string& spec, callback<nothing> done) = 0;

@@ -46,7 +46,7 @@ public:
         filter_(std::move(filter)), after_(after), limit_(limit) {}
 
   void start() {
-    auto found = class_of(context_.self->models(), *view_, model_);
+    auto found = class_of(*context_.self->models(), *view_, model_);
     if (!found)
       return to_->send(error_reply(found.err()));
     class_ = *found;
@@ -210,7 +210,7 @@ void read_record(const context& c, request r, responder to) {
     return to->send(
         error_reply({ec::bad_request, "\"" + r.args[2] + "\" is no record id; it must be a uuid"}));
   auto view = (*l)->snapshot();
-  auto cls = class_of(c.self->models(), *view, model);
+  auto cls = class_of(*c.self->models(), *view, model);
   if (!cls)
     return to->send(error_reply(cls.err()));
   auto record = get_record(*view, *cls, model, *id);

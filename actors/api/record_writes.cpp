@@ -39,7 +39,7 @@ record_id random_id() {
 result<edit> put_edit(const context& c, std::string_view model, std::string_view id,
                       const nlohmann::json& fields) {
   static const std::function<record_id()> fresh = random_id;
-  return models::to_edit(c.self->models(), {model, id, fields, c.self->device(), fresh});
+  return models::to_edit(*c.self->models(), {model, id, fields, c.self->device(), fresh});
 }
 
 result<std::optional<idempotency>> parse_key(const request& r) {
@@ -143,7 +143,7 @@ result<edits> put_edits(const context& c, const request& r) {
 }
 
 result<edits> delete_edits(const context& c, const request& r) {
-  auto made = models::to_remove(c.self->models(), r.args[1], r.args[2]);
+  auto made = models::to_remove(*c.self->models(), r.args[1], r.args[2]);
   if (!made)
     return made.err();
   return edits{std::move(*made)};
@@ -172,7 +172,7 @@ result<edit> batch_edit(const context& c, const nlohmann::json& o) {
     return remove.err();
   if (*remove == (fields != nullptr))
     return error{ec::bad_request, "must have either \"fields\" or \"delete\":true"};
-  return *remove ? models::to_remove(c.self->models(), *model, *id)
+  return *remove ? models::to_remove(*c.self->models(), *model, *id)
                  : put_edit(c, *model, *id, *fields);
 }
 

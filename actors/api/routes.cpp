@@ -19,6 +19,7 @@ constexpr std::array routes{
     route{verb::get, "metrics", get_metrics},
     route{verb::get, "v1/status", get_status},
     route{verb::post, "v1/log-level", set_log_level},
+    route{verb::get, "v1/models", list_models},
     route{verb::get, "v1/libraries", list_libraries},
     route{verb::post, "v1/libraries", create_library},
     route{verb::get, "v1/libraries/:", get_library},

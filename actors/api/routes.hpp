@@ -66,6 +66,8 @@ void wait_for_peers(const context&, request, responder);
 void sync_library(const context&, request, responder);
 void prune_library(const context&, request, responder);
 void verify_library(const context&, request, responder);
+// model_routes.cpp
+void list_models(const context&, request, responder);
 // record_reads.cpp
 void read_record(const context&, request, responder);
 void read_records(const context&, request, responder);

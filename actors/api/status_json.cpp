@@ -33,6 +33,7 @@ json peer_json(const member_status& m) {
   out["last_error"] = text_or_null(m.last_error);
   out["address"] = m.address;
   out["breaker"] = m.breaker;
+  out["models"] = text_or_null(m.models);
   return out;
 }
 

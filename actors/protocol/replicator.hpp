@@ -21,6 +21,7 @@ struct settings {
   device_id self;
   uint64_t boot_nonce = 0;
   std::string name;
+  uint64_t models = 0; // hash of this node's model definitions; 0: not told to peers
   uint64_t heartbeat_us = 10'000'000;
   uint64_t heartbeat_misses = 3;           // as many missed ones close a link
   uint64_t prune_us = 1'000'000;           // a statement at most this often
@@ -218,6 +219,7 @@ struct session {
   session_state state = session_state::greeting;
   bool hello_sent = false;
   frontier at_hello; // what it held when it said Hello: `ready` waits for it
+  uint64_t models = 0; // hash of its model definitions, as of its Hello; 0: not told
   uint64_t window = wire_limits::window_bytes;
   uint64_t in_flight = 0; // range bytes sent and not credited
 
@@ -293,6 +295,10 @@ public:
   /// Members that retention passes over, and since when (wall ms).
   const std::map<device_id, uint64_t>& passed_over() const { return kept_.passed_over; }
   bool comparing() const { return comparison_.has_value() || !to_compare_.empty(); }
+  /// Hash of this node's model definitions.
+  uint64_t models() const { return settings_.models; }
+  /// Changes it; peers learn of it with the next Hello.
+  void set_models(uint64_t hash) { settings_.models = hash; }
   /// When `tick` is wanted at the latest.
   uint64_t next_tick_us(uint64_t now_us) const;
 

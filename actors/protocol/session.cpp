@@ -19,6 +19,7 @@ void replicator::send_hello(const device_id& peer, session& s) {
   m.filling = kept_.filling || kept_.resync;
   m.records = records_;
   m.deletes_from = kept_.deletes_from;
+  m.models = settings_.models;
   out_.push_back(send{{peer}, std::move(m)});
 }
 
@@ -44,6 +45,7 @@ void replicator::on_message(session& s, received& e, hello& m) {
   s.records = m.records;
   s.capabilities = m.capabilities;
   s.deletes_from = std::move(m.deletes_from);
+  s.models = m.models;
   announced_[e.peer] = std::move(m.held); // also when it is less than before: a restored copy
   send_hello(e.peer, s);
   out_.push_back(fold_members{std::move(m.members)});

@@ -24,7 +24,7 @@ void add_record_commands(CLI::App& app, context& ctx);   // put, get, list, rm
 void add_transfer_commands(CLI::App& app, context& ctx); // import, export
 void add_index_commands(CLI::App& app, context& ctx);    // index
 void add_tree_commands(CLI::App& app, context& ctx);     // tree
-void add_status_commands(CLI::App& app, context& ctx);   // status, peers, digest, log
+void add_status_commands(CLI::App& app, context& ctx);   // status, models, peers, digest, log
 void add_control_commands(CLI::App& app, context& ctx);  // wait, sync, prune, log-level
 
 // In cli/: the node's side.

@@ -1,4 +1,4 @@
-// status, peers, digest, log.
+// status, models, peers, digest, log.
 
 #include "cli/client/commands.hpp"
 #include "cli/client/listing.hpp"
@@ -52,6 +52,17 @@ std::string member_table(const json& members, std::string_view indent) {
   return table.render(indent);
 }
 
+/// Members whose definitions differ, by name; not worth a column while there are none.
+void print_differing_models(context& ctx, const json& members, std::string_view indent) {
+  std::string names;
+  for (const auto& m : members)
+    if (string_at(m, "models") == "differ")
+      names += (names.empty() ? "" : ", ") + cell_of(m, "name");
+  if (!names.empty())
+    ctx.out << indent << "warning: other models than here on " << names
+            << "; `shoal models` on each shows them\n";
+}
+
 std::string percent_text(const json& library) {
   const auto found = library.find("progress");
   if (found == library.end() || !found->is_number())
@@ -93,7 +104,7 @@ void status(context& ctx) {
             << "  log entries " << cell_of(library, "log_entries") << '\n';
     const auto members = library.find("members");
     if (members != library.end() && members->is_array() && !members->empty())
-      ctx.out << member_table(*members, "  ");
+      ctx.out << member_table(*members, "  "), print_differing_models(ctx, *members, "  ");
     else
       ctx.out << "  no other member; `shoal member add` adds one\n";
   }
@@ -110,6 +121,7 @@ void peers(context& ctx, const std::string& library) {
   const bool listed = body->is_object() && body->contains("items");
   if (ctx.form() == output_form::table && listed) {
     ctx.out << member_table((*body)["items"], "");
+    print_differing_models(ctx, (*body)["items"], "");
     return;
   }
   list_printer printer(ctx, {});
@@ -117,6 +129,29 @@ void peers(context& ctx, const std::string& library) {
     for (const auto& item : (*body)["items"])
       printer.add(item);
   printer.finish();
+}
+
+/// One line per field, so that a table stays readable.
+void print_models(context& ctx) {
+  const auto body = ctx.get("/v1/models");
+  if (!body)
+    return;
+  if (ctx.form() != output_form::table) {
+    list_printer printer(ctx, {});
+    for (const auto& m : body->value("items", json::array()))
+      printer.add(m);
+    return printer.finish();
+  }
+  text_table table({"MODEL", "CLASS", "FIELD", "TYPE", "MERGE", "REFERENCES", ""});
+  for (const auto& m : body->value("items", json::array()))
+    for (const auto& f : m.value("fields", json::array())) {
+      std::string notes = f.value("required", false) ? "required" : "";
+      if (f.value("cascades", false))
+        notes += notes.empty() ? "cascades" : ", cascades";
+      table.add({cell_of(m, "name"), cell_of(m, "class"), cell_of(f, "name"), cell_of(f, "type"),
+                 cell_of(f, "merge"), cell_of(f, "references"), notes});
+    }
+  ctx.out << table.render();
 }
 
 } // namespace
@@ -137,6 +172,8 @@ void add_status_commands(CLI::App& app, context& ctx) {
          "status",
          "Every library: state, progress, members, lag; exit code 1 while one is not converged")
       ->callback([&ctx] { status(ctx); });
+  app.add_subcommand("models", "The models this node knows, parents first, with their fields")
+      ->callback([&ctx] { print_models(ctx); });
   add("peers", "Each member: state, round trip, clock, what is behind")->callback([&ctx, words] {
     peers(ctx, words->library);
   });

@@ -2,13 +2,12 @@
 
 #include "cli/client/commands.hpp"
 #include "cli/client/import_lines.hpp"
+#include "cli/client/import_source.hpp"
 #include "cli/client/listing.hpp"
 #include "cli/client/progress.hpp"
 
 #include <CLI/CLI.hpp>
 
-#include <filesystem>
-#include <fstream>
 #include <ostream>
 
 namespace shoal::cli {
@@ -32,48 +31,93 @@ struct import_words {
 /// One run of `import`.
 class importer {
 public:
-  importer(context& ctx, node_client& node, const std::string& library, uint64_t bytes)
-      : ctx_(ctx), node_(node), path_(library_path(library, {"batch"})),
-        bar_(ctx, "import", bytes) {}
+  importer(context& ctx, node_client& node, const std::string& library, import_models models,
+           import_source from)
+      : ctx_(ctx), node_(node), path_(library_path(library, {"batch"})), models_(std::move(models)),
+        from_(std::move(from)), bar_(ctx, "import", 2 * from_.bytes()) {}
 
-  void run(std::istream& from, bool atomic) {
+  void run(bool atomic) {
+    atomic_ = atomic;
+    survey();
     std::string line;
-    while (!ended_ && std::getline(from, line)) {
+    for (lines_ = 0; !ended_ && from_.next(line);) {
       ++lines_;
-      bytes_ += line.size() + 1;
-      bar_.at(bytes_, lines_);
+      bar_.at(from_.bytes() + from_.offset(), lines_);
       if (line.find_first_not_of(" \t\r") == std::string::npos)
         continue;
-      auto op = op_of_line(line);
-      if (!op) {
-        skip(lines_, op.err().message);
-        continue;
-      }
-      held_bytes_ += op->size();
-      held_.push_back({lines_, std::move(*op)});
-      if (atomic && held_.size() > atomic_lines_max)
-        return stop(exit_no, "too_big: --atomic writes one batch, and a batch has at most "
-                                 + std::to_string(atomic_lines_max)
-                                 + " lines; nothing was written");
-      if (!atomic && (held_.size() >= group_lines || held_bytes_ >= group_bytes))
-        flush();
+      auto op = op_of_line(line, models_);
+      if (!op)
+        skip(lines_, std::string(to_string(op.err().code)) + ": " + op.err().message);
+      else if (op->text.empty())
+        ++left_out_;
+      else if (op->ordered)
+        in_order({lines_, from_.offset()}, *op);
+      else
+        add({lines_, std::move(op->text)});
     }
-    if (ended_)
-      return;
-    if (from.bad())
+    if (!ended_ && from_.failed())
       return stop(exit_no, "reading line " + std::to_string(lines_ + 1)
                                + " failed; the lines before it "
                                + (atomic ? "were not written" : "are written"));
+    for (const auto& place : order_.rest())
+      add_from(place);
+    if (ended_)
+      return;
     if (atomic)
       flush_atomic();
     else
       flush();
     bar_.wipe();
-    if (!ended_)
-      print_object(ctx_, json{{"lines", lines_}, {"written", written_}, {"skipped", skipped_}});
+    if (ended_)
+      return;
+    json said{{"lines", lines_}, {"written", written_}, {"skipped", skipped_}};
+    if (left_out_ > 0) // device records of an export: each node makes its own
+      said["left_out"] = left_out_;
+    print_object(ctx_, said);
   }
 
 private:
+  /// The first pass: which lines there are to wait for.
+  void survey() {
+    for (std::string line; from_.next(line);) {
+      bar_.at(from_.offset(), ++lines_);
+      if (const auto op = op_of_line(line, models_); op && op->ordered)
+        order_.survey(op->keys);
+    }
+    order_.end_survey();
+    from_.rewind();
+  }
+
+  void in_order(const line_place& place, const import_op& op) {
+    turns_.clear();
+    order_.take(place, op.keys, turns_);
+    for (const auto& turn : turns_)
+      if (turn.number == place.number)
+        add({place.number, op.text});
+      else
+        add_from(turn);
+  }
+
+  /// A line that had to wait. It was read before, so it is one.
+  void add_from(const line_place& place) {
+    if (auto op = op_of_line(from_.line_at(place.offset), models_))
+      add({place.number, std::move(op->text)});
+    else
+      skip(place.number, op.err().message);
+  }
+
+  void add(numbered_op op) {
+    if (ended_)
+      return;
+    held_bytes_ += op.text.size();
+    held_.push_back(std::move(op));
+    if (atomic_ && held_.size() > atomic_lines_max)
+      return stop(exit_no, "too_big: --atomic writes one batch, and a batch has at most "
+                               + std::to_string(atomic_lines_max) + " lines; nothing was written");
+    if (!atomic_ && (held_.size() >= group_lines || held_bytes_ >= group_bytes))
+      flush();
+  }
+
   void stop(int code, const std::string& why) {
     bar_.wipe();
     ctx_.fail(code, why);
@@ -129,43 +173,50 @@ private:
       return;
     const auto outcome = send(batch_body(held_, 0, held_.size()), held_.size());
     if (outcome.how == verdict::refused)
-      return stop(exit_no, outcome.problem + "; nothing was written");
+      return stop(exit_no, problem_of(outcome) + "; nothing was written");
     ended_ = outcome.how == verdict::broken;
+  }
+
+  /// By line, where the node says which op of the batch it means.
+  std::string problem_of(const batch_outcome& outcome) const {
+    std::string text = outcome.problem;
+    const auto index = take_op_index(text);
+    return index && *index < held_.size()
+               ? "line " + std::to_string(held_[*index].line) + ": " + text
+               : text;
   }
 
   context& ctx_;
   node_client& node_;
   std::string path_;
+  import_models models_;
+  import_source from_;
   progress_bar bar_;
+  import_order order_;
+  std::vector<line_place> turns_;
+  bool atomic_ = false;
   std::vector<numbered_op> held_; // read and not yet sent
   size_t held_bytes_ = 0;
   uint64_t lines_ = 0;
-  uint64_t bytes_ = 0;
   uint64_t written_ = 0;
   uint64_t skipped_ = 0;
+  uint64_t left_out_ = 0;
   bool ended_ = false; // with an error that has been told
 };
 
 void import(context& ctx, const import_words& words) {
   const bool from_stdin = words.file.empty() || words.file == "-";
-  std::ifstream file;
-  uint64_t bytes = 0;
-  if (!from_stdin) {
-    std::error_code failed;
-    if (std::filesystem::is_directory(words.file, failed))
-      return ctx.fail(exit_usage, words.file + " is a directory; import reads a file of NDJSON");
-    file.open(words.file, std::ios::binary);
-    if (!file)
-      return ctx.fail(exit_usage,
-                      words.file
-                          + " cannot be read; import reads a file of NDJSON, or standard input");
-    const auto size = std::filesystem::file_size(words.file, failed);
-    bytes = failed ? 0 : size;
-  }
+  auto source = from_stdin ? import_source::spool(ctx.in) : import_source::open(words.file);
+  if (!source)
+    return ctx.fail(source.err().code == ec::disk ? exit_no : exit_usage, source.err().message);
   auto* node = ctx.node();
   if (!node)
     return;
-  importer(ctx, *node, words.library, bytes).run(from_stdin ? ctx.in : file, words.atomic);
+  const auto models = ctx.get("/v1/models");
+  if (!models)
+    return;
+  importer(ctx, *node, words.library, import_models::of(*models), std::move(*source))
+      .run(words.atomic);
 }
 
 void export_all(context& ctx, const std::string& library) {

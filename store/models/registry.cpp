@@ -1,11 +1,11 @@
 #include "store/models/registry.hpp"
 
+#include "config/nearest.hpp"
 #include "messages/frontier.hpp"
 #include "messages/wire_limits.hpp"
 #include "store/models/builtin.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <set>
 
 namespace shoal::models {
@@ -26,33 +26,84 @@ bool is_name(std::string_view text) {
 constexpr std::string_view name_rule =
     "a name begins with a letter and has only a-z, 0-9 and _, 128 characters at most";
 
+std::string at(const std::string& where) { return where.empty() ? "" : where + ": "; }
+
 status bad(const model_def& m, const std::string& what) {
-  return error{ec::config, "model " + m.name + ": " + what};
+  return error{ec::config, at(m.where) + "model " + m.name + ": " + what};
 }
 
 status bad(const model_def& m, const field_def& f, const std::string& what) {
-  return error{ec::config, "model " + m.name + ", field " + f.name + ": " + what};
+  return error{ec::config, at(f.where.empty() ? m.where : f.where) + "model " + m.name + ", field "
+                               + f.name + ": " + what};
+}
+
+/// " (the nearest is WORD)".
+template <class Named>
+std::string nearest_of(const std::string& word, const Named& names) {
+  std::vector<std::string_view> known;
+  for (const auto& name : names)
+    known.push_back(name);
+  return " (the nearest is " + std::string(config::nearest_word(word, known)) + ")";
+}
+
+std::vector<std::string> names_of(const model_map& models) {
+  std::vector<std::string> out;
+  for (const auto& [name, m] : models)
+    out.push_back(name);
+  return out;
+}
+
+std::vector<std::string> names_of(const model_def& m) {
+  std::vector<std::string> out;
+  for (const auto& f : m.fields)
+    out.push_back(f.name);
+  return out;
+}
+
+/// A word that what is refused is shown by, short enough for a line.
+std::string shown(const std::string& name) {
+  constexpr size_t shown_bytes = 200;
+  return "'" + name.substr(0, shown_bytes) + "'";
+}
+
+/// What a cascade can be replayed for on every node, in whatever order ops come.
+status check_cascade(const model_def& m, const field_def& f, const model_def& target) {
+  // An owner's deletes take its own records; a shared record has no owner to share with another.
+  if (m.cls != target.cls)
+    return bad(m, f,
+               "cascades from " + target.name
+                   + ", which is of the other class; both are shared or both device-owned");
+  if (target.name != m.name)
+    return success();
+  // Two members could hang two records below each other at the same time. Which of them then live
+  // would depend on what came first.
+  if (m.cls == record_class::shared)
+    return bad(m, f, "a shared model cannot cascade from itself; leave cascades out");
+  if (f.required)
+    return bad(m, f, "a required cascade from its own model leaves no first record");
+  return success();
 }
 
 status check_field(const model_def& m, const field_def& f, const model_map& known) {
   if (!is_name(f.name))
-    return bad(m, "'" + f.name + "' is no field name: " + std::string(name_rule));
+    return error{ec::config, at(f.where.empty() ? m.where : f.where) + "model " + m.name + ": "
+                                 + shown(f.name) + " is no field name: " + std::string(name_rule)};
   if (f.kind == field_kind::counter && f.type != value_type::integer)
     return bad(m, f, "a counter has type integer");
   if (f.kind == field_kind::parent && f.references.empty())
     return bad(m, f, "a cascading field references the model it cascades from");
+  if (f.required && f.kind != field_kind::lww && f.kind != field_kind::parent)
+    return bad(m, f, "a set, counter or map is never missing, so it cannot be required");
   if (f.references.empty())
     return success();
   if (f.type != value_type::uuid)
     return bad(m, f, "a reference has type uuid");
   const auto target = known.find(f.references);
   if (target == known.end())
-    return bad(m, f, "references the unknown model " + f.references);
-  // A cascade is replayed in the owner's order, so both ends need one owner.
-  if (f.kind == field_kind::parent
-      && (m.cls != record_class::owned || target->second->cls != record_class::owned))
-    return bad(m, f, "only device-owned models cascade, and only from device-owned models");
-  return success();
+    return bad(m, f,
+               "references the unknown model " + shown(f.references)
+                   + nearest_of(f.references, names_of(known)));
+  return f.kind == field_kind::parent ? check_cascade(m, f, *target->second) : success();
 }
 
 status check_id_rule(const model_def& m) {
@@ -69,9 +120,13 @@ status check_id_rule(const model_def& m) {
   for (const auto& name : rule.fields) {
     const auto* f = m.field(name);
     if (!f)
-      return bad(m, "id field " + name + " is not a field of the model");
+      return bad(m, "id field " + shown(name) + " is not a field of the model"
+                        + nearest_of(name, names_of(m)));
     if (f->kind != field_kind::lww || f->type == value_type::json || f->type == value_type::real)
       return bad(m, *f, "an id field is a last-writer string, integer, boolean, time or uuid");
+    // Without it a record could begin under no id. A condition says itself what is needed.
+    if (rule.from == id_rule::source::fields && rule.when_field.empty() && !f->required)
+      return bad(m, *f, "an id field is required; add required = true");
   }
   if (rule.when_field.empty())
     return success();
@@ -131,17 +186,47 @@ uint64_t hash_definition(const model_def& m) {
   return fnv1a(bytes);
 }
 
+/// A reference that decides the order whatever else is there.
+bool is_binding(const model_def& m, const field_def& f) {
+  return !f.references.empty() && f.references != m.name
+         && (f.required || f.kind == field_kind::parent);
+}
+
 /// True when all that `m` refers to, of the kind asked for, stands in `placed`.
 bool is_ready(const model_def& m, const std::set<std::string_view>& placed, bool optional_too) {
   return std::all_of(m.fields.begin(), m.fields.end(), [&](const field_def& f) {
-    const bool counts = optional_too || f.required || f.kind == field_kind::parent;
-    return f.references.empty() || f.references == m.name || !counts
+    return f.references.empty() || f.references == m.name || (!optional_too && !is_binding(m, f))
            || placed.contains(f.references);
   });
 }
 
-/// Nothing when required or parent references run in a circle; `stuck` then names the models of it.
-std::optional<std::vector<const model_def*>> order_of(const model_map& models, std::string& stuck) {
+/// Says which of `left`, each of which refers to another of them, refer to each other in a circle.
+error circle_among(const std::vector<const model_def*>& left) {
+  std::vector<const model_def*> path;
+  const model_def* m = left.front();
+  std::string where;
+  while (std::find(path.begin(), path.end(), m) == path.end()) {
+    path.push_back(m);
+    for (const auto& f : m->fields) {
+      const auto next = std::find_if(left.begin(), left.end(),
+                                     [&](auto* other) { return other->name == f.references; });
+      if (!is_binding(*m, f) || next == left.end())
+        continue;
+      m = *next;
+      where = f.where;
+      break;
+    }
+  }
+  std::string names;
+  for (auto it = std::find(path.begin(), path.end(), m); it != path.end(); ++it)
+    names += (names.empty() ? "" : ", ") + (*it)->name;
+  return {ec::config, at(where) + "models " + names
+                          + ": required or cascading references run in a circle; make one of them "
+                            "optional"};
+}
+
+/// ec::config when required or parent references run in a circle.
+result<std::vector<const model_def*>> order_of(const model_map& models) {
   std::vector<const model_def*> left;
   for (const auto& [name, m] : models)
     left.push_back(m.get());
@@ -153,11 +238,8 @@ std::optional<std::vector<const model_def*>> order_of(const model_map& models, s
     if (next == left.end())
       next = std::find_if(left.begin(), left.end(),
                           [&](auto* m) { return is_ready(*m, placed, false); });
-    if (next == left.end()) {
-      for (const auto* m : left)
-        stuck += (stuck.empty() ? "" : ", ") + m->name;
-      return std::nullopt;
-    }
+    if (next == left.end())
+      return circle_among(left);
     placed.insert((*next)->name);
     order.push_back(*next);
     left.erase(next);
@@ -202,22 +284,22 @@ status registry::add(std::vector<model_def> group) {
   auto all = models_;
   for (auto& m : group) {
     if (!is_name(m.name))
-      return error{ec::config, "'" + m.name + "' is no model name: " + std::string(name_rule)};
+      return error{ec::config,
+                   at(m.where) + shown(m.name) + " is no model name: " + std::string(name_rule)};
     m.id_space = uuid_v5(dns_namespace(), "shoal." + m.name);
     m.definition_hash = hash_definition(m);
-    if (!all.try_emplace(m.name, std::make_shared<const model_def>(m)).second)
-      return bad(m, "is declared twice, or is built in; choose another name");
+    const auto [known, fresh] = all.try_emplace(m.name, std::make_shared<const model_def>(m));
+    if (!fresh)
+      return bad(m, known->second->where.empty()
+                        ? "is a built-in model's name; choose another"
+                        : "is declared at " + known->second->where + " already");
   }
   for (const auto& m : group)
     if (auto ok = check_model(m, all); !ok)
       return ok;
-  std::string stuck;
-  auto order = order_of(all, stuck);
+  auto order = order_of(all);
   if (!order)
-    return error{
-        ec::config,
-        "models " + stuck
-            + ": required or cascading references run in a circle; make one of them optional"};
+    return order.err();
   models_ = std::move(all);
   order_ = std::move(*order);
   return success();

@@ -32,6 +32,7 @@ struct field_def {
   field_kind kind = field_kind::lww;    // parent: the target's death is this record's
   std::string references;               // model whose ids the values are; empty: none
   bool managed = false;                 // only the node itself writes it
+  std::string where;                    // FILE:LINE of its declaration; empty: built in
 };
 
 /// Where the id of a record comes from.
@@ -49,6 +50,7 @@ struct id_rule {
   /// ids are random.
   std::string when_field;
   std::string when_value;
+  bool operator==(const id_rule&) const = default;
 };
 
 struct model_def {
@@ -56,6 +58,7 @@ struct model_def {
   record_class cls = record_class::shared;
   std::vector<field_def> fields;
   id_rule id;
+  std::string where; // FILE:LINE of its declaration; empty: built in
   // Filled in by registry::add.
   record_id id_space;           // namespace of derived ids: v5(DNS namespace, "shoal.NAME")
   uint64_t definition_hash = 0; // equal for equal definitions, whatever the order of the fields
@@ -71,7 +74,7 @@ public:
   registry();
 
   /// Adds models that may refer to each other and to those already there: all of them or none.
-  /// ec::config with a message that names the model, the field and what would be right.
+  /// ec::config with a message that names the place, the model, the field and what would be right.
   status add(std::vector<model_def> group);
   status add(model_def model);
 

@@ -139,8 +139,10 @@ status fill_set(field_edit& out, const model_def& m, const field_def& f, const j
 }
 
 status fill_counter(field_edit& out, const model_def& m, const field_def& f, const json& v) {
-  if (!is_change(v, "$add", "$add") || !is_int64(v.front()))
-    return invalid(m, f.name, R"(expected {"$add":n} with a 64-bit integer n)");
+  const bool sets = is_change(v, "$set", "$set");
+  if (!(sets || is_change(v, "$add", "$add")) || !is_int64(v.front()))
+    return invalid(m, f.name, R"(expected {"$add":n} or {"$set":n} with a 64-bit integer n)");
+  out.replace = sets;
   out.delta = v.front().get<int64_t>();
   return success();
 }

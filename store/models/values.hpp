@@ -12,7 +12,7 @@ namespace shoal::models {
 /// Types and encodes what a request says of one field:
 ///   lww, parent   a value of the field's type; null clears
 ///   set           [element…]: exactly these; {"$add": […], "$remove": […]}; null: none
-///   counter       {"$add": n}
+///   counter       {"$add": n}; {"$set": n}: what this node lacks of n, or has beyond it, is added
 ///   map           {key: value…} merges keys, a null clears one; null for the field: all of them
 /// ec::invalid_field names the field and what was expected; ec::too_big: more elements than an op
 /// carries.

@@ -126,10 +126,14 @@ field_op replica::make_field(const row& before, const field_edit& f, const hlc&)
       out.added = slot->second.added;
       out.subtracted = slot->second.subtracted;
     }
-    if (f.delta >= 0)
-      out.added += static_cast<uint64_t>(f.delta);
+    auto change = static_cast<uint64_t>(f.delta); // wraps, as sums do
+    if (f.replace)
+      for (const auto& [stream, slot] : state.slots)
+        change -= slot.added - slot.subtracted;
+    if (static_cast<int64_t>(change) >= 0)
+      out.added += change;
     else
-      out.subtracted += uint64_t{0} - static_cast<uint64_t>(f.delta);
+      out.subtracted += uint64_t{0} - change;
     break;
   }
   case field_kind::map: {

@@ -97,14 +97,14 @@ public:
   std::string name() const override { return "alice"; }
   std::vector<std::shared_ptr<api::library>> libraries() const override;
   void create_library(std::string name, api::callback<std::shared_ptr<api::library>> done) override;
-  const models::registry& models() const override { return models_; }
+  std::shared_ptr<const models::registry> models() const override { return models_; }
   std::string metrics() const override { return "shoal_log_entries 3\n"; }
   void set_log_level(const std::string& spec, api::callback<nothing> done) override;
 
   std::shared_ptr<test_library> add(const std::string& name);
 
 private:
-  models::registry models_;
+  std::shared_ptr<const models::registry> models_ = std::make_shared<models::registry>();
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<test_library>> libraries_;
 };

@@ -21,6 +21,7 @@ BOOST_AUTO_TEST_CASE(the_status_shows_libraries_and_members_with_null_for_what_i
   carol.connected = true;
   carol.rtt_ms = 0.5;
   carol.last_seen_ms = 1'700'000'000'000;
+  carol.models = "differ";
   s.photos->shown.members = {bob, carol};
   s.photos->shown.converged = false;
   s.photos->shown.why = "bob was never seen";
@@ -42,14 +43,50 @@ BOOST_AUTO_TEST_CASE(the_status_shows_libraries_and_members_with_null_for_what_i
   BOOST_TEST(l["digest"].get<std::string>().size() == 32);
   BOOST_REQUIRE(l["members"].size() == 2);
   for (auto key : {"device", "name", "connected", "state", "rtt_ms", "clock_offset_ms", "behind_in",
-                   "behind_out", "last_seen", "last_error"})
+                   "behind_out", "last_seen", "last_error", "models"})
     BOOST_TEST(l["members"][0].contains(key), key);
-  for (auto key : {"rtt_ms", "clock_offset_ms", "last_seen", "last_error"})
+  for (auto key : {"rtt_ms", "clock_offset_ms", "last_seen", "last_error", "models"})
     BOOST_TEST(l["members"][0][key].is_null(), key);
   BOOST_TEST(l["members"][1]["rtt_ms"] == 0.5);
+  BOOST_TEST(l["members"][1]["models"] == "differ");
   BOOST_TEST(l["members"][1]["last_seen"] == 1'700'000'000'000);
   BOOST_TEST((body_of(s.get(base + "/peers"))["items"] == l["members"]));
   BOOST_TEST((body_of(s.get("/v1/libraries"))["items"][0] == l));
+}
+
+BOOST_AUTO_TEST_CASE(models_are_listed_parents_first_with_what_a_writer_needs_to_know) {
+  served s;
+  const auto body = body_of(s.get("/v1/models"));
+  std::map<std::string, nlohmann::json> by_name;
+  std::map<std::string, size_t> place;
+  for (const auto& m : body["items"]) {
+    place[m["name"]] = by_name.size();
+    by_name[m["name"]] = m;
+  }
+  BOOST_REQUIRE(by_name.size() == 10);
+  BOOST_TEST(place["location"] < place["entry"]);
+  BOOST_TEST(place["tag"] < place["tag_relationship"]);
+  BOOST_TEST(by_name["device"]["id"] == "own_device");
+  BOOST_TEST(by_name["entry"]["class"] == "device-owned");
+  BOOST_TEST(by_name["entry"]["declared"].is_null());
+  BOOST_TEST(by_name["user_metadata"]["id"] == "one_of");
+  BOOST_TEST((by_name["tag_relationship"]["id_from"]
+              == nlohmann::json::array({"parent_tag_id", "child_tag_id"})));
+  const auto field = [&](const char* model, const char* name) {
+    for (const auto& f : by_name[model]["fields"])
+      if (f["name"] == name)
+        return f;
+    return nlohmann::json();
+  };
+  BOOST_TEST(field("entry", "parent_id")["cascades"] == true);
+  BOOST_TEST(field("entry", "parent_id")["references"] == "entry");
+  BOOST_TEST(field("entry", "parent_id")["merge"] == "lww");
+  BOOST_TEST(field("entry", "name")["required"] == true);
+  BOOST_TEST(field("tag", "aliases")["merge"] == "set");
+  BOOST_TEST(field("user_metadata", "custom")["merge"] == "map");
+  BOOST_TEST(field("device", "os")["managed"] == true);
+  BOOST_TEST(body["hash"].get<std::string>().size() == 16);
+  BOOST_TEST(s.get("/v1/models?x=1")->status == 400);
 }
 
 BOOST_AUTO_TEST_CASE(readiness_says_why_not) {

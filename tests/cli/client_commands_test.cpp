@@ -201,7 +201,7 @@ BOOST_AUTO_TEST_CASE(bad_lines_are_reported_and_all_others_written) {
   }
   const auto said = run({"import", "photos", "-"}, lines);
   BOOST_TEST(said.code == exit_no);
-  BOOST_TEST(has(said.err, "line 7: not JSON"));
+  BOOST_TEST(has(said.err, "line 7: bad_request: not JSON"));
   BOOST_TEST(has(said.err, "line 700: invalid_field: field bad"));
   BOOST_TEST(std::count(said.err.begin(), said.err.end(), '\n') == 2);
   BOOST_TEST(node.records("tag").size() == 1197U);
@@ -230,7 +230,8 @@ BOOST_AUTO_TEST_CASE(an_atomic_import_is_one_batch_or_nothing) {
     many += good;
   node.forget_asked();
   BOOST_TEST(has(run({"import", "photos", "--atomic"}, many).err, "too_big"));
-  BOOST_TEST(node.asked().empty());
+  BOOST_TEST(node.asked().size() == 1U); // for the models
+  BOOST_TEST(node.batches().empty());
 }
 
 BOOST_AUTO_TEST_CASE(an_import_ends_when_the_node_cannot_write) {
@@ -243,7 +244,31 @@ BOOST_AUTO_TEST_CASE(an_import_ends_when_the_node_cannot_write) {
   const auto said = run({"import", "photos"}, lines);
   BOOST_TEST(said.code == exit_no);
   BOOST_TEST(has(said.err, "shoal: disk: full"));
-  BOOST_TEST(node.asked().size() == 1U);
+  BOOST_TEST(node.asked().size() == 2U); // the first for the models
+}
+
+BOOST_AUTO_TEST_CASE(an_import_writes_parents_before_their_children_wherever_they_stand) {
+  const auto line = [](const char* model, const char* id, const std::string& fields) {
+    return std::string(R"({"model":")") + model + R"(","id":")" + id + R"(","fields":{)" + fields
+           + "}}\n";
+  };
+  const std::string entry = R"("name":"n","kind":"file")";
+  const std::string lines = line("entry", "a", entry + R"(,"location_id":"l","parent_id":"b")")
+                            + line("entry", "b", entry + R"(,"location_id":"l","parent_id":"c")")
+                            + line("entry", "c", entry + R"(,"location_id":"l")")
+                            + line("location", "l", R"("name":"n","path":"/")")
+                            + line("entry", "d", entry + R"(,"location_id":"nowhere")");
+  for (const bool atomic : {true, false}) {
+    fake_node other;
+    const auto said = run_at(other, scratch,
+                             atomic ? std::vector<std::string>{"import", "photos", "--atomic"}
+                                    : std::vector<std::string>{"import", "photos"},
+                             lines);
+    BOOST_TEST(said.code == exit_no);
+    BOOST_TEST(has(said.err, "missing_parent: no location nowhere"), said.err);
+    BOOST_TEST(other.records("entry").size() == (atomic ? 0U : 3U));
+    BOOST_TEST((atomic || has(said.err, "line 5: ")), said.err);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(an_export_can_be_imported_and_exports_the_same) {

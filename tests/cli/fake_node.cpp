@@ -28,7 +28,7 @@ scratch_dir::~scratch_dir() {
 }
 
 fs::path scratch_dir::write(const std::string& name, const std::string& text) const {
-  const auto file = path_ / name;
+  auto file = path_ / name;
   fs::create_directories(file.parent_path());
   std::ofstream(file, std::ios::binary) << text;
   return file;
@@ -62,6 +62,18 @@ const std::map<std::string, model_rules>& models() {
       {"entry", {{"name", "kind"}, {{"location_id", "location"}, {"parent_id", "entry"}}}},
   };
   return all;
+}
+
+json model_list() {
+  json out = json::array();
+  for (const auto& [name, rules] : models()) {
+    json fields = json::array();
+    for (const auto& [field, parent] : rules.parents)
+      fields.push_back(
+          {{"name", field}, {"merge", "lww"}, {"references", parent}, {"cascades", true}});
+    out.push_back({{"name", name}, {"id", "random"}, {"fields", fields}});
+  }
+  return out;
 }
 
 /// The records, and the rules about writing them.
@@ -172,6 +184,8 @@ struct fake_node::parts {
       return reply(
           response, 200,
           {{"device", device}, {"name", "alice"}, {"version", "1"}, {"libraries", json::array()}});
+    if (request.path == "/v1/models")
+      return reply(response, 200, {{"items", model_list()}});
     const std::string photos = "/v1/libraries/photos";
     if (!request.path.starts_with(photos))
       return refuse(response,
@@ -223,7 +237,10 @@ struct fake_node::parts {
         op["id"] = fresh_id();
       if (const auto refused = data.apply(op)) {
         data = before_it;
-        return refuse(response, *refused);
+        // A node tells the op where it has not looked at records yet.
+        const bool typed = refused->code == "invalid_field" || refused->code == "unknown_model";
+        const auto place = typed ? "ops[" + std::to_string(results.size()) + "]: " : "";
+        return refuse(response, {refused->status, refused->code, place + refused->message});
       }
       results.push_back(written({op["model"], op["id"]}));
     }

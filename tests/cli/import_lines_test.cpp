@@ -9,17 +9,59 @@ namespace shoal::cli {
 
 BOOST_AUTO_TEST_SUITE(import_lines)
 
+namespace {
+
+import_models known() {
+  return import_models::of(json::parse(R"({"items":[
+    {"name":"tag","id":"fields","fields":[{"name":"uses","merge":"counter","references":null,"cascades":false}]},
+    {"name":"device","id":"own_device","fields":[]},
+    {"name":"location","id":"random","fields":[]},
+    {"name":"entry","id":"random","fields":[
+      {"name":"location_id","merge":"lww","references":"location","cascades":true},
+      {"name":"parent_id","merge":"lww","references":"entry","cascades":true}]}]})"));
+}
+
+result<import_op> op_of(std::string_view line) { return op_of_line(line, known()); }
+
+} // namespace
+
 BOOST_AUTO_TEST_CASE(a_line_of_an_export_becomes_a_write_anew) {
-  const auto op = op_of_line(
+  const auto op = op_of(
       R"({"model":"tag","id":"x","owner":null,"origin":"d","seq":17,"hlc":"h","deleted":false,)"
       R"("fields":{"b":1,"a":"é"}})");
   BOOST_REQUIRE(op.ok());
-  BOOST_TEST(*op == R"({"model":"tag","id":"x","fields":{"b":1,"a":"é"}})");
+  BOOST_TEST(op->text == R"({"model":"tag","id":"x","fields":{"b":1,"a":"é"}})");
+  BOOST_TEST(!op->ordered);
 }
 
 BOOST_AUTO_TEST_CASE(a_line_may_delete) {
-  BOOST_TEST(*op_of_line(R"({"model":"tag","id":"x","delete":true})")
+  BOOST_TEST(op_of(R"({"model":"tag","id":"x","delete":true})")->text
              == R"({"model":"tag","id":"x","delete":true})");
+}
+
+BOOST_AUTO_TEST_CASE(an_exported_counter_is_set_and_a_written_one_left_as_it_is) {
+  BOOST_TEST(op_of(R"({"model":"tag","id":"x","hlc":"h","fields":{"uses":7}})")->text
+             == R"({"model":"tag","id":"x","fields":{"uses":{"$set":7}}})");
+  BOOST_TEST(op_of(R"({"model":"tag","id":"x","fields":{"uses":7}})")->text
+             == R"({"model":"tag","id":"x","fields":{"uses":7}})"); // for the node to refuse
+}
+
+BOOST_AUTO_TEST_CASE(a_device_of_an_export_is_left_out_and_one_written_by_hand_is_not) {
+  BOOST_TEST(op_of(R"({"model":"device","id":"x","hlc":"h","fields":{"os":"Linux"}})")->text == "");
+  BOOST_TEST(op_of(R"({"model":"device","id":"x","fields":{"os":"Linux"}})")->text != "");
+}
+
+BOOST_AUTO_TEST_CASE(cascading_fields_say_what_a_line_has_to_wait_for) {
+  const auto op =
+      op_of(R"({"model":"entry","id":"e","fields":{"location_id":"l","parent_id":null}})");
+  BOOST_TEST(op->ordered);
+  BOOST_TEST(op->keys.writes);
+  BOOST_TEST(op->keys.record == record_key("entry", "e"));
+  BOOST_TEST(op->keys.parents == std::vector<uint64_t>{record_key("location", "l")},
+             boost::test_tools::per_element());
+  BOOST_TEST(op_of(R"({"model":"location","id":"l","fields":{}})")->ordered);
+  BOOST_TEST(op_of(R"({"model":"entry","id":"new","fields":{}})")->keys.record == 0U);
+  BOOST_TEST(!op_of(R"({"model":"entry","id":"e","delete":true})")->keys.writes);
 }
 
 BOOST_AUTO_TEST_CASE(any_other_line_is_refused) {
@@ -29,7 +71,47 @@ BOOST_AUTO_TEST_CASE(any_other_line_is_refused) {
         R"({"model":"tag","id":"x","fields":[]})", R"({"model":"tag","id":"x","delete":false})",
         R"({"model":"tag","id":"x","delete":true,"fields":{}})",
         R"({"model":"tag","id":"x","fields":{}} {})"})
-    BOOST_TEST(!op_of_line(line).ok(), line);
+    BOOST_TEST((op_of(line).err().code == ec::bad_request), line);
+  BOOST_TEST((op_of(R"({"model":"gat","id":"x","fields":{}})").err().code == ec::unknown_model));
+}
+
+BOOST_AUTO_TEST_CASE(the_index_of_an_op_is_read_and_taken_out_of_the_problem) {
+  std::string problem = "invalid_field: ops[17]: tag.x: no such field";
+  BOOST_TEST(take_op_index(problem).value() == 17U);
+  BOOST_TEST(problem == "invalid_field: tag.x: no such field");
+  for (std::string other : {"not_found: x", "a: ops[]: x", "a: ops[1", "a: ops[-1]: x"}) {
+    const auto before = other;
+    BOOST_TEST(!take_op_index(other).has_value(), other);
+    BOOST_TEST(other == before);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_op_that_the_node_names_costs_no_search) {
+  std::vector<numbered_op> ops;
+  for (size_t i = 0; i < 500; ++i)
+    ops.push_back({i, std::to_string(i)});
+  size_t requests = 0;
+  size_t taken = 0;
+  std::vector<uint64_t> refused;
+  const auto result = send_around_bad_ones(
+      ops,
+      [&](const std::string& body, size_t size) {
+        ++requests;
+        const auto sent = json::parse(body)["ops"];
+        for (size_t i = 0; i < sent.size(); ++i)
+          if (const auto n = sent[i].get<size_t>(); n == 0 || n == 250 || n == 499)
+            return batch_outcome{verdict::refused, "x: ops[" + std::to_string(i) + "]: bad"};
+        taken += size;
+        return batch_outcome{verdict::taken, {}};
+      },
+      [&](const numbered_op& op, const std::string& problem) {
+        BOOST_TEST(problem == "x: bad");
+        refused.push_back(op.line);
+      });
+  BOOST_TEST((result.how == verdict::taken));
+  BOOST_TEST(taken == 497U);
+  BOOST_TEST(refused == (std::vector<uint64_t>{0, 250, 499}), boost::test_tools::per_element());
+  BOOST_TEST(requests <= 6U);
 }
 
 /// Sends `count` ops of which those in `bad` are refused; returns the requests it took.

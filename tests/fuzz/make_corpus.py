@@ -92,7 +92,8 @@ def ranged(ops, **changes):
 
 
 BODIES = {
-    "hello": (1, {"boot": 2**63, "caps": 1, "held": HELD, "members": MEMBERS, "minor": 0, "name": "alice", "window": 4194304}),
+    "hello": (1, {"boot": 2**63, "caps": 1, "held": HELD, "members": MEMBERS, "minor": 0, "models": 2**63, "name": "alice", "window": 4194304}),
+    "hello-without-models": (1, {"boot": 1, "caps": 0, "held": [], "members": [], "minor": 0, "name": "bob", "window": 4194304}),
     "goodbye": (2, {"reason": "stopping"}),
     "error": (3, {"code": "unknown_library", "text": "no such library"}),
     "heartbeat": (4, {"digest": Bin(b"d" * 16), "echo": 1, "frontier": 2**64 - 1, "held_us": 9, "members": 3, "ping": 2, "statements": 0}),

@@ -106,24 +106,24 @@ BOOST_AUTO_TEST_CASE(a_bad_definition_is_refused_with_its_name) {
   const std::vector<wrong> cases{
       {"'Album' is no model name", [](auto& m) { m.name = "Album"; }},
       {"'' is no model name", [](auto& m) { m.name = ""; }},
-      {"is built in", [](auto& m) { m.name = "tag"; }},
+      {"is a built-in model's name", [](auto& m) { m.name = "tag"; }},
       {"'a b' is no field name", [](auto& m) { m.fields[1].name = "a b"; }},
       {"field title: is declared twice", [](auto& m) { m.fields[1].name = "title"; }},
       {"has no fields", [](auto& m) { m.fields.clear(); }},
       {"no required field", [](auto& m) { m.fields[0].required = false; }},
-      {"unknown model nowhere", [](auto& m) { m.fields[1].references = "nowhere"; }},
+      {"unknown model 'nowhere'", [](auto& m) { m.fields[1].references = "nowhere"; }},
       {"a reference has type uuid", [](auto& m) { m.fields[0].references = "tag"; }},
       {"a counter has type integer", [](auto& m) { m.fields[1].kind = field_kind::counter; }},
       {"references the model it cascades from",
        [](auto& m) { m.fields[1].kind = field_kind::parent; }},
-      {"only device-owned models cascade",
+      {"which is of the other class",
        [](auto& m) {
          m.fields[1].kind = field_kind::parent;
          m.fields[1].references = "entry";
        }},
       {"needs at least one id field", [](auto& m) { m.id.from = id_rule::source::fields; }},
       {"id fields are given", [](auto& m) { m.id.fields = {"title"}; }},
-      {"id field nope is not a field",
+      {"id field 'nope' is not a field",
        [](auto& m) {
          m.id.from = id_rule::source::fields;
          m.id.fields = {"nope"};

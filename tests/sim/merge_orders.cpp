@@ -124,7 +124,7 @@ state one_state(const std::vector<written>& ops) {
   const auto ranges = as_ranges(ops);
   std::vector<size_t> order(ops.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  const auto first = deliver(ranges, order, 0);
+  auto first = deliver(ranges, order, 0);
   size_t orders = 0;
   size_t others = 0;
   do {
@@ -259,6 +259,38 @@ BOOST_AUTO_TEST_CASE(a_delete_takes_a_subtree_whatever_comes_first) {
   BOOST_TEST(!seen("entry", 2));
   BOOST_TEST(!seen("entry", 3));
   BOOST_TEST(seen("entry", 4));
+}
+
+BOOST_AUTO_TEST_CASE(a_shared_delete_takes_what_others_hung_below_it_whatever_comes_first) {
+  const auto make = [](size_t writer, uint64_t at, op_kind kind, std::string model, uint64_t n,
+                       std::vector<field_op> f) {
+    auto w = write(writer, at, kind, std::move(f));
+    w.what.model = std::move(model);
+    w.what.id = tag_id(n);
+    return w;
+  };
+  const auto of_book = [](uint64_t n) {
+    auto f = plain("book", encoded(tag_id(n)));
+    f.kind = field_kind::parent;
+    f.parent_model = "book";
+    return f;
+  };
+  const auto s = one_state({make(0, 1, op_kind::insert, "book", 1, {}),
+                            make(1, 2, op_kind::insert, "book", 2, {}),
+                            make(1, 3, op_kind::insert, "review", 3, {of_book(1)}),
+                            make(0, 4, op_kind::remove, "book", 1, {}),
+                            make(2, 5, op_kind::insert, "review", 4, {of_book(1)}), // unaware
+                            make(2, 6, op_kind::update, "review", 3, {of_book(2)})});
+  const auto seen = [&](std::string_view model, uint64_t n) {
+    std::string name(1, static_cast<char>(model.size()));
+    name += model;
+    name += tag_id(n).view();
+    return decode_row(s.shared_rows.at(name))->visible;
+  };
+  BOOST_TEST(!seen("book", 1));
+  BOOST_TEST(seen("book", 2));
+  BOOST_TEST(seen("review", 3)); // was moved away in time
+  BOOST_TEST(!seen("review", 4));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
