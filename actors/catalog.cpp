@@ -205,7 +205,10 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   writing->key = setup.key;
   writing->library = entry.id;
   writing->counted = lib.counted;
-  writing->min_tombstone_ms = setup.retention.min_tombstone_hours * hour_ms;
+  // Longer than any two clocks are apart: a member that was given nothing yet, or an old copy of
+  // itself, may write with a clock that is behind a delete's.
+  writing->min_tombstone_ms =
+      std::max(setup.retention.min_tombstone_hours * hour_ms, 2 * options.max_drift_ms);
   writing->on_failure = setup.on_failure;
 
   out.core = std::make_shared<library_core>(std::move(lib));

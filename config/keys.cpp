@@ -94,9 +94,12 @@ const std::array node_table = {
     bound_key<options>{{"retention", "max_log_age_days", form::integer, "30",
                         "the same for changes older than this", 1, 36'500},
                        [](options& o) -> slot { return &o.retention.max_log_age_days; }},
-    bound_key<options>{{"retention", "min_tombstone_hours", form::integer, "24",
-                        "delete marks stay at least this long, for change feeds", 0, 876'000},
-                       [](options& o) -> slot { return &o.retention.min_tombstone_hours; }},
+    bound_key<options>{
+        {"retention", "min_tombstone_hours", form::integer, "24",
+         "delete marks stay at least this long, for change feeds, and never less than "
+         "twice max_clock_drift_seconds",
+         0, 876'000},
+        [](options& o) -> slot { return &o.retention.min_tombstone_hours; }},
 
     bound_key<options>{{"log", "level", form::log_spec, "info",
                         "trace, debug, info, warn, error, critical or off; and per component: "

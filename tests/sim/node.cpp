@@ -442,6 +442,8 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::keep_state& r) {
     data_->set_resync(txn, r.resync);
   data_->raise_deletes_from(txn, r.deletes_from);
   data_->lower_until(txn, r.lost);
+  if (!r.lost.empty())
+    around_.judge.lost();
   if (r.passed_over)
     data_->set_passed_over(txn, r.passed_over->first,
                            r.passed_over->second == 0 ? std::nullopt

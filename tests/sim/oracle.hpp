@@ -34,6 +34,8 @@ public:
   /// A node is about to remove what `stable` covers from its log; `disks` are all members'.
   void pruning(const device_id& device, const frontier& stable,
                const std::map<device_id, const sim_store*>& disks);
+  /// A node gave up waiting for ops that went with a restored disk.
+  void lost() { lost_ = true; }
   /// A node compared what it holds with a peer.
   void compared(const protocol::comparison_report& report);
   /// An older image is back: what the device wrote since may be lost, if no other node has it.
@@ -68,6 +70,7 @@ private:
   std::map<uint64_t, digest_value> digests_; // settled frontier's hash → digest
   std::optional<digest_value> final_digest_;
   std::optional<std::string> export_;
+  bool lost_ = false;    // what a range read from rows had left out may have gone as well
   bool adopted_ = false; // deletes that a node never heard of were forgotten meanwhile
   uint64_t comparisons_ = 0;
   uint64_t acknowledged_ops_ = 0;
