@@ -43,7 +43,9 @@ struct node {
         auto parts = *read_range(from.disk, s, seq_of(data->held(), s), 1 << 20);
         if (parts.empty())
           break;
-        in_group([&](kv_transaction& txn) { return data->apply(txn, parts, wall); });
+        const auto done =
+            in_group([&](kv_transaction& txn) { return data->apply(txn, parts, wall); });
+        BOOST_REQUIRE((done.ok() && *done == applied_as::applied));
       }
   }
   uint64_t prune_marks(uint64_t before = later) {
@@ -112,7 +114,7 @@ BOOST_AUTO_TEST_CASE(a_delete_is_forgotten_only_when_it_is_covered_and_old_enoug
   BOOST_TEST(a.disk.of(family::shared).empty());
   BOOST_TEST(a.disk.of(family::shared_by_seq).empty());
   BOOST_TEST(seq_of(a.data->deletes_from(), stream) == 2);
-  auto again = *replica::open(a.disk, device_of(0), {});
+  auto again = std::move(*replica::open(a.disk, device_of(0), {}));
   BOOST_TEST(seq_of(again->deletes_from(), stream) == 2);
   BOOST_TEST(a.problems() == 0);
 }
@@ -216,7 +218,7 @@ BOOST_AUTO_TEST_CASE(uniting_brings_back_what_a_damaged_store_lost_and_takes_not
   b.disk.of(family::shared).erase(keys::row(record_class::shared, "tag", tag_id(2), {}));
   b.disk.of(family::shared_by_seq).erase(keys::by_seq(stream, 2));
   BOOST_TEST(b.problems() == 1); // the digest kept is that of before
-  b.in_group([&](kv_transaction& txn) { return b.data->reindex(txn); });
+  BOOST_TEST(b.in_group([&](kv_transaction& txn) { return b.data->reindex(txn); }).ok());
   BOOST_TEST(b.problems() == 0);
   BOOST_TEST((a.data->summary().digest != b.data->summary().digest));
   BOOST_TEST(b.repair_from(a, false) == 1);
@@ -236,6 +238,9 @@ BOOST_AUTO_TEST_CASE(adopting_drops_what_was_deleted_meanwhile_and_keeps_what_wa
   b.write({tag(3, 3)}); // nobody has that yet
   a.write({without(tag(1, 1))});
   BOOST_TEST(a.prune_marks() == 1);
+  const auto log =
+      a.in_group([&](kv_transaction& txn) { return a.data->prune(txn, a.data->held(), 100); });
+  BOOST_TEST(*log == 3);
   b.take(a); // brings the frontier along, and no delete
   BOOST_TEST(b.has("tag", 1));
   BOOST_TEST(b.repair_from(a, false) == 0);
@@ -258,7 +263,7 @@ BOOST_AUTO_TEST_CASE(a_comparison_that_was_under_way_is_known_after_a_restart) {
     a.data->set_passed_over(txn, device_of(3), 77);
     return true;
   });
-  auto again = *replica::open(a.disk, device_of(0), {});
+  auto again = std::move(*replica::open(a.disk, device_of(0), {}));
   BOOST_REQUIRE(again->resync().has_value());
   BOOST_TEST((*again->resync() == state));
   BOOST_TEST(!again->settled()); // no statement, no token, no digest before it is done
@@ -269,7 +274,7 @@ BOOST_AUTO_TEST_CASE(a_comparison_that_was_under_way_is_known_after_a_restart) {
     a.data->set_filled(txn);
     return true;
   });
-  again = *replica::open(a.disk, device_of(0), {});
+  again = std::move(*replica::open(a.disk, device_of(0), {}));
   BOOST_TEST(!again->resync().has_value());
   BOOST_TEST(again->settled());
   BOOST_TEST(!again->filling());
@@ -292,7 +297,7 @@ BOOST_AUTO_TEST_CASE(verify_names_what_does_not_make_sense_and_reindex_mends_the
   BOOST_TEST(report.problems == 5);
   BOOST_TEST(report.records == 2);
   BOOST_TEST(report.described.size() == 5);
-  a.in_group([&](kv_transaction& txn) { return a.data->reindex(txn); });
+  BOOST_TEST(a.in_group([&](kv_transaction& txn) { return a.data->reindex(txn); }).ok());
   BOOST_TEST(a.problems() == 1); // the log's entry is gone; rows serve what it said
   const auto key = keys::row(record_class::shared, "tag", tag_id(2), {});
   a.disk.of(family::shared)[key] = "no row";
