@@ -8,14 +8,12 @@
 #include "store/sync/records.hpp"
 
 #include <caf/all.hpp>
-#include <nlohmann/json.hpp>
 #include <openssl/rand.h>
+#include <spdlog/spdlog.h>
 
-#include <fstream>
+#include <tuple>
 
 namespace shoal {
-
-namespace fs = std::filesystem;
 
 constexpr uint64_t hour_ms = 3'600'000;
 
@@ -35,103 +33,25 @@ record_id random_record_id() {
   return id;
 }
 
-static fs::path folder_of(const fs::path& data_dir, const library_id& id) {
-  return data_dir / "libraries" / to_string(id);
-}
-
-member_set configured_members(const config::library_options& library) {
-  member_set out;
-  for (const auto& m : library.members)
-    if (m.at)
-      out[m.device].address = config::to_string(*m.at);
-    else
-      out[m.device];
-  return out;
-}
-
-static result<library_entry> read_entry(const fs::path& file) {
-  std::ifstream in(file);
-  const auto json = nlohmann::json::parse(in, nullptr, false);
-  library_entry e;
-  if (json.is_object() && json.contains("id") && json["id"].is_string() && json.contains("name")
-      && json["name"].is_string() && json.contains("sync") && json["sync"].is_boolean()) {
-    if (const auto id = parse_id<library_id>(json["id"].get<std::string>())) {
-      e.id = *id;
-      e.name = json["name"];
-      e.sync = json["sync"];
-      return e;
-    }
-  }
-  return {ec::corrupt,
-          file.string() + ": not a library's description ({\"id\",\"name\",\"sync\"})"};
-}
-
-result<std::vector<library_entry>> find_libraries(const fs::path& data_dir,
-                                                  const config::options& options) {
-  std::map<library_id, library_entry> all;
-  std::error_code failed;
-  for (const auto& dir : fs::directory_iterator(data_dir / "libraries", failed)) {
-    const auto file = dir.path() / "library.json";
-    if (!fs::exists(file, failed))
-      continue;
-    auto e = read_entry(file);
-    if (!e)
-      return e.err();
-    all[e->id] = std::move(*e);
-  }
-  for (const auto& l : options.libraries) {
-    auto& e = all[l.id];
-    e.id = l.id;
-    e.name = l.name;
-    e.sync = l.sync;
-    e.members = configured_members(l);
-  }
-  std::vector<library_entry> out;
-  std::set<std::string> names;
-  for (auto& [id, e] : all) {
-    if (!names.insert(e.name).second)
-      return {ec::config,
-              "two libraries are named " + e.name + "; rename one in the configuration"};
-    out.push_back(std::move(e));
-  }
-  return out;
-}
-
-status remember_library(const fs::path& data_dir, const library_entry& entry) {
-  const auto folder = folder_of(data_dir, entry.id);
-  std::error_code failed;
-  fs::create_directories(folder, failed);
-  const auto file = folder / "library.json";
-  const auto fresh = folder / "library.json.new";
-  {
-    std::ofstream out(fresh);
-    out << nlohmann::ordered_json{{"id", to_string(entry.id)},
-                                  {"name", entry.name},
-                                  {"sync", entry.sync}}
-               .dump()
-        << "\n";
-    if (!out.flush())
-      return {ec::disk, fresh.string() + ": cannot be written"};
-  }
-  fs::rename(fresh, file, failed);
-  if (failed)
-    return {ec::disk, file.string() + ": " + failed.message()};
-  return success();
-}
-
 /// Member set and device record as of this start, in one commit.
 static status bring_up_to_date(const catalog_setup& setup, const library_entry& entry,
                                kv_store& store, replica& data) {
   kv_transaction txn(store);
   auto members = entry.members;
-  auto& self = members[setup.key.device()];
   const auto known = data.members().find(setup.key.device());
-  if (known != data.members().end())
-    self = known->second;
-  if (self.address != setup.address || self.name != setup.node_name) {
-    self.address = setup.address;
-    self.name = setup.node_name;
-    self.revision = std::max(wall_ms(), self.revision + 1);
+  // Nobody becomes a member by its own say: who joins, or lost its store, waits for the others'
+  // set. The founder and the configuration do say so.
+  const bool named = known != data.members().end();
+  if (named || entry.configured || entry.contacts.empty()) {
+    auto& self = members[setup.key.device()];
+    if (named)
+      self = known->second;
+    self.generation = std::max(self.generation, entry.generation); // as the others know it
+    if (self.address != setup.address || self.name != setup.node_name) {
+      self.address = setup.address;
+      self.name = setup.node_name;
+      self.revision = std::max(wall_ms(), self.revision + 1);
+    }
   }
   if (auto merged = data.merge_members(txn, members); !merged)
     return merged.err();
@@ -151,13 +71,22 @@ static status bring_up_to_date(const catalog_setup& setup, const library_entry& 
   return store.commit(txn.take());
 }
 
+/// Why the store is held for an older copy of itself; empty when it is not.
+static std::string restored_text(const std::optional<hlc>& mark, const hlc& last) {
+  if (!mark || std::tie(last.wall_ms, last.counter) >= std::tie(mark->wall_ms, mark->counter))
+    return {};
+  return "the store ends at " + to_string(last) + ", but had reached " + to_string(*mark)
+         + ": this is an older copy of it, or its end was lost; lost ops are fetched from peers";
+}
+
 result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
-                          const library_entry& entry, caf::actor node) {
+                          library_entry& entry, caf::actor node) {
   if (auto kept = remember_library(setup.data_dir, entry); !kept)
     return kept.err();
   rocks_options how;
   how.memory = setup.memory;
-  auto opened = rocks_store::open((folder_of(setup.data_dir, entry.id) / "db").string(), how);
+  how.create = !entry.stored;
+  auto opened = rocks_store::open((library_folder(setup.data_dir, entry.id) / "db").string(), how);
   if (!opened)
     return error{opened.err().code, "library " + entry.name + ": " + opened.err().message};
   open_library out;
@@ -169,16 +98,32 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   auto data = replica::open(*out.store, setup.key.device(), options);
   if (!data)
     return error{data.err().code, "library " + entry.name + ": " + data.err().message};
+  const bool refilled = !entry.stored;
+  high_water mark(high_water::file_of(setup.data_dir, entry.id));
+  const auto restored = restored_text(mark.read(), (*data)->last_stamp());
   if (auto ready = bring_up_to_date(setup, entry, *out.store, **data); !ready)
     return error{ready.err().code, "library " + entry.name + ": " + ready.err().message};
+  const auto own = (*data)->members().find(setup.key.device());
+  entry.stored = true;
+  if (entry.generation == 0 && own != (*data)->members().end())
+    entry.generation = own->second.generation;
+  if (auto others = contacts_of((*data)->members(), setup.key.device()); !others.empty())
+    entry.contacts = std::move(others);
+  if (auto kept = remember_library(setup.data_dir, entry); !kept)
+    return kept.err();
+  if (!restored.empty())
+    spdlog::get("library")->warn("{}: restored: {}", entry.name, restored);
 
   library_setup lib;
   lib.id = entry.id;
   lib.name = entry.name;
   lib.sync = entry.sync;
   lib.store = out.store;
+  lib.paused = entry.paused;
+  lib.restored = restored;
+  lib.refilled = refilled;
   lib.readers = setup.readers;
-  lib.node = std::move(node);
+  lib.node = node;
   lib.counted = setup.counted->add_library(entry.name);
   lib.protocol.self = setup.key.device();
   lib.protocol.boot_nonce = setup.boot_nonce;
@@ -190,6 +135,8 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   lib.protocol.max_log_entries = setup.retention.max_log_entries;
   lib.protocol.max_log_age_ms = setup.retention.max_log_age_days * hour_ms * 24;
   lib.protocol.passed_over_after_us = limits::needs_snapshot_after_ms * 1000;
+  for (const auto& [device, address] : entry.contacts)
+    lib.protocol.contacts.insert(device);
 
   auto first = std::make_shared<protocol::stored>();
   const auto summary = (*data)->summary();
@@ -209,7 +156,12 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   // itself, may write with a clock that is behind a delete's.
   writing->min_tombstone_ms =
       std::max(setup.retention.min_tombstone_hours * hour_ms, 2 * options.max_drift_ms);
-  writing->on_failure = setup.on_failure;
+  writing->mark = std::move(mark);
+  writing->on_failure = [node, id = entry.id, otherwise = setup.on_failure](const error& e) {
+    if (e.code != ec::corrupt)
+      return otherwise(e);
+    caf::anon_send(node, library_damaged{id, e.message});
+  };
 
   out.core = std::make_shared<library_core>(std::move(lib));
   out.core->publish(summary, stamp);

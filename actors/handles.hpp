@@ -136,6 +136,7 @@ struct member_change {
   bool remove = false;
   bool purge = false;
   bool readmit = false;
+  bool leave = false; // this device removes itself; nothing to do when it is no member
   std::shared_ptr<api::callback<nothing>> done;
 };
 struct prune_request {
@@ -149,12 +150,20 @@ struct verify_request {
 /// LIBRARY, one per library: runs the protocol, owns the library's state. Dynamically typed, for
 /// the transport's sake; it takes group_stored, protocol::loaded, protocol::summed, store_verified,
 /// session_up, session_down, inbound, wait_request, member_change, prune_request, verify_request,
-/// library_tick and stop_library.
+/// library_tick, pause_library and stop_library.
 struct library_tick {
   uint64_t generation = 0;
 };
-/// Says goodbye to all peers.
-struct stop_library {};
+/// While paused, nothing of the library is sent or taken; local work goes on.
+struct pause_library {
+  bool on = false;
+};
+/// Offers linked peers what they lack, for at most limits::offer_ms, says goodbye to them, ends,
+/// and answers the node with library_stopped.
+struct stop_library {
+  std::string reason;
+  bool left = false; // ends once the peers have taken note of this device's removal
+};
 
 // ---- the node
 
@@ -175,6 +184,32 @@ struct dial_now {};
 struct create_library_request {
   std::string name;
   std::shared_ptr<api::callback<std::shared_ptr<api::library>>> done;
+};
+/// Library → node: its last word. The store may still have readers.
+struct library_stopped {
+  library_id library;
+};
+/// Store writer → node: the store is damaged; this library alone cannot go on.
+struct library_damaged {
+  library_id library;
+  std::string reason;
+};
+/// Api → node.
+struct library_order {
+  enum class what : uint8_t { join, leave, rebuild, pause, resume };
+  what todo = what::join;
+  library_id library;
+  std::string name;    // join
+  device_id via;       // join: the member to ask
+  std::string address; // join: where it is
+  bool now = false;    // leave: without waiting for another member to hold everything
+  bool drop = false;   // leave: delete instead of moving aside
+  /// The value says what became of the files, or is empty.
+  std::shared_ptr<api::callback<std::string>> done;
+};
+/// Whoever answered something the node had asked → node: goes on, on the node's thread.
+struct node_step {
+  std::shared_ptr<std::function<void()>> run;
 };
 struct node_tick {};
 /// Main thread → node: end everything in order; answers when all links are closed.
@@ -203,6 +238,11 @@ CAF_BEGIN_TYPE_ID_BLOCK(shoal_node, caf::id_block::shoal_transport::end)
   CAF_ADD_TYPE_ID(shoal_node, (shoal::drop_peer))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::dial_now))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::create_library_request))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::pause_library))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::library_stopped))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::library_damaged))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::library_order))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::node_step))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::node_tick))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::stop_node))
 CAF_END_TYPE_ID_BLOCK(shoal_node)
@@ -227,5 +267,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::members_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::drop_peer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::dial_now)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::create_library_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::pause_library)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_stopped)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_damaged)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_order)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::node_step)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::node_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::stop_node)

@@ -3,6 +3,7 @@
 #include "actors/library.hpp"
 
 #include "actors/clocks.hpp"
+#include "actors/closed_library.hpp"
 
 #include <caf/send.hpp>
 
@@ -10,13 +11,55 @@
 
 namespace shoal {
 
-library_core::library_core(library_setup setup) : setup_(std::move(setup)) {
+library_core::library_core(library_setup setup)
+    : setup_(std::move(setup)), store_(setup_.store), restored_(setup_.restored),
+      paused_(setup_.paused) {
   protocol_ = std::make_unique<protocol::replicator>(setup_.protocol, mono_us());
+  setup_.store = nullptr; // the one that close() lets go of is store_
 }
 
 void library_core::connect(caf::actor actor, store_writer_actor writer) {
+  const std::lock_guard guard(mutex_);
   actor_ = std::move(actor);
   writer_ = std::move(writer);
+}
+
+void library_core::close(std::string reason) {
+  const std::lock_guard guard(mutex_);
+  refusal_ = std::move(reason);
+  actor_ = nullptr;
+  writer_ = nullptr;
+  store_ = nullptr;
+}
+
+void library_core::refuse_writes(std::string reason) {
+  const std::lock_guard guard(mutex_);
+  refusal_ = std::move(reason);
+}
+
+std::shared_ptr<const kv_view> library_core::snapshot() const {
+  const std::lock_guard guard(mutex_);
+  if (!store_)
+    return no_view({ec::unavailable, refusal_});
+  return store_->snapshot();
+}
+
+template <class Message>
+bool library_core::to_actor(Message m) {
+  const std::lock_guard guard(mutex_);
+  if (actor_)
+    caf::anon_send(actor_, std::move(m));
+  return actor_ != nullptr;
+}
+
+void library_core::store(job what) {
+  const std::lock_guard guard(mutex_);
+  if (writer_)
+    caf::anon_send(writer_, store_job{std::make_shared<job>(std::move(what))});
+}
+
+static error is_closed(const std::string& name) {
+  return {ec::unavailable, "library " + name + " is closed"};
 }
 
 void library_core::publish(const replica_summary& made, uint64_t newest_stamp_ms) {
@@ -43,8 +86,19 @@ void library_core::write(std::vector<edit> edits, std::optional<api::idempotency
     w.once = once_key{std::move(once->key), once->request_hash};
   w.done = std::move(done);
   w.asked_us = mono_us();
-  caf::anon_send(writer_, store_job{std::make_shared<job>(std::move(w))});
+  std::string refusal;
+  {
+    const std::lock_guard guard(mutex_);
+    refusal = refusal_;
+    if (refusal.empty()) {
+      caf::anon_send(writer_, store_job{std::make_shared<job>(std::move(w))});
+      return;
+    }
+  }
+  w.done(error{ec::unavailable, std::move(refusal)});
 }
+
+void library_core::flush(api::callback<nothing> done) { store(members_job{{}, std::move(done)}); }
 
 void library_core::wait(frontier what, std::vector<device_id> devices, size_t needed,
                         uint64_t timeout_ms, api::callback<api::wait_answer> done) {
@@ -54,7 +108,8 @@ void library_core::wait(frontier what, std::vector<device_id> devices, size_t ne
   w->needed = needed;
   w->deadline_us = mono_us() + timeout_ms * 1000;
   w->done = std::move(done);
-  caf::anon_send(actor_, wait_request{std::move(w)});
+  if (!to_actor(wait_request{w}))
+    w->done(is_closed(setup_.name));
 }
 
 void library_core::add_member(device_id device, std::string address, std::string name, bool readmit,
@@ -65,7 +120,9 @@ void library_core::add_member(device_id device, std::string address, std::string
   c.name = std::move(name);
   c.readmit = readmit;
   c.done = std::make_shared<api::callback<nothing>>(std::move(done));
-  caf::anon_send(actor_, std::move(c));
+  const auto answer = c.done;
+  if (!to_actor(std::move(c)))
+    (*answer)(is_closed(setup_.name));
 }
 
 void library_core::remove_member(device_id device, bool purge, api::callback<nothing> done) {
@@ -74,19 +131,33 @@ void library_core::remove_member(device_id device, bool purge, api::callback<not
   c.remove = true;
   c.purge = purge;
   c.done = std::make_shared<api::callback<nothing>>(std::move(done));
-  caf::anon_send(actor_, std::move(c));
+  const auto answer = c.done;
+  if (!to_actor(std::move(c)))
+    (*answer)(is_closed(setup_.name));
+}
+
+void library_core::remove_self(api::callback<nothing> done) {
+  member_change c;
+  c.device = setup_.protocol.self;
+  c.remove = c.leave = true;
+  c.done = std::make_shared<api::callback<nothing>>(std::move(done));
+  const auto answer = c.done;
+  if (!to_actor(std::move(c)))
+    (*answer)(is_closed(setup_.name));
 }
 
 void library_core::sync_now() { caf::anon_send(setup_.node, dial_now{}); }
 
 void library_core::prune(api::callback<api::prune_answer> done) {
-  caf::anon_send(
-      actor_, prune_request{std::make_shared<api::callback<api::prune_answer>>(std::move(done))});
+  const auto answer = std::make_shared<api::callback<api::prune_answer>>(std::move(done));
+  if (!to_actor(prune_request{answer}))
+    (*answer)(is_closed(setup_.name));
 }
 
 void library_core::verify(bool repair, api::callback<api::verify_answer> done) {
-  caf::anon_send(actor_, verify_request{repair, std::make_shared<api::callback<api::verify_answer>>(
-                                                    std::move(done))});
+  const auto answer = std::make_shared<api::callback<api::verify_answer>>(std::move(done));
+  if (!to_actor(verify_request{repair, answer}))
+    (*answer)(is_closed(setup_.name));
 }
 
 double library_core::hlc_drift_seconds() const {
@@ -116,6 +187,18 @@ api::library_status library_core::status() const {
   s.sync = setup_.sync;
   s.state = protocol::to_string(protocol_->state(now));
   s.why = protocol_->not_converged();
+  s.restored = restored_;
+  const auto own = protocol_->members().find(setup_.protocol.self);
+  if (own != protocol_->members().end() && own->second.removed) {
+    s.state = "removed";
+    s.why = "this device was removed; `shoal member add … --readmit` on a member takes it back";
+  } else if (s.state == "uninitialized" && own == protocol_->members().end()) {
+    s.why = "no member has added this device yet; `shoal member add` there does";
+  }
+  if (paused_) {
+    s.state = "paused";
+    s.why = "paused by command; `shoal resume` goes on";
+  }
   if (s.why.empty() && protocol_->held() != summary_.held)
     s.why = "just written, and not with the other members yet";
   s.converged = s.why.empty();
@@ -170,11 +253,11 @@ api::library_status library_core::status() const {
       s.eta_seconds = static_cast<double>(*fill->eta_us) / 1e6;
   }
   if (s.state == "catching_up") {
-    uint64_t own = 0;
+    uint64_t here = 0;
     for (const auto& [stream, seq] : s.held)
-      own += seq;
+      here += seq;
     s.progress =
-        own + missing == 0 ? 1.0 : static_cast<double>(own) / static_cast<double>(own + missing);
+        here + missing == 0 ? 1.0 : static_cast<double>(here) / static_cast<double>(here + missing);
   }
   return s;
 }

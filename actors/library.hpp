@@ -20,6 +20,9 @@ struct library_setup {
   caf::actor node;
   library_metrics counted;
   protocol::settings protocol;
+  bool paused = false;
+  std::string restored;  // see api::library_status
+  bool refilled = false; // the store is new and peers may well hold more of this device
 };
 
 /// What actor and API share. The API's side is thread-safe and never waits for more than one
@@ -30,7 +33,7 @@ public:
 
   library_id id() const override { return setup_.id; }
   std::string name() const override { return setup_.name; }
-  std::shared_ptr<const kv_view> snapshot() const override { return setup_.store->snapshot(); }
+  std::shared_ptr<const kv_view> snapshot() const override;
   api::library_status status() const override;
   member_set members() const override;
   void write(std::vector<edit> edits, std::optional<api::idempotency> once,
@@ -50,6 +53,17 @@ public:
   /// By how much the newest stamp is ahead of the wall, in seconds; 0 when it is not.
   double hlc_drift_seconds() const;
 
+  /// Whether local writes are taken; `reason` is what clients are told. Empty: they are. Writes
+  /// accepted before the call are ahead of everything given to the writer after it.
+  void refuse_writes(std::string reason);
+  /// Makes this device no member any more; success when it is none.
+  void remove_self(api::callback<nothing> done);
+  /// Calls back once all that was given to the writer before is durable.
+  void flush(api::callback<nothing> done);
+  /// The last call, by the library actor: lets go of store and actors. Whoever still asks is told
+  /// that the library is closed.
+  void close(std::string reason);
+
   /// What is durable now; called by the store writer before it answers.
   void publish(const replica_summary& made, uint64_t newest_stamp_ms);
   /// Set once, before anything else happens.
@@ -58,11 +72,20 @@ public:
 private:
   friend class library_loop;
 
+  /// Hands over under the mutex, so that nothing comes behind `close` or a refusal of writes.
+  template <class Message>
+  bool to_actor(Message m);
+  void store(job what);
+
   library_setup setup_;
-  caf::actor actor_;
-  store_writer_actor writer_;
 
   mutable std::mutex mutex_; // guards what follows; held for one step at a time
+  caf::actor actor_;         // null: closed
+  store_writer_actor writer_;
+  std::shared_ptr<kv_store> store_;
+  std::string refusal_;
+  std::string restored_;
+  bool paused_ = false;
   std::unique_ptr<protocol::replicator> protocol_;
   replica_summary
       summary_; // may be ahead of the protocol by the groups that are on their way to it

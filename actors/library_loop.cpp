@@ -18,7 +18,7 @@ caf::behavior library_actor(caf::event_based_actor* self, std::shared_ptr<librar
       [=](member_change& x) { loop->on(x); },    [=](prune_request& x) { loop->on(x); },
       [=](library_tick& x) { loop->on(x); },     [=](stop_library& x) { loop->on(x); },
       [=](protocol::summed& x) { loop->on(x); }, [=](verify_request& x) { loop->on(x); },
-      [=](store_verified& x) { loop->on(x); },
+      [=](store_verified& x) { loop->on(x); },   [=](pause_library& x) { loop->on(x); },
   };
 }
 
@@ -34,10 +34,13 @@ void library_loop::step(protocol::event e) {
     if (const auto it = links_.find(peer); it != links_.end())
       self_->send(it->second.actor, transport::frames_out{std::move(frames)});
   outbox_.clear();
+  note_sessions();
   check_broadcasts();
   check_waits();
   check_verified();
-  arm();
+  consider_end();
+  if (!ended_)
+    arm();
 }
 
 void library_loop::carry_out(protocol::send& s) {
@@ -55,11 +58,9 @@ void library_loop::carry_out(protocol::send& s) {
 
 void library_loop::carry_out(protocol::load& l) { read(l); }
 
-void library_loop::store(job what) {
-  self_->send(core_->writer_, store_job{std::make_shared<job>(std::move(what))});
-}
+void library_loop::commit(job what) { core_->store(std::move(what)); }
 
-void library_loop::carry_out(protocol::apply& a) { store(apply_job{std::move(a), mono_us()}); }
+void library_loop::carry_out(protocol::apply& a) { commit(apply_job{std::move(a), mono_us()}); }
 
 void library_loop::carry_out(protocol::close_link& c) {
   spdlog::get("library")->warn("{}: closing the link to {}: {}", setup_.name, to_string(c.peer),
@@ -73,7 +74,7 @@ void library_loop::carry_out(protocol::close_link& c) {
 void library_loop::carry_out(protocol::fold_members& f) {
   auto folded = core_->members();
   if (merge(folded, f.members)) // nothing new costs no write
-    store(members_job{std::move(f.members), {}});
+    commit(members_job{std::move(f.members), {}});
 }
 
 void library_loop::carry_out(protocol::keep_statement& k) {
@@ -86,12 +87,12 @@ void library_loop::carry_out(protocol::keep_statement& k) {
     step(protocol::link_down{k.peer});
     return;
   }
-  store(keep_statement_job{std::move(k.what)});
+  commit(keep_statement_job{std::move(k.what)});
 }
 
-void library_loop::carry_out(protocol::make_statement&) { store(make_statement_job{}); }
+void library_loop::carry_out(protocol::make_statement&) { commit(make_statement_job{}); }
 
-void library_loop::carry_out(protocol::prune& p) { store(prune_job{std::move(p.stable), {}}); }
+void library_loop::carry_out(protocol::prune& p) { commit(prune_job{std::move(p.stable), {}}); }
 
 /// Sees to it that a tick comes when the protocol or a waiting client wants one.
 void library_loop::arm() {
@@ -103,6 +104,8 @@ void library_loop::arm() {
   }
   for (const auto& w : waits_)
     next = std::min(next, std::max(w->deadline_us, now + 1000));
+  if (ending_)
+    next = std::min(next, std::max(ending_->until_us, now + 1000));
   if (armed_us_ != 0 && armed_us_ <= next)
     return;
   armed_us_ = next;
@@ -124,13 +127,16 @@ void library_loop::on(group_stored& g) {
       broadcasts_.push_back({r.stream, r.to, g.synced_us});
   const auto members = g.what->members;
   step(std::move(*g.what));
-  if (members)
-    self_->send(setup_.node, members_changed{setup_.id, *members});
+  if (!members || ended_)
+    return;
+  drop_strangers();
+  self_->send(setup_.node, members_changed{setup_.id, *members});
 }
 
 void library_loop::on(session_up& s) {
   links_[s.peer] = {s.number, s.link};
-  step(protocol::link_up{s.peer});
+  if (!paused_ && !ended_)
+    step(protocol::link_up{s.peer});
 }
 
 void library_loop::end_session(const device_id& peer, const std::string& reason) {
@@ -156,8 +162,14 @@ void library_loop::on(inbound& in) {
                                 error_message{"unknown_library", "unknown library"}})}});
     return;
   }
-  if (it->second.number != in.number)
+  if (it->second.number != in.number || ended_)
     return; // from a connection that was replaced
+  if (paused_) {
+    if (std::holds_alternative<hello>(*in.body))
+      self_->send(in.link, transport::frames_out{{encode_frame(
+                               {setup_.id, setup_.protocol.self, wall_ms(), goodbye{"paused"}})}});
+    return;
+  }
   {
     const std::lock_guard guard(core_->mutex_);
     core_->notes_[in.peer].last_seen_ms = in.wall_ms;
@@ -166,8 +178,14 @@ void library_loop::on(inbound& in) {
     setup_.counted.ops_received->Increment(r->body.count);
     setup_.counted.bytes_received->Increment(static_cast<double>(r->body.ops.size()));
   }
-  if (const auto* h = std::get_if<hello>(in.body.get()))
+  if (const auto* h = std::get_if<hello>(in.body.get())) {
     note_models(in.peer, *h);
+    note_restored(in.peer, h->held);
+  }
+  if (const auto* bye = std::get_if<goodbye>(in.body.get())) {
+    const std::lock_guard guard(core_->mutex_);
+    core_->notes_[in.peer].last_error = "peer said goodbye: " + bye->reason;
+  }
   const bool is_beat = std::holds_alternative<heartbeat>(*in.body);
   step(protocol::received{in.peer, in.sent_wall_ms, in.wall_ms, std::move(*in.body)});
   if (is_beat)
@@ -250,6 +268,8 @@ void library_loop::check_waits() {
 }
 
 void library_loop::on(wait_request& w) {
+  if (ended_)
+    return w.what->done(error{ec::unavailable, "library " + setup_.name + " is closed"});
   waits_.push_back(std::move(w.what));
   check_waits();
   arm();
@@ -261,11 +281,13 @@ void library_loop::on(member_change& c) {
   const auto known = set.find(c.device);
   member m = known == set.end() ? member{} : known->second;
   if (c.remove) {
+    if (c.leave && (known == set.end() || m.removed))
+      return done(success());
     if (known == set.end() || m.removed)
       return done(error{ec::not_found, to_string(c.device) + " is not a member of " + setup_.name});
-    if (c.device == setup_.protocol.self)
-      return done(
-          error{ec::bad_request, "a node cannot remove itself; remove it on another member"});
+    if (c.device == setup_.protocol.self && !c.leave)
+      return done(error{ec::bad_request,
+                        "a node does not remove itself: `shoal library leave` leaves in order"});
     m.removed = true;
     m.purge = c.purge;
   } else {
@@ -283,7 +305,7 @@ void library_loop::on(member_change& c) {
     if (known == set.end() || m != known->second)
       m.revision = std::max(wall_ms(), m.revision + 1);
   }
-  store(members_job{{{c.device, std::move(m)}}, done});
+  commit(members_job{{{c.device, std::move(m)}}, done});
 }
 
 void library_loop::on(prune_request& p) {
@@ -297,24 +319,12 @@ void library_loop::on(prune_request& p) {
   }
   if (!stable)
     return (*p.done)(std::move(answer));
-  store(prune_job{std::move(*stable),
-                  [done = p.done, held_by = answer.held_by](result<api::prune_answer> r) {
-                    if (r)
-                      r->held_by = held_by;
-                    (*done)(std::move(r));
-                  }});
-}
-
-void library_loop::on(stop_library&) {
-  const auto frame =
-      encode_frame({setup_.id, setup_.protocol.self, wall_ms(), goodbye{"stopping"}});
-  for (const auto& [peer, l] : links_)
-    self_->send(l.actor, transport::frames_out{{frame}});
-  links_.clear();
-  for (const auto& w : waits_)
-    w->done(error{ec::unavailable, "the node is stopping"});
-  waits_.clear();
-  self_->quit();
+  commit(prune_job{std::move(*stable),
+                   [done = p.done, held_by = answer.held_by](result<api::prune_answer> r) {
+                     if (r)
+                       r->held_by = held_by;
+                     (*done)(std::move(r));
+                   }});
 }
 
 } // namespace shoal

@@ -10,7 +10,8 @@ namespace shoal {
 class library_loop {
 public:
   library_loop(caf::event_based_actor* self, std::shared_ptr<library_core> core)
-      : self_(self), core_(std::move(core)), setup_(core_->setup_) {}
+      : self_(self), core_(std::move(core)), setup_(core_->setup_), store_(core_->store_),
+        paused_(setup_.paused) {}
 
   void on(group_stored& g);
   void on(protocol::loaded& l) { step(std::move(l)); }
@@ -25,7 +26,8 @@ public:
   void on(verify_request& v);
   void on(store_verified& v);
   void on(library_tick& t);
-  void on(stop_library&);
+  void on(pause_library& p);
+  void on(stop_library& s);
 
 private:
   struct link {
@@ -49,9 +51,9 @@ private:
   void carry_out(protocol::keep_statement& k);
   void carry_out(protocol::make_statement& m);
   void carry_out(protocol::prune& p);
-  void carry_out(protocol::prune_marks& p) { store(prune_marks_job{std::move(p.stable)}); }
-  void carry_out(protocol::repair& r) { store(repair_job{std::move(r)}); }
-  void carry_out(protocol::keep_state& k) { store(keep_state_job{std::move(k)}); }
+  void carry_out(protocol::prune_marks& p) { commit(prune_marks_job{std::move(p.stable)}); }
+  void carry_out(protocol::repair& r) { commit(repair_job{std::move(r)}); }
+  void carry_out(protocol::keep_state& k) { commit(keep_state_job{std::move(k)}); }
   void carry_out(protocol::load_standing& l) { read(l); }
   void carry_out(protocol::sum& s) { read(std::move(s)); }
   void carry_out(protocol::compared& c);
@@ -60,19 +62,26 @@ private:
   void read(What what) {
     next_reader_ = (next_reader_ + 1) % setup_.readers.size();
     self_->send(setup_.readers[next_reader_],
-                read_job{setup_.store, std::move(what), caf::actor_cast<caf::actor>(self_)});
+                read_job{store_, std::move(what), caf::actor_cast<caf::actor>(self_)});
   }
-  void store(job what);
+  void commit(job what);
   void arm();
   void check_waits();
   void check_broadcasts();
   void note_mismatch(const device_id& peer);
   void note_models(const device_id& peer, const hello& h);
   void end_session(const device_id& peer, const std::string& reason);
+  // library_life.cpp
+  void say_goodbye(const std::string& reason);
+  void note_restored(const device_id& peer, const frontier& theirs);
+  void note_sessions();
+  void drop_strangers();
+  void consider_end();
 
   caf::event_based_actor* self_;
   std::shared_ptr<library_core> core_;
   library_setup& setup_;
+  std::shared_ptr<kv_store> store_;
   std::map<device_id, link> links_;
   std::map<device_id, std::vector<frame_ptr>> outbox_; // frames of one step, handed over together
   std::vector<std::shared_ptr<wait_job>> waits_;
@@ -87,6 +96,15 @@ private:
   std::unique_ptr<verifying> verifying_; // null: nobody asked
   uint64_t armed_us_ = 0;                // when the next tick is due; 0: none is
   uint64_t generation_ = 0;
+  bool paused_ = false;
+  std::set<device_id> connected_; // live sessions, as last logged
+  struct ending {
+    std::string reason;
+    bool left = false;
+    uint64_t until_us = 0;
+  };
+  std::optional<ending> ending_;
+  bool ended_ = false;
 };
 
 } // namespace shoal

@@ -30,7 +30,7 @@ void library_loop::on(store_verified& v) {
     spdlog::get("store")->error("{}: verify found {} problems; the first: {}", setup_.name,
                                 a.problems, a.described.front());
   if (verifying_->repair && a.problems > 0)
-    store(reindex_job{[core = core_](const result<nothing>& made) {
+    commit(reindex_job{[core = core_](const result<nothing>& made) {
       if (!made)
         spdlog::get("store")->error("{}: the indexes could not be made anew: {}", core->name(),
                                     made.err().message);

@@ -96,7 +96,8 @@ std::string metrics::render(const std::vector<api::library_status>& libraries,
     tombstones.Add(labels).Set(static_cast<double>(l.tombstones));
     deadletters.Add(labels).Set(static_cast<double>(l.deadletters));
     progress.Add(labels).Set(l.state == "backfilling" ? l.progress : 1);
-    for (const char* s : {"uninitialized", "backfilling", "catching_up", "ready"})
+    for (const char* s : {"uninitialized", "backfilling", "catching_up", "ready", "paused",
+                          "removed", "failed", "closing"})
       state.Add({{"library", l.name}, {"state", s}}).Set(l.state == s ? 1 : 0);
     drift.Add(labels).Set(i < hlc_drift_seconds.size() ? hlc_drift_seconds[i] : 0);
     for (const auto& [model, n] : l.records)

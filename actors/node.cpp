@@ -33,21 +33,17 @@ constexpr int exit_config = 78;  // EX_CONFIG
 /// The node as the API sees it.
 class node_access final : public api::node {
 public:
-  node_access(device_id device, std::string name, std::shared_ptr<library_list> open,
-              std::shared_ptr<shoal::metrics> counted, std::shared_ptr<current_models> models)
-      : device_(device), name_(std::move(name)), open_(std::move(open)),
-        counted_(std::move(counted)), models_(std::move(models)) {}
+  node_access(const node_setup& setup, std::shared_ptr<current_models> models)
+      : device_(setup.catalog.key.device()), name_(setup.catalog.node_name),
+        address_(setup.catalog.address), open_(setup.open), alarms_(setup.alarms),
+        counted_(setup.catalog.counted), models_(std::move(models)) {}
 
   void connect(caf::actor actor) { node_ = std::move(actor); }
 
   device_id device() const override { return device_; }
   std::string name() const override { return name_; }
-  std::vector<std::shared_ptr<api::library>> libraries() const override {
-    std::vector<std::shared_ptr<api::library>> out;
-    for (const auto& l : open_->all())
-      out.push_back(l.core);
-    return out;
-  }
+  std::string address() const override { return address_; }
+  std::vector<std::shared_ptr<api::library>> libraries() const override { return open_->shown(); }
   void create_library(std::string name,
                       api::callback<std::shared_ptr<api::library>> done) override {
     caf::anon_send(
@@ -55,13 +51,53 @@ public:
                    std::move(name), std::make_shared<api::callback<std::shared_ptr<api::library>>>(
                                         std::move(done))});
   }
+  void join_library(api::join_request what,
+                    api::callback<std::shared_ptr<api::library>> done) override {
+    library_order o;
+    o.todo = library_order::what::join;
+    o.library = what.id;
+    o.name = std::move(what.name);
+    o.via = what.via;
+    o.address = std::move(what.address);
+    order(std::move(o),
+          [open = open_, id = what.id, done = std::move(done)](const result<std::string>& r) {
+            if (!r)
+              return done(r.err());
+            if (const auto made = open->find(id))
+              return done(std::static_pointer_cast<api::library>(made->core));
+            done(error{ec::unavailable, "library " + to_string(id) + " is closed again already"});
+          });
+  }
+  void leave_library(const library_id& id, api::leave_request how,
+                     api::callback<std::string> done) override {
+    library_order o;
+    o.todo = library_order::what::leave;
+    o.library = id;
+    o.now = how.now;
+    o.drop = how.drop;
+    order(std::move(o), std::move(done));
+  }
+  void rebuild_library(const library_id& id, api::callback<std::string> done) override {
+    library_order o;
+    o.todo = library_order::what::rebuild;
+    o.library = id;
+    order(std::move(o), std::move(done));
+  }
+  void pause_library(const library_id& id, bool on, api::callback<std::string> done) override {
+    library_order o;
+    o.todo = on ? library_order::what::pause : library_order::what::resume;
+    o.library = id;
+    order(std::move(o), std::move(done));
+  }
+  std::vector<std::string> alarms() const override { return alarms_->all(); }
   std::shared_ptr<const models::registry> models() const override { return models_->get(); }
   std::string metrics() const override {
     std::vector<api::library_status> statuses;
     std::vector<double> drifts;
-    for (const auto& l : open_->all()) {
-      statuses.push_back(l.core->status());
-      drifts.push_back(l.core->hlc_drift_seconds());
+    for (const auto& l : open_->shown()) {
+      statuses.push_back(l->status());
+      const auto open = open_->find(l->id());
+      drifts.push_back(open ? open->core->hlc_drift_seconds() : 0);
     }
     return counted_->render(statuses, drifts);
   }
@@ -70,9 +106,16 @@ public:
   }
 
 private:
+  void order(library_order o, api::callback<std::string> done) {
+    o.done = std::make_shared<api::callback<std::string>>(std::move(done));
+    caf::anon_send(node_, std::move(o));
+  }
+
   device_id device_;
   std::string name_;
+  std::string address_;
   std::shared_ptr<library_list> open_;
+  std::shared_ptr<alarm_list> alarms_;
   std::shared_ptr<shoal::metrics> counted_;
   std::shared_ptr<current_models> models_;
   caf::actor node_;
@@ -257,6 +300,7 @@ static int run_in(caf::actor_system& system, const config::options& options,
   setup->tls = *tls;
   setup->traffic = std::make_shared<transport::traffic>();
   setup->open = std::make_shared<library_list>();
+  setup->alarms = std::make_shared<alarm_list>();
 
   const bool wildcard = bound.host == "0.0.0.0" || bound.host == "::";
   std::string address;
@@ -292,8 +336,7 @@ static int run_in(caf::actor_system& system, const config::options& options,
 
   auto started = setup->started.get_future();
   auto stopped = setup->stopped.get_future();
-  auto access =
-      std::make_unique<node_access>(key->device(), options.node.name, setup->open, counted, known);
+  auto access = std::make_unique<node_access>(*setup, known);
   // Not detached: a tick that is still due when the system ends would keep its thread, and with it
   // the process, for ever.
   auto node = system.spawn(node_actor, setup);

@@ -1,4 +1,6 @@
-#include "actors/node_actor.hpp"
+// Links: whom to accept, whom to dial and when, one connection per peer.
+
+#include "actors/node_loop.hpp"
 
 #include "actors/clocks.hpp"
 #include "config/limits.hpp"
@@ -6,66 +8,28 @@
 #include <caf/all.hpp>
 #include <spdlog/spdlog.h>
 
-#include <random>
-
 namespace shoal {
 
 namespace {
 
 constexpr uint64_t tick_us = 100'000;         // how late a dial may be
-constexpr uint64_t stop_links_us = 1'000'000; // for the goodbyes of a node that stops
+constexpr uint64_t stop_links_us = 1'000'000; // for the last frames of a node that stops
 
-class node_loop {
-public:
-  node_loop(caf::event_based_actor* self, std::shared_ptr<node_setup> setup)
-      : self_(self), setup_(std::move(setup)), random_(random_u64()) {}
+} // namespace
 
-  void start();
-  void on(const transport::link_up& up);
-  void on(const transport::link_down& down);
-  void on(const transport::dial_failed& failed);
-  void on(const members_changed& m);
-  void on(const drop_peer& d);
-  void on(create_library_request& c);
-  void on(const dial_now&);
-  void on(const node_tick&);
-  void on(const stop_node&);
+node_loop::node_loop(caf::event_based_actor* self, std::shared_ptr<node_setup> setup)
+    : self_(self), setup_(std::move(setup)), random_(random_u64()) {}
 
-private:
-  struct peer {
-    caf::actor link;       // null: not linked
-    uint64_t number = 0;   // of the connection
-    bool outbound = false; // this node dialled it
-    uint64_t since_us = 0;
-    bool dialling = false;
-    size_t next_address = 0;
-    protocol::backoff wait;
-    std::vector<config::address> addresses;
-    std::string drop_reason; // why this node ends the link
-  };
-  struct library {
-    caf::actor actor;
-    member_set members;
-    bool sync = true;
-  };
+bool node_loop::library::wants(const device_id& device, const device_id& self) const {
+  return entry.sync
+         && (is_member(members, device)
+             || (!members.contains(self) && entry.contacts.contains(device)));
+}
 
-  status open_one(const library_entry& entry);
-  void each_library_of(const device_id& device, const std::function<void(library&)>& on);
-  void update_peers();
-  void dial_due();
-  void finish_stop();
-  const device_id& self_id() const { return setup_->catalog.key.device(); }
-
-  caf::event_based_actor* self_;
-  std::shared_ptr<node_setup> setup_;
-  std::mt19937_64 random_;
-  caf::actor listener_;
-  caf::actor dialer_;
-  std::map<device_id, peer> peers_;
-  std::map<library_id, library> libraries_;
-  uint64_t next_number_ = 1;
-  uint64_t stop_at_us_ = 0; // 0: running
-};
+bool node_loop::library::removed(const device_id& self) const {
+  const auto own = members.find(self);
+  return own != members.end() && own->second.removed;
+}
 
 void node_loop::start() {
   transport::link_context context;
@@ -73,8 +37,7 @@ void node_loop::start() {
   context.owner = caf::actor_cast<caf::actor>(self_);
   context.counters = setup_->traffic;
   for (const auto& entry : setup_->entries)
-    if (auto opened = open_one(entry); !opened)
-      return setup_->started.set_value(std::move(opened));
+    open_or_show(entry);
   update_peers();
   dialer_ = transport::spawn_dialer(self_->home_system(), context);
   listener_ = transport::spawn_listener(self_->home_system(), std::move(*setup_->socket), context);
@@ -83,45 +46,62 @@ void node_loop::start() {
   self_->delayed_send(self_, std::chrono::microseconds(tick_us), node_tick{});
 }
 
-status node_loop::open_one(const library_entry& entry) {
-  auto opened =
-      open(self_->home_system(), setup_->catalog, entry, caf::actor_cast<caf::actor>(self_));
-  if (!opened)
-    return opened.err();
-  libraries_[entry.id] = {opened->actor, opened->members, entry.sync};
-  setup_->open->add(std::move(*opened));
-  return success();
-}
-
 void node_loop::each_library_of(const device_id& device, const std::function<void(library&)>& on) {
   for (auto& [id, l] : libraries_)
-    if (l.sync && is_member(l.members, device))
+    if (l.actor && l.wants(device, self_id()))
       on(l);
+}
+
+static void add_address(std::vector<config::address>& to, const config::address& a) {
+  if (a.port != 0 && std::find(to.begin(), to.end(), a) == to.end())
+    to.push_back(a);
+}
+
+/// Where the library would have whom dialled; configured addresses first.
+void node_loop::want(std::map<device_id, std::vector<config::address>>& wanted,
+                     const library& l) const {
+  for (const auto& c : setup_->options.libraries)
+    if (c.id == l.entry.id)
+      for (const auto& m : c.members)
+        if (m.at && m.device != self_id() && l.wants(m.device, self_id()))
+          add_address(wanted[m.device], *m.at);
+  const auto add = [&](const device_id& device, const std::string& address) {
+    if (device != self_id() && !address.empty() && l.wants(device, self_id()))
+      if (auto a = config::parse_address(address, config::port_zero::refused))
+        add_address(wanted[device], *a);
+  };
+  const bool joins = !l.members.contains(self_id());
+  if (joins)
+    for (const auto& [device, address] : l.entry.contacts)
+      add(device, address);
+  if (joins || setup_->options.sync.dial == config::dial_policy::all)
+    for (const auto& [device, m] : l.members)
+      add(device, m.address);
 }
 
 /// Whom to accept and whom to dial, from all member sets and the configuration.
 void node_loop::update_peers() {
   std::map<device_id, std::vector<config::address>> wanted;
-  const auto add = [](std::vector<config::address>& to, const config::address& a) {
-    if (a.port != 0 && std::find(to.begin(), to.end(), a) == to.end())
-      to.push_back(a);
-  };
-  for (const auto& l : setup_->options.libraries)
-    if (const auto it = libraries_.find(l.id); it != libraries_.end() && l.sync)
-      for (const auto& m : l.members)
-        if (m.at && m.device != self_id() && is_member(it->second.members, m.device))
-          add(wanted[m.device], *m.at);
+  std::set<device_id> in_force; // by a library that has not removed this device
   std::unordered_set<device_id> accepted;
   for (const auto& [id, l] : libraries_) {
-    if (!l.sync)
+    if (!l.actor)
       continue;
-    for (const auto& [device, m] : l.members) {
-      if (m.removed || device == self_id())
-        continue;
-      accepted.insert(device);
-      if (setup_->options.sync.dial == config::dial_policy::all && !m.address.empty())
-        if (auto a = config::parse_address(m.address, config::port_zero::refused))
-          add(wanted[device], *a);
+    for (const auto& [device, m] : l.members)
+      if (device != self_id() && l.wants(device, self_id()))
+        accepted.insert(device);
+    for (const auto& [device, address] : l.entry.contacts)
+      if (device != self_id() && l.wants(device, self_id()))
+        accepted.insert(device);
+    if (l.entry.paused)
+      continue; // who dials is told so; there is no reason to dial
+    std::map<device_id, std::vector<config::address>> of_this;
+    want(of_this, l);
+    for (auto& [device, addresses] : of_this) {
+      for (const auto& a : addresses)
+        add_address(wanted[device], a);
+      if (!l.removed(self_id()))
+        in_force.insert(device);
     }
   }
   setup_->accepted->set(std::move(accepted));
@@ -134,10 +114,21 @@ void node_loop::update_peers() {
     else if (it->second.addresses != addresses)
       it->second.wait.hurry();
     it->second.addresses = std::move(addresses);
+    it->second.only_removed = !in_force.contains(device);
   }
   for (auto& [device, p] : peers_)
     if (!wanted.contains(device))
       p.addresses.clear();
+  drop_strangers();
+}
+
+/// Links that are of no use to any library end.
+void node_loop::drop_strangers() {
+  for (auto& [device, p] : peers_)
+    if (p.link && p.drop_reason.empty() && !setup_->accepted->contains(device)) {
+      p.drop_reason = "no longer a member";
+      self_->send(p.link, transport::close_link{p.drop_reason});
+    }
 }
 
 void node_loop::dial_due() {
@@ -146,7 +137,10 @@ void node_loop::dial_due() {
     if (p.link || p.dialling || p.addresses.empty() || !p.wait.due(now)
         || !setup_->accepted->contains(device))
       continue;
+    if (p.only_removed && p.dialled_us != 0 && now - p.dialled_us < limits::removed_retry_ms * 1000)
+      continue;
     p.dialling = true;
+    p.dialled_us = now;
     self_->send(dialer_,
                 transport::dial{p.addresses[p.next_address++ % p.addresses.size()], device});
   }
@@ -241,16 +235,30 @@ void node_loop::on(const transport::dial_failed& failed) {
 
 void node_loop::on(const members_changed& m) {
   const auto it = libraries_.find(m.library);
-  if (it == libraries_.end() || stop_at_us_ != 0)
+  if (it == libraries_.end() || !it->second.actor || stop_at_us_ != 0)
     return;
   auto& l = it->second;
-  const auto before = std::move(l.members);
+  const auto before = l; // who was linked already
   l.members = m.members;
+  if (const auto own = l.members.find(self_id()); own != l.members.end()) {
+    if (l.entry.generation != 0 && own->second.generation > l.entry.generation) {
+      spdlog::warn("library {}: this device was removed and is taken back: it begins empty; what "
+                   "it had not sent stays in the folder that is moved aside",
+                   l.entry.name);
+      l.entry.generation = own->second.generation;
+      return begin_anew(l, "removed", nullptr);
+    }
+    if (own->second.removed && !before.removed(self_id()))
+      spdlog::warn("library {}: this device is no longer a member", l.entry.name);
+    l.entry.generation = own->second.generation;
+    if (auto others = contacts_of(l.members, self_id()); !own->second.removed && !others.empty())
+      l.entry.contacts = std::move(others);
+  }
+  if (auto kept = remember_library(setup_->catalog.data_dir, l.entry); !kept)
+    spdlog::error("library {}: {}", l.entry.name, kept.err().message);
   update_peers();
-  if (!l.sync)
-    return;
   for (const auto& [device, p] : peers_)
-    if (p.link && is_member(l.members, device) && !is_member(before, device))
+    if (p.link && l.wants(device, self_id()) && !before.wants(device, self_id()))
       self_->send(l.actor, session_up{device, p.number, p.link});
   dial_due();
 }
@@ -264,30 +272,16 @@ void node_loop::on(const drop_peer& d) {
   self_->send(it->second.link, transport::close_link{d.reason});
 }
 
-void node_loop::on(create_library_request& c) {
-  const auto& done = *c.done;
-  for (const auto& l : setup_->open->all())
-    if (l.core->name() == c.name)
-      return done(error{ec::conflict, "there is a library named " + c.name + " already"});
-  library_entry entry;
-  entry.id = library_id{random_record_id().bytes};
-  entry.name = c.name;
-  if (auto opened = open_one(entry); !opened)
-    return done(opened.err());
-  // Behind the library's first message: the answer shows a library that is open.
-  auto core = setup_->open->all().back().core;
-  core->wait({}, {}, 0, 0, [done = c.done, core](const result<api::wait_answer>&) {
-    (*done)(std::static_pointer_cast<api::library>(core));
-  });
-}
-
 void node_loop::on(const dial_now&) {
-  for (auto& [device, p] : peers_)
+  for (auto& [device, p] : peers_) {
     p.wait.hurry();
+    p.dialled_us = 0;
+  }
   dial_due();
 }
 
 void node_loop::on(const node_tick&) {
+  step_closing();
   if (stop_at_us_ != 0) {
     finish_stop();
   } else {
@@ -296,30 +290,39 @@ void node_loop::on(const node_tick&) {
   self_->delayed_send(self_, std::chrono::microseconds(tick_us), node_tick{});
 }
 
+/// Libraries offer what peers lack and say goodbye, then links end, then all is done.
 void node_loop::on(const stop_node&) {
   if (stop_at_us_ != 0)
     return;
-  stop_at_us_ = mono_us() + stop_links_us;
+  stop_at_us_ = mono_us() + limits::offer_ms * 1000 + stop_links_us;
   self_->send_exit(listener_, caf::exit_reason::user_shutdown);
   self_->send_exit(dialer_, caf::exit_reason::user_shutdown);
-  setup_->catalog.directory->clear();
   for (auto& [id, l] : libraries_)
-    self_->send(l.actor, stop_library{});
-  for (auto& [device, p] : peers_)
-    if (p.link)
-      self_->send(p.link, transport::close_link{"stopping"});
+    if (l.actor)
+      self_->send(l.actor, stop_library{"stopping", false});
   finish_stop();
 }
 
 void node_loop::finish_stop() {
+  const auto now = mono_us();
+  if (!links_told_) {
+    const bool busy = std::any_of(libraries_.begin(), libraries_.end(),
+                                  [](const auto& l) { return l.second.actor; });
+    if (busy && now < stop_at_us_)
+      return;
+    links_told_ = true;
+    stop_at_us_ = now + stop_links_us;
+    setup_->catalog.directory->clear();
+    for (auto& [device, p] : peers_)
+      if (p.link)
+        self_->send(p.link, transport::close_link{"stopping"});
+  }
   for (const auto& [device, p] : peers_)
-    if (p.link && mono_us() < stop_at_us_)
+    if (p.link && now < stop_at_us_)
       return;
   setup_->stopped.set_value();
   self_->quit();
 }
-
-} // namespace
 
 caf::behavior node_actor(caf::event_based_actor* self, std::shared_ptr<node_setup> setup) {
   auto loop = std::make_shared<node_loop>(self, setup);
@@ -335,6 +338,10 @@ caf::behavior node_actor(caf::event_based_actor* self, std::shared_ptr<node_setu
       [=](const members_changed& x) { loop->on(x); },
       [=](const drop_peer& x) { loop->on(x); },
       [=](create_library_request& x) { loop->on(x); },
+      [=](library_order& x) { loop->on(x); },
+      [=](const library_stopped& x) { loop->on(x); },
+      [=](const library_damaged& x) { loop->on(x); },
+      [=](node_step& x) { (*x.run)(); },
       [=](const dial_now& x) { loop->on(x); },
       [=](const node_tick& x) { loop->on(x); },
       [=](const stop_node& x) { loop->on(x); },

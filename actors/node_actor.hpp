@@ -10,6 +10,7 @@
 
 #include <caf/event_based_actor.hpp>
 
+#include <algorithm>
 #include <future>
 #include <mutex>
 #include <unordered_set>
@@ -34,16 +35,41 @@ private:
   std::unordered_set<device_id> devices_;
 };
 
-/// The libraries that are open, for the API.
+/// The libraries of the node, for the API: those that are open, and what stands for the others.
 class library_list {
 public:
-  void add(open_library l) {
+  /// Takes the place of what was there under this id.
+  void put(const library_id& id, open_library l) {
     const std::lock_guard guard(mutex_);
-    all_.push_back(std::move(l));
+    all_[id] = {l.core, std::move(l)};
+  }
+  void put_closed(const library_id& id, std::shared_ptr<api::library> shown) {
+    const std::lock_guard guard(mutex_);
+    all_[id] = {std::move(shown), std::nullopt};
+  }
+  void erase(const library_id& id) {
+    const std::lock_guard guard(mutex_);
+    all_.erase(id);
   }
   std::vector<open_library> all() const {
     const std::lock_guard guard(mutex_);
-    return all_;
+    std::vector<open_library> out;
+    for (const auto& [id, l] : all_)
+      if (l.open)
+        out.push_back(*l.open);
+    return out;
+  }
+  std::optional<open_library> find(const library_id& id) const {
+    const std::lock_guard guard(mutex_);
+    const auto it = all_.find(id);
+    return it == all_.end() ? std::nullopt : it->second.open;
+  }
+  std::vector<std::shared_ptr<api::library>> shown() const {
+    const std::lock_guard guard(mutex_);
+    std::vector<std::shared_ptr<api::library>> out;
+    for (const auto& [id, l] : all_)
+      out.push_back(l.shown);
+    return out;
   }
   void clear() {
     const std::lock_guard guard(mutex_);
@@ -51,8 +77,36 @@ public:
   }
 
 private:
+  struct one {
+    std::shared_ptr<api::library> shown;
+    std::optional<open_library> open;
+  };
   mutable std::mutex mutex_;
-  std::vector<open_library> all_;
+  std::map<library_id, one> all_;
+};
+
+/// What somebody should look at; for status and log. Written by the node, read by the API.
+class alarm_list {
+public:
+  /// False when it is known already.
+  bool raise(const std::string& text) {
+    const std::lock_guard guard(mutex_);
+    if (std::find(all_.begin(), all_.end(), text) != all_.end())
+      return false;
+    all_.push_back(text);
+    if (all_.size() > kept)
+      all_.erase(all_.begin());
+    return true;
+  }
+  std::vector<std::string> all() const {
+    const std::lock_guard guard(mutex_);
+    return all_;
+  }
+
+private:
+  static constexpr size_t kept = 32; // the oldest go
+  mutable std::mutex mutex_;
+  std::vector<std::string> all_;
 };
 
 struct node_setup {
@@ -61,10 +115,11 @@ struct node_setup {
   std::vector<library_entry> entries;
   std::shared_ptr<accepted_devices> accepted;
   std::shared_ptr<library_list> open;
+  std::shared_ptr<alarm_list> alarms;
   std::shared_ptr<const transport::tls_context> tls;
   std::shared_ptr<transport::traffic> traffic;
   std::optional<transport::listening_socket> socket;
-  std::promise<status> started; // set when all libraries are open and the listener accepts
+  std::promise<status> started; // set when all libraries were opened and the listener accepts
   std::promise<void> stopped;
 };
 

@@ -22,6 +22,10 @@ public:
     const auto it = libraries_.find(id);
     return it == libraries_.end() ? nullptr : it->second;
   }
+  void erase(const library_id& id) {
+    const std::lock_guard guard(mutex_);
+    libraries_.erase(id);
+  }
   void clear() {
     const std::lock_guard guard(mutex_);
     libraries_.clear();

@@ -66,6 +66,10 @@ public:
     for (const auto& p : parts)
       ops += p.count;
     auto done = data_.apply(txn_, parts, wall_ms());
+    if (!done && done.err().code == ec::corrupt) {
+      failure_ = done.err(); // damage here is not the peer's fault
+      return;
+    }
     if (!done) {
       r.what = protocol::outcome::refused;
       r.why = "range of " + to_string(r.stream) + " refused: " + done.err().message;
@@ -192,6 +196,11 @@ public:
         failure_ = committed.err();
         durable = false;
       }
+      if (auto marked = durable ? setup_.mark.reached(data_.last_stamp(), mono_us()) : success();
+          !marked) {
+        failure_ = marked.err();
+        durable = false;
+      }
     }
     const auto synced = mono_us();
     if (durable) {
@@ -282,9 +291,14 @@ caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_
   state->library = std::move(library);
   self->set_exit_handler([=](const caf::exit_msg& e) {
     state->flush(self); // what was accepted is committed also when the node stops
+    if (!state->failed)
+      (void)state->setup->mark.settle(); // a mark that lags is found by the next start's peers
     self->quit(e.reason);
   });
-  self->attach_functor([=] { state->library = nullptr; });
+  self->attach_functor([=] { // handles to this actor may outlive it; the store must not
+    state->library = nullptr;
+    state->setup = nullptr;
+  });
   return {
       [=](const store_job& j) {
         if (state->failed)

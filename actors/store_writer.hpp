@@ -2,6 +2,7 @@
 // The only place that writes a library's RocksDB.
 
 #include "actors/handles.hpp"
+#include "actors/high_water.hpp"
 #include "actors/metrics.hpp"
 #include "actors/transport/identity.hpp"
 
@@ -14,11 +15,12 @@ struct writer_setup {
   library_id library;
   library_metrics counted;
   uint64_t min_tombstone_ms = 0; // marks of deletes are kept at least that long
+  high_water mark;
   /// Called after each sync, before anybody is answered: what status and `wait` say must not lag
   /// behind an answer.
   std::function<void(const replica_summary&, uint64_t newest_stamp_ms)> publish;
-  /// Called once, on the writer's thread, when a commit failed: nothing can be written until the
-  /// store is opened anew.
+  /// Called once, on the writer's thread: a commit failed (nothing can be written until the store
+  /// is opened anew), or the store turned out to be damaged (ec::corrupt).
   std::function<void(const error&)> on_failure;
 };
 

@@ -112,7 +112,19 @@ constexpr size_t feed_buffer_bytes_max =
 constexpr uint64_t wait_default_seconds = 30;
 constexpr uint64_t wait_max_seconds = 3'600;
 
+// ---- the life of a library
+
+constexpr uint64_t high_water_ms = 1'000; // the mark outside of a store lags at most this behind it
+constexpr uint64_t leave_wait_ms =
+    30'000; // for another member to hold everything, before a library is left
+constexpr uint64_t close_wait_ms = 10'000; // for whoever still reads a store that is to be closed
+constexpr uint64_t removed_retry_ms =
+    600'000; // a removed device asks this often whether it was taken back
+
 // ---- start and stop
+
+constexpr uint64_t offer_ms =
+    2'000; // at a stop: for linked peers to take what is durable here and not there
 
 constexpr size_t devcluster_nodes_max =
     200; // about 10 GiB on one machine; more is for the simulator

@@ -241,15 +241,20 @@ error_message read_error(reader& in) {
 }
 
 void body_of(writer& w, const goodbye& m) {
-  w.map(1);
+  w.map(m.held.empty() ? 1 : 2);
+  if (!m.held.empty())
+    w.str("held"), encode(w, m.held);
   w.str("reason"), w.str(m.reason);
 }
 goodbye read_goodbye(reader& in) {
   goodbye m;
   each_key(in, "Goodbye", [&](std::string_view key) {
-    if (key != "reason")
+    if (key == "held")
+      m.held = read_frontier(in);
+    else if (key == "reason")
+      m.reason = in.str(text_bytes, "reason");
+    else
       return false;
-    m.reason = in.str(text_bytes, "reason");
     return true;
   });
   return m;

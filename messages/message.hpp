@@ -194,8 +194,10 @@ struct error_message {
   auto operator<=>(const error_message&) const = default;
 };
 
+/// Ends the session of one library; the connection goes on for others. A Hello begins a new one.
 struct goodbye {
   std::string reason;
+  frontier held = {}; // at the end; empty: not said
   auto operator<=>(const goodbye&) const = default;
 };
 

@@ -401,6 +401,10 @@ status rocks_store::commit(kv_batch batch) {
                                         + s.ToString() + "); open the library again to write"};
 }
 
+std::weak_ptr<const void> rocks_store::in_use() const {
+  return std::shared_ptr<const void>(engine_);
+}
+
 status rocks_store::close() {
   if (engine_->closed.exchange(true))
     return success();

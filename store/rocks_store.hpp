@@ -63,6 +63,9 @@ public:
   /// directory's lock goes with the store and the last cursor or snapshot of it.
   status close();
 
+  /// Lives as long as anything reads or writes the database; its files may be moved only after.
+  std::weak_ptr<const void> in_use() const;
+
   struct engine;
 
 private:

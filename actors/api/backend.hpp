@@ -53,12 +53,14 @@ struct library_status {
   library_id id;
   std::string name;
   bool sync = true;
-  std::string state; // "uninitialized", "backfilling", "catching_up", "ready", "paused"
+  std::string state; // "uninitialized", "backfilling", "catching_up", "ready", "paused",
+                     // "removed", "failed", "closing"
   double progress = 1.0;
   std::optional<device_id> source;   // while backfilling
   std::optional<double> eta_seconds; // while backfilling, once it is known
   bool converged = false;
-  std::string why; // empty when converged
+  std::string why;      // empty when converged
+  std::string restored; // why the store is held for an older copy of itself; empty: it is not
   uint64_t log_entries = 0;
   uint64_t tombstones = 0;
   uint64_t deadletters = 0;
@@ -127,14 +129,38 @@ public:
   virtual void verify(bool repair, callback<verify_answer> done) = 0;
 };
 
+/// A library that another node has: `via` is a member of it.
+struct join_request {
+  library_id id;
+  std::string name;
+  device_id via;
+  std::string address;
+};
+struct leave_request {
+  bool now = false;  // without waiting for another member to hold everything
+  bool drop = false; // delete the files instead of moving them aside
+};
+
 /// The node.
 class node {
 public:
   virtual ~node() = default;
   virtual device_id device() const = 0;
   virtual std::string name() const = 0;
+  /// Where peers should dial it; empty when not known, since it listens on all addresses.
+  virtual std::string address() const = 0;
   virtual std::vector<std::shared_ptr<library>> libraries() const = 0;
   virtual void create_library(std::string name, callback<std::shared_ptr<library>> done) = 0;
+  virtual void join_library(join_request what, callback<std::shared_ptr<library>> done) = 0;
+  /// Answers where the files are now; empty when they are deleted.
+  virtual void leave_library(const library_id& id, leave_request how,
+                             callback<std::string> done) = 0;
+  /// Moves the store aside and fills a new one from peers; answers where the old one is.
+  virtual void rebuild_library(const library_id& id, callback<std::string> done) = 0;
+  /// Durable: also after a restart.
+  virtual void pause_library(const library_id& id, bool on, callback<std::string> done) = 0;
+  /// What somebody should look at, newest last.
+  virtual std::vector<std::string> alarms() const = 0;
   /// As of now: a reload puts another in its place.
   virtual std::shared_ptr<const models::registry> models() const = 0;
   /// Prometheus text.

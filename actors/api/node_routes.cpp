@@ -73,20 +73,4 @@ void list_libraries(const context& c, request r, responder to) {
   to->send(json_reply(whole_list(std::move(items))));
 }
 
-void create_library(const context& c, request r, responder to) {
-  auto body = parse_object(r.body, {"name"});
-  if (!body)
-    return to->send(error_reply(body.err()));
-  auto name = required_text(*body, "name");
-  if (!name)
-    return to->send(error_reply(name.err()));
-  // A `/` could not be named in a path by hand, and a uuid would hide behind a library of that id.
-  if (name->find('/') != std::string::npos || parse_uuid(*name))
-    return to->send(error_reply({ec::invalid_field, "name must not hold a / and not be a uuid"}));
-  c.self->create_library(*name, answers<std::shared_ptr<library>>(
-                                    c, std::move(to), [](const std::shared_ptr<library>& made) {
-                                      return json_reply(library_json(made->status()));
-                                    }));
-}
-
 } // namespace shoal::api

@@ -54,7 +54,12 @@ void get_metrics(const context&, request, responder);
 void get_status(const context&, request, responder);
 void set_log_level(const context&, request, responder);
 void list_libraries(const context&, request, responder);
-void create_library(const context&, request, responder);
+void create_library(const context&, request, responder); // also joins: life_routes.cpp
+// life_routes.cpp
+void leave_library(const context&, request, responder);
+void rebuild_library(const context&, request, responder);
+void pause_library(const context&, request, responder);
+void resume_library(const context&, request, responder);
 // library_routes.cpp
 void get_library(const context&, request, responder);
 void list_members(const context&, request, responder);

@@ -63,6 +63,7 @@ json library_json(const library_status& s) {
     records[model] = count;
   out["records"] = std::move(records);
   out["digest"] = s.digest;
+  out["restored"] = text_or_null(s.restored);
   return out;
 }
 
@@ -75,6 +76,7 @@ json node_json(const node& n) {
   for (const auto& l : n.libraries())
     libraries.push_back(library_json(l->status()));
   out["libraries"] = std::move(libraries);
+  out["alarms"] = n.alarms();
   return out;
 }
 

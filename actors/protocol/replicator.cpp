@@ -113,15 +113,10 @@ void replicator::on(stored& e) {
 
   if (e.members) {
     members_ = *e.members;
-    std::vector<device_id> gone;
-    for (const auto& [peer, s] : sessions_)
-      if (!is_member(members_, peer))
-        gone.push_back(peer);
-    for (const auto& peer : gone)
-      close(peer, "no longer a member");
     for (auto& [peer, s] : sessions_)
       if (s.state == session_state::live)
-        exchange(peer, s, true); // the set travels whole on change
+        exchange(peer, s, true); // the set travels whole on change, also to whom it leaves out
+    end_sessions_of_strangers();
   }
   for (auto& r : e.local)
     ring_.add(std::move(r));
@@ -191,6 +186,35 @@ void replicator::on(stored& e) {
   consider_prune();
   if (e.members)
     choose_feeders();
+}
+
+bool replicator::greets(const device_id& peer) const {
+  return is_member(members_, peer)
+         || (!members_.contains(settings_.self) && settings_.contacts.contains(peer));
+}
+
+void replicator::end_sessions_of_strangers() {
+  std::vector<device_id> gone;
+  for (const auto& [peer, s] : sessions_)
+    if (!greets(peer))
+      gone.push_back(peer);
+  for (const auto& peer : gone) {
+    out_.push_back(send{{peer}, goodbye{"no longer a member"}});
+    link_down down{peer};
+    on(down);
+  }
+}
+
+bool replicator::own_ops_taken() const {
+  for (const auto& [peer, s] : sessions_) {
+    if (s.state != session_state::live)
+      continue;
+    for (auto it = held_.lower_bound({settings_.self, 0});
+         it != held_.end() && it->first.origin == settings_.self; ++it)
+      if (acked_by(peer, it->first) < it->second)
+        return false;
+  }
+  return true;
 }
 
 void replicator::on(loaded& e) {
@@ -289,7 +313,7 @@ uint64_t replicator::acked_by(const device_id& device, const stream_id& stream) 
 }
 
 library_state replicator::state(uint64_t now_us) const {
-  if (!opened_)
+  if (!opened_ || !members_.contains(settings_.self))
     return library_state::uninitialized;
   if (filling_from())
     return library_state::backfilling;

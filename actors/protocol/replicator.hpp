@@ -35,6 +35,9 @@ struct settings {
   uint64_t max_log_entries = 1'000'000;
   uint64_t max_log_age_ms = uint64_t{30} * 24 * 3'600'000;
   uint64_t passed_over_after_us = 60'000'000;
+  /// Peers that are listened to while the member set does not name this node: a store that is new
+  /// here, or was lost, learns the set from one of them.
+  std::set<device_id> contacts = {};
 };
 
 // ---- events ----
@@ -299,6 +302,11 @@ public:
   uint64_t models() const { return settings_.models; }
   /// Changes it; peers learn of it with the next Hello.
   void set_models(uint64_t hash) { settings_.models = hash; }
+  /// Whether a session with the peer is possible: it is a member, or a contact of a node that is
+  /// none yet.
+  bool greets(const device_id& peer) const;
+  /// Every linked member has acknowledged all of this node's own ops.
+  bool own_ops_taken() const;
   /// When `tick` is wanted at the latest.
   uint64_t next_tick_us(uint64_t now_us) const;
 
@@ -315,7 +323,9 @@ private:
   void close(const device_id& peer, std::string reason);
   void leave(const device_id& peer);
   static bool compresses(const session& s, const range& part);
+  void end_sessions_of_strangers();
   // session.cpp: messages of one peer
+  void rest(const device_id& peer, session& s);
   void on_message(session& s, received& e, hello& m);
   void on_message(session& s, received& e, goodbye& m);
   void on_message(session& s, received& e, error_message& m);

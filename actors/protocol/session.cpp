@@ -24,7 +24,7 @@ void replicator::send_hello(const device_id& peer, session& s) {
 }
 
 void replicator::on_message(session& s, received& e, hello& m) {
-  if (!is_member(members_, e.peer)) {
+  if (!greets(e.peer)) {
     out_.push_back(send{{e.peer}, error_message{"unknown_library", "unknown library"}});
     return;
   }
@@ -36,6 +36,16 @@ void replicator::on_message(session& s, received& e, hello& m) {
     const auto heard = s.last_heard_us;
     s = session{};
     s.last_heard_us = heard;
+  }
+  // Taken back after a removal: this store is from before it. Nothing of it may reach anyone; the
+  // node begins anew when it has seen the set.
+  const auto here = members_.find(settings_.self);
+  const auto there = m.members.find(settings_.self);
+  if (here != members_.end() && there != m.members.end()
+      && there->second.generation > here->second.generation) {
+    rest(e.peer, s);
+    out_.push_back(fold_members{std::move(m.members)});
+    return;
   }
   s.state = session_state::live;
   s.last_beat_us = now_us_;
@@ -62,20 +72,25 @@ void replicator::on_message(session& s, received& e, hello& m) {
   choose_feeders();
 }
 
-void replicator::on_message(session&, received& e, goodbye& m) {
-  close(e.peer, "peer said goodbye: " + m.reason);
+/// The session is over, the link is not: the peer's next Hello begins another.
+void replicator::rest(const device_id& peer, session& s) {
+  s = session{};
+  s.state = session_state::refused;
+  s.last_heard_us = last_sign_us_[peer] = now_us_;
+  leave(peer);
+  choose_resync_peer();
+  choose_feeders();
+}
+
+void replicator::on_message(session& s, received& e, goodbye& m) {
+  merge(announced_[e.peer], m.held);
+  rest(e.peer, s);
 }
 
 void replicator::on_message(session& s, received& e, error_message& m) {
-  if (m.code == "unknown_library") {
-    // It does not (yet) hold us a member; its own Hello will tell when that changes.
-    s = session{};
-    s.state = session_state::refused;
-    s.last_heard_us = now_us_;
-    std::erase_if(feeders_, [&](const auto& f) { return f.second == e.peer; });
-    choose_feeders();
-    return;
-  }
+  // It does not (yet) hold us a member; its own Hello will tell when that changes.
+  if (m.code == "unknown_library")
+    return rest(e.peer, s);
   close(e.peer, "peer reports " + m.code + ": " + m.text);
 }
 

@@ -1,4 +1,4 @@
-// wait, sync, prune, log-level.
+// wait, sync, prune, pause, resume, log-level.
 
 #include "cli/client/commands.hpp"
 #include "cli/client/listing.hpp"
@@ -87,6 +87,8 @@ void add_control_commands(CLI::App& app, context& ctx) {
     });
   };
   post("sync", "Dial every member now, without waiting for a backoff");
+  post("pause", "Send and take nothing of a library, also after a restart; local work goes on");
+  post("resume", "End a pause, and catch up");
   post("prune", "Remove now what every member durably holds from the log");
 
   const auto repair = std::make_shared<bool>(false);

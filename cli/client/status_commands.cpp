@@ -85,6 +85,10 @@ void status(context& ctx) {
   else if (ctx.form() == output_form::table)
     ctx.out << cell_of(*body, "name") << "  " << cell_of(*body, "device") << "  version "
             << cell_of(*body, "version") << '\n';
+  if (ctx.form() == output_form::table && body->is_object() && body->contains("alarms"))
+    for (const auto& alarm : (*body)["alarms"])
+      ctx.out << "ALARM: " << (alarm.is_string() ? alarm.get<std::string>() : text_of(alarm))
+              << '\n';
   std::string apart;
   for (const auto& library : libraries) {
     const auto found = library.find("converged");

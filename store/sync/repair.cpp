@@ -179,6 +179,7 @@ result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> par
         continue;
       // Merging theirs into an empty row and taking the content again drops its marks.
       op kept;
+      kept.kind = op_kind::update; // says nothing
       if (const auto it = theirs.find(seq); it != theirs.end()) {
         row alone;
         merge(alone, it->second, {it->second.stamp, stream.epoch, seq});

@@ -254,6 +254,34 @@ void test_node::create_library(std::string name,
   done(std::shared_ptr<api::library>(add(name)));
 }
 
+void test_node::join_library(api::join_request what,
+                             api::callback<std::shared_ptr<api::library>> done) {
+  joined = what;
+  for (const auto& l : libraries())
+    if (l->id() == what.id)
+      return done(error{ec::conflict, "library " + to_string(what.id) + " is there already"});
+  done(std::shared_ptr<api::library>(add(what.name)));
+}
+
+void test_node::leave_library(const library_id&, api::leave_request how,
+                              api::callback<std::string> done) {
+  left = how;
+  done(life_error ? result<std::string>(*life_error) : std::string(how.drop ? "" : "/data/left"));
+}
+
+void test_node::rebuild_library(const library_id&, api::callback<std::string> done) {
+  done(life_error ? result<std::string>(*life_error) : std::string("/data/damaged"));
+}
+
+void test_node::pause_library(const library_id& id, bool on, api::callback<std::string> done) {
+  if (life_error)
+    return done(*life_error);
+  for (const auto& l : libraries())
+    if (l->id() == id)
+      std::static_pointer_cast<test_library>(l)->shown.state = on ? "paused" : "ready";
+  done(std::string());
+}
+
 void test_node::set_log_level(const std::string& spec, api::callback<nothing> done) {
   if (spec != "debug")
     return done(error{ec::bad_request, "no such level: " + spec});

@@ -97,11 +97,24 @@ public:
   std::string name() const override { return "alice"; }
   std::vector<std::shared_ptr<api::library>> libraries() const override;
   void create_library(std::string name, api::callback<std::shared_ptr<api::library>> done) override;
+  std::string address() const override { return "10.0.0.1:7420"; }
+  void join_library(api::join_request what,
+                    api::callback<std::shared_ptr<api::library>> done) override;
+  void leave_library(const library_id& id, api::leave_request how,
+                     api::callback<std::string> done) override;
+  void rebuild_library(const library_id& id, api::callback<std::string> done) override;
+  void pause_library(const library_id& id, bool on, api::callback<std::string> done) override;
+  std::vector<std::string> alarms() const override { return {"a clone runs"}; }
   std::shared_ptr<const models::registry> models() const override { return models_; }
   std::string metrics() const override { return "shoal_log_entries 3\n"; }
   void set_log_level(const std::string& spec, api::callback<nothing> done) override;
 
   std::shared_ptr<test_library> add(const std::string& name);
+
+  // What was asked last.
+  api::join_request joined;
+  api::leave_request left;
+  std::optional<error> life_error; // the answer to leave, rebuild and pause
 
 private:
   std::shared_ptr<const models::registry> models_ = std::make_shared<models::registry>();

@@ -161,6 +161,39 @@ BOOST_AUTO_TEST_CASE(names_are_encoded_in_paths) {
       "GET /v1/libraries/my%20photos%2F%C3%BC/records/a%3Fb/c%23d%25 "));
 }
 
+BOOST_AUTO_TEST_CASE(joining_prints_the_line_that_admits_this_device) {
+  const std::string id = "0b7d0000-0000-4000-8000-000000000001";
+  const std::string via = std::string(fake_node::device) + "@10.0.0.2:7420";
+  node.answer("/v1/libraries", 200, {{"id", id}, {"run", "shoal member add music D@h:1 --name n"}});
+  const auto said = tests::run_at(
+      node, scratch, {"library", "join", id, "--name", "music", "--via", via}, {}, true);
+  BOOST_TEST(said.code == exit_done);
+  BOOST_TEST(said.out == "shoal member add music D@h:1 --name n\n");
+  BOOST_TEST(has(node.asked().back(), R"("via":")" + via + "\""));
+  for (const auto& words : {std::vector<std::string>{"new", "--name", "m", "--via", via},
+                            std::vector<std::string>{id, "--name", "m", "--via", "10.0.0.2:7420"},
+                            std::vector<std::string>{id, "--name", "m"}}) {
+    std::vector<std::string> line{"library", "join"};
+    line.insert(line.end(), words.begin(), words.end());
+    BOOST_TEST(run(line).code == exit_usage);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(leave_rebuild_pause_and_resume_are_one_request_each) {
+  const json done = {{"name", "photos"}};
+  node.answer("/v1/libraries/photos", 200, done);
+  const auto asks = [&](std::vector<std::string> words) {
+    BOOST_TEST(run(std::move(words)).code == exit_done);
+    return node.asked().back();
+  };
+  BOOST_TEST(asks({"library", "leave", "photos"}) == "DELETE /v1/libraries/photos ");
+  BOOST_TEST(asks({"library", "leave", "photos", "--now", "--delete"})
+             == "DELETE /v1/libraries/photos?now=1&delete=1 ");
+  BOOST_TEST(asks({"library", "rebuild", "photos"}) == "POST /v1/libraries/photos/rebuild ");
+  BOOST_TEST(asks({"pause", "photos"}) == "POST /v1/libraries/photos/pause ");
+  BOOST_TEST(asks({"resume", "photos"}) == "POST /v1/libraries/photos/resume ");
+}
+
 BOOST_AUTO_TEST_CASE(a_list_is_paged_to_its_end_or_to_its_limit) {
   std::string lines;
   for (int i = 0; i < 250; ++i)

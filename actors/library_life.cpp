@@ -1,0 +1,156 @@
+// The library actor between running and not: pausing, ending, and what it tells about peers that
+// come and go.
+
+#include "actors/clocks.hpp"
+#include "actors/library_loop.hpp"
+#include "config/limits.hpp"
+
+#include <caf/all.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace shoal {
+
+/// To all linked peers; the protocol then takes them for gone, the links stay.
+void library_loop::say_goodbye(const std::string& reason) {
+  goodbye bye{reason, {}};
+  {
+    const std::lock_guard guard(core_->mutex_);
+    bye.held = core_->protocol_->held();
+  }
+  const auto frame = encode_frame({setup_.id, setup_.protocol.self, wall_ms(), std::move(bye)});
+  std::vector<device_id> peers;
+  for (const auto& [peer, l] : links_) {
+    self_->send(l.actor, transport::frames_out{{frame}});
+    peers.push_back(peer);
+  }
+  for (const auto& peer : peers)
+    step(protocol::link_down{peer});
+}
+
+void library_loop::on(pause_library& p) {
+  if (ended_ || p.on == paused_)
+    return;
+  if (p.on)
+    say_goodbye("paused");
+  paused_ = p.on;
+  {
+    const std::lock_guard guard(core_->mutex_);
+    core_->paused_ = paused_;
+  }
+  spdlog::get("library")->info("{}: {}", setup_.name, paused_ ? "paused" : "resumed");
+  if (paused_)
+    return;
+  std::vector<device_id> peers;
+  for (const auto& [peer, l] : links_)
+    peers.push_back(peer);
+  for (const auto& peer : peers)
+    step(protocol::link_up{peer});
+}
+
+void library_loop::on(stop_library& s) {
+  if (ending_)
+    return;
+  ending_ = ending{s.reason, s.left, mono_us() + limits::offer_ms * 1000};
+  for (const auto& w : waits_)
+    w->done(error{ec::unavailable, "library " + setup_.name + " is closed: " + s.reason});
+  waits_.clear();
+  consider_end();
+  if (!ended_)
+    arm();
+}
+
+/// Ends when linked peers have what is durable here, or the time for it is over. Who left waits for
+/// the peers to end their sessions: they have noted the removal then.
+void library_loop::consider_end() {
+  if (!ending_ || ended_)
+    return;
+  bool done = mono_us() >= ending_->until_us;
+  if (!done) {
+    const std::lock_guard guard(core_->mutex_);
+    const auto& sessions = core_->protocol_->sessions();
+    const bool any = std::any_of(sessions.begin(), sessions.end(), [](const auto& s) {
+      return s.second.state == protocol::session_state::live;
+    });
+    done = ending_->left ? !any : core_->protocol_->own_ops_taken();
+  }
+  if (!done)
+    return;
+  ended_ = true;
+  say_goodbye(ending_->reason);
+  links_.clear();
+  core_->close("library " + setup_.name + " is closed: " + ending_->reason);
+  self_->send(setup_.node, library_stopped{setup_.id});
+  self_->quit();
+}
+
+/// Links of those who are no members any more are for other libraries.
+void library_loop::drop_strangers() {
+  std::vector<device_id> gone;
+  {
+    const std::lock_guard guard(core_->mutex_);
+    for (const auto& [peer, l] : links_)
+      if (!core_->protocol_->greets(peer))
+        gone.push_back(peer);
+  }
+  for (const auto& peer : gone)
+    end_session(peer, "no longer a member");
+}
+
+/// A peer that durably holds more of this device's own ops than this device: they were written by
+/// it, so its store was exchanged for an older one.
+void library_loop::note_restored(const device_id& peer, const frontier& theirs) {
+  const auto own = setup_.protocol.self;
+  uint64_t lost = 0;
+  {
+    const std::lock_guard guard(core_->mutex_);
+    const auto& held = core_->protocol_->held();
+    for (auto it = theirs.lower_bound({own, 0}); it != theirs.end() && it->first.origin == own;
+         ++it)
+      lost += it->second - std::min(it->second, seq_of(held, it->first));
+    if (lost == 0 || setup_.refilled || !core_->restored_.empty())
+      return;
+    core_->restored_ = to_string(peer) + " holds " + std::to_string(lost)
+                       + " ops of this device that are not here: this is an older copy of the "
+                         "store; they are fetched back";
+  }
+  spdlog::get("library")->warn("{}: restored: {} holds {} ops of this device that are not here; "
+                               "they are fetched back",
+                               setup_.name, to_string(peer), lost);
+}
+
+/// Peers that came and went are events: each is one line.
+void library_loop::note_sessions() {
+  std::set<device_id> now;
+  std::vector<std::string> lines;
+  {
+    const std::lock_guard guard(core_->mutex_);
+    for (const auto& [peer, s] : core_->protocol_->sessions())
+      if (s.state == protocol::session_state::live)
+        now.insert(peer);
+    if (now == connected_)
+      return;
+    const auto named = [&](const device_id& d) {
+      const auto m = core_->protocol_->members().find(d);
+      return m == core_->protocol_->members().end() || m->second.name.empty()
+                 ? to_string(d)
+                 : m->second.name + " (" + to_string(d) + ")";
+    };
+    for (const auto& peer : now)
+      if (!connected_.contains(peer))
+        lines.push_back("connected to " + named(peer));
+    for (const auto& peer : connected_)
+      if (!now.contains(peer)) {
+        const auto note = core_->notes_.find(peer);
+        const bool told = note != core_->notes_.end() && !note->second.last_error.empty();
+        lines.push_back("disconnected from " + named(peer)
+                        + (told ? ": " + note->second.last_error : std::string()));
+      }
+    connected_ = std::move(now);
+  }
+  for (const auto& line : lines)
+    spdlog::get("library")->info("{}: {}", setup_.name, line);
+}
+
+} // namespace shoal

@@ -1,0 +1,102 @@
+#pragma once
+// The inside of the node actor. node_actor.cpp has the links: whom to accept, when to dial, one
+// connection per peer. node_libraries.cpp has the libraries: making, joining, leaving, rebuilding,
+// pausing them, and what happens when one of them fails.
+
+#include "actors/node_actor.hpp"
+
+#include <random>
+
+namespace shoal {
+
+class node_loop {
+public:
+  node_loop(caf::event_based_actor* self, std::shared_ptr<node_setup> setup);
+
+  void start();
+  void on(const transport::link_up& up);
+  void on(const transport::link_down& down);
+  void on(const transport::dial_failed& failed);
+  void on(const members_changed& m);
+  void on(const drop_peer& d);
+  void on(const dial_now&);
+  void on(const node_tick&);
+  void on(const stop_node&);
+  // node_libraries.cpp
+  void on(create_library_request& c);
+  void on(library_order& o);
+  void on(const library_stopped& s);
+  void on(const library_damaged& d);
+
+private:
+  struct peer {
+    caf::actor link;       // null: not linked
+    uint64_t number = 0;   // of the connection
+    bool outbound = false; // this node dialled it
+    uint64_t since_us = 0;
+    bool dialling = false;
+    bool only_removed = false; // all libraries that want it linked have removed this device
+    uint64_t dialled_us = 0;
+    size_t next_address = 0;
+    protocol::backoff wait;
+    std::vector<config::address> addresses;
+    std::string drop_reason; // why this node ends the link
+  };
+  struct library {
+    library_entry entry;
+    caf::actor actor; // null: failed, or being closed
+    member_set members;
+
+    /// Whether a session with the device is possible.
+    bool wants(const device_id& device, const device_id& self) const;
+    bool removed(const device_id& self) const;
+  };
+  /// A library that is being closed; `then` runs when nobody uses its store any more.
+  struct closing {
+    std::weak_ptr<const void> in_use;
+    bool stopped = false; // the library actor said its last word
+    std::function<void()> then;
+    std::shared_ptr<api::callback<std::string>> answer; // told when it takes long; may be null
+    uint64_t patient_until_us = 0;
+  };
+  using answer = std::shared_ptr<api::callback<std::string>>;
+
+  void each_library_of(const device_id& device, const std::function<void(library&)>& on);
+  void update_peers();
+  void want(std::map<device_id, std::vector<config::address>>& wanted, const library& l) const;
+  void drop_strangers();
+  void dial_due();
+  void finish_stop();
+  const device_id& self_id() const { return setup_->catalog.key.device(); }
+  // node_libraries.cpp
+  status open_one(const library_entry& entry);
+  void open_or_show(const library_entry& entry);
+  void introduce(const library& l);
+  void show_closed(const library_entry& entry, const std::string& state, error why);
+  void close_one(library& l, const std::string& reason, bool left, answer told,
+                 std::function<void()> then);
+  void step_closing();
+  void begin_anew(library& l, const std::string& why, answer done);
+  void refill(const library_id& id, const std::string& why, const answer& done);
+  void join(const library_order& o);
+  void leave(library& l, const library_order& o);
+  void leave_now(const library_id& id, bool drop, const answer& done);
+  void pause(library& l, bool on, const answer& done);
+  bool is_name_taken(const std::string& name) const;
+  /// Wraps what is to go on here when another thread answers.
+  void post(std::function<void()> run);
+
+  caf::event_based_actor* self_;
+  std::shared_ptr<node_setup> setup_;
+  std::mt19937_64 random_;
+  caf::actor listener_;
+  caf::actor dialer_;
+  std::map<device_id, peer> peers_;
+  std::map<library_id, library> libraries_;
+  std::map<library_id, closing> closing_;
+  uint64_t next_number_ = 1;
+  uint64_t stop_at_us_ = 0; // 0: running; else when libraries must be done with their offers
+  bool links_told_ = false; // to end
+};
+
+} // namespace shoal
