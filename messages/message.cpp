@@ -144,9 +144,11 @@ link_ack read_ack(reader& in) {
 }
 
 void body_of(writer& w, const heartbeat& m) {
-  w.map(7);
+  w.map(m.filling ? 8 : 7);
   w.str("digest"), w.bin(m.digest);
   w.str("echo"), w.uint(m.echo);
+  if (m.filling)
+    w.str("filling"), w.boolean(true);
   w.str("frontier"), w.uint(m.frontier_hash);
   w.str("held_us"), w.uint(m.echo_held_us);
   w.str("members"), w.uint(m.members_hash);
@@ -162,6 +164,8 @@ heartbeat read_heartbeat(reader& in) {
         in.fail(ec::bad_value, "digest");
     } else if (key == "echo")
       m.echo = in.uint("echo");
+    else if (key == "filling")
+      m.filling = in.boolean("filling");
     else if (key == "frontier")
       m.frontier_hash = in.uint("frontier hash");
     else if (key == "held_us")

@@ -160,7 +160,8 @@ struct heartbeat {
   uint64_t frontier_hash = 0;
   uint64_t members_hash = 0;
   uint64_t statements_hash = 0;
-  std::string digest; // 16 bytes when settled, else empty
+  std::string digest;   // 16 bytes when settled, else empty
+  bool filling = false; // as in Hello, as of now
   auto operator<=>(const heartbeat&) const = default;
 };
 

@@ -213,7 +213,7 @@ void replicator::tick_comparison() {
 
 void replicator::on(verify& e) {
   for (const auto& [peer, s] : sessions_)
-    if (s.state == session_state::live && !s.below_horizon && !s.filling)
+    if (s.state == session_state::live && !s.below_horizon)
       compare_with(peer, e.repair ? comparison_goal::unite : comparison_goal::look);
 }
 
@@ -270,7 +270,7 @@ void replicator::consider_lost() {
   lost_ = std::move(lost);
   bool any = false;
   for (const auto& [peer, s] : sessions_)
-    if (s.state == session_state::live && !s.below_horizon && !s.filling) {
+    if (s.state == session_state::live && !s.below_horizon) {
       any = true;
       to_compare_.try_emplace(peer, comparison_goal::unite);
     }

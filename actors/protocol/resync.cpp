@@ -1,6 +1,6 @@
-// The horizon of deletes: a node that lacks deletes which its peer has forgotten must compare all it held with
-// that peer and drop what the peer no longer has. Until that is done it takes from nobody else,
-// since another one may be as stale as itself, and serves nobody.
+// The horizon of deletes: a node that lacks deletes which its peer has forgotten must compare all
+// it held with that peer and drop what the peer no longer has. Until that is done it takes from
+// nobody else, since another one may be as stale as itself, and serves nobody.
 
 #include "actors/protocol/replicator.hpp"
 
@@ -95,6 +95,7 @@ void replicator::consider_filled() {
   if (!kept_.filling)
     return;
   kept_.filling = false;
+  changed_us_ = now_us_; // peers are told
   keep_state k;
   k.filled = true;
   out_.push_back(std::move(k));

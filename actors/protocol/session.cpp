@@ -115,6 +115,7 @@ void replicator::beat(const device_id& peer, session& s) {
   m.statements_hash = hash_of_statements();
   if (settled_)
     m.digest = digest_;
+  m.filling = kept_.filling || kept_.resync;
   s.echo = 0;
   out_.push_back(send{{peer}, std::move(m)});
 }
@@ -132,6 +133,7 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
   s.beat_frontier_hash = m.frontier_hash;
   s.beat_members_hash = m.members_hash;
   s.beat_digest = m.digest;
+  s.filling = m.filling;
   // Exactly that: more than its acks said, if one was lost with an earlier link, or less than a
   // statement from before a restore said.
   if (m.frontier_hash == hash_of(held_))

@@ -190,7 +190,7 @@ message generator::make_message(message_kind kind) {
     return error_message{text(wire_limits::text_bytes), text(wire_limits::text_bytes)};
   case message_kind::heartbeat:
     return heartbeat{
-        number(), number(), number(), number(), number(), number(), bytes(coin() ? 16 : 0)};
+        number(), number(), number(), number(), number(), number(), bytes(coin() ? 16 : 0), coin()};
   case message_kind::statement: return make_statement();
   case message_kind::watermark_exchange_request:
   case message_kind::watermark_exchange_response: {

@@ -120,6 +120,8 @@ public:
   }
   void add_to(model_records& out, const device_id& owner) const {
     for (const auto& [key, r] : live_) {
+      if (!shows(r))
+        continue;
       auto& fields = out[model_key(r.model, r.id, &owner)];
       fields = r.fields;
       std::erase_if(fields, [](const auto& f) { return f.second == nil; });
@@ -133,6 +135,13 @@ private:
     std::map<std::string, std::string> fields;
     std::map<std::string, std::string> parents; // field → key
   };
+  /// An owner that was restored may refer to what an op that came back had taken.
+  bool shows(const record& r) const {
+    for (const auto& [field, up] : r.parents)
+      if (const auto it = live_.find(up); it == live_.end() || !shows(it->second))
+        return false;
+    return true;
+  }
   void kill(const std::string& key) {
     live_.erase(key);
     std::vector<std::string> below;
