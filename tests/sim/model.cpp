@@ -136,9 +136,11 @@ private:
     std::map<std::string, std::string> parents; // field → key
   };
   /// An owner that was restored may refer to what an op that came back had taken.
-  bool shows(const record& r) const {
+  bool shows(const record& r, size_t depth = 0) const {
+    if (depth > live_.size())
+      return false; // a circle
     for (const auto& [field, up] : r.parents)
-      if (const auto it = live_.find(up); it == live_.end() || !shows(it->second))
+      if (const auto it = live_.find(up); it == live_.end() || !shows(it->second, depth + 1))
         return false;
     return true;
   }
