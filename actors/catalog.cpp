@@ -119,6 +119,7 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   lib.name = entry.name;
   lib.sync = entry.sync;
   lib.store = out.store;
+  lib.dials = setup.dials;
   lib.paused = entry.paused;
   lib.restored = restored;
   lib.refilled = refilled;

@@ -24,6 +24,7 @@ struct catalog_setup {
   std::shared_ptr<metrics> counted;
   std::vector<caf::actor> readers;
   std::shared_ptr<library_directory> directory;
+  std::shared_ptr<dial_board> dials;
   std::function<void(const error&)> on_failure; // see writer_setup
   std::shared_ptr<current_models> models;
 };

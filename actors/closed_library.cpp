@@ -54,7 +54,7 @@ api::library_status closed_library::status() const {
     out.address = m.address;
     out.removed = m.removed;
     out.state = m.removed ? "removed" : "down";
-    out.breaker = "open";
+    out.breaker = "closed";
     s.members.push_back(std::move(out));
   }
   return s;

@@ -185,6 +185,32 @@ struct create_library_request {
   std::string name;
   std::shared_ptr<api::callback<std::shared_ptr<api::library>>> done;
 };
+// ---- two connections with one device (node_links.cpp)
+
+/// In an error message: another process with the sender's key is linked already.
+constexpr const char* duplicate_device = "duplicate_device";
+/// Peer link → node: the first Hello, and which process of the device spoke it.
+struct link_greeted {
+  device_id peer;
+  uint64_t number = 0;
+  library_id library;
+  uint64_t boot_nonce = 0;
+};
+/// Node → peer link: frames may go to the libraries, also those that came before.
+struct admit_link {};
+/// Node → peer link: answer link_alive at the next sign of life, and provoke one.
+struct probe_link {
+  library_id nobodys; // an id that no library has
+  uint64_t boot_nonce = 0;
+};
+struct link_alive {
+  device_id peer;
+  uint64_t number = 0;
+};
+/// Peer link → node: the peer is linked with another process of this very device.
+struct duplicate_reported {
+  device_id peer;
+};
 /// Library → node: its last word. The store may still have readers.
 struct library_stopped {
   library_id library;
@@ -239,6 +265,11 @@ CAF_BEGIN_TYPE_ID_BLOCK(shoal_node, caf::id_block::shoal_transport::end)
   CAF_ADD_TYPE_ID(shoal_node, (shoal::dial_now))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::create_library_request))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::pause_library))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::link_greeted))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::admit_link))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::probe_link))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::link_alive))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::duplicate_reported))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::library_stopped))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::library_damaged))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::library_order))
@@ -268,6 +299,11 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::drop_peer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::dial_now)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::create_library_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::pause_library)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::link_greeted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::admit_link)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::probe_link)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::link_alive)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::duplicate_reported)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_stopped)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_damaged)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_order)

@@ -4,6 +4,7 @@
 
 #include "actors/clocks.hpp"
 #include "actors/closed_library.hpp"
+#include "config/limits.hpp"
 
 #include <caf/send.hpp>
 
@@ -178,6 +179,18 @@ static uint64_t lacking(const frontier& has, const frontier& of) {
   return sum;
 }
 
+static void show_dials(api::member_status& out, const dial_board::line& l) {
+  out.breaker = "closed";
+  if (out.connected || out.removed)
+    return;
+  out.failures = l.failures;
+  out.next_try_ms = l.next_ms;
+  if (l.failures >= limits::breaker_opens_after)
+    out.breaker = l.dialling ? "half_open" : "open";
+  if (out.last_error.empty() || l.failures > 0)
+    out.last_error = l.error.empty() ? out.last_error : l.error;
+}
+
 api::library_status library_core::status() const {
   const std::lock_guard guard(mutex_);
   const auto now = mono_us();
@@ -243,7 +256,7 @@ api::library_status library_core::status() const {
                 : !out.connected ? (out.last_seen_ms == 0 && held.empty() ? "never_seen" : "down")
                 : out.behind_in + out.behind_out == 0 ? "synced"
                                                       : "catching_up";
-    out.breaker = out.connected ? "closed" : "open";
+    show_dials(out, setup_.dials->get(device));
     s.members.push_back(std::move(out));
   }
   if (const auto fill = protocol_->filling_from(); fill && s.state == "backfilling") {

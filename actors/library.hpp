@@ -1,6 +1,7 @@
 #pragma once
 // A library: the actor that runs its protocol, and what the API sees of it.
 
+#include "actors/dial_board.hpp"
 #include "actors/handles.hpp"
 #include "actors/metrics.hpp"
 #include "actors/transport/identity.hpp"
@@ -20,6 +21,7 @@ struct library_setup {
   caf::actor node;
   library_metrics counted;
   protocol::settings protocol;
+  std::shared_ptr<const dial_board> dials;
   bool paused = false;
   std::string restored;  // see api::library_status
   bool refilled = false; // the store is new and peers may well hold more of this device

@@ -88,6 +88,7 @@ std::string metrics::render(const std::vector<api::library_status>& libraries,
   auto& offset = gauge("shoal_peer_clock_offset_seconds", "The member's clock against this one");
   auto& behind = gauge("shoal_peer_behind_ops", "Ops that one side lacks of what the other holds");
   auto& seen = gauge("shoal_peer_last_seen_seconds", "Since the member's last sign of life");
+  auto& retry = gauge("shoal_retry_scheduled", "1 while a dial of the member waits for its time");
   auto& records = gauge("shoal_records", "Live records");
   for (size_t i = 0; i < libraries.size(); ++i) {
     const auto& l = libraries[i];
@@ -105,6 +106,7 @@ std::string metrics::render(const std::vector<api::library_status>& libraries,
     for (const auto& m : l.members) {
       const Labels peer{{"library", l.name}, {"peer", to_string(m.device)}};
       connected.Add(peer).Set(m.connected ? 1 : 0);
+      retry.Add(peer).Set(m.next_try_ms != 0 ? 1 : 0);
       if (m.rtt_ms)
         rtt.Add(peer).Set(*m.rtt_ms / 1000);
       if (m.clock_offset_ms)

@@ -325,6 +325,7 @@ static int run_in(caf::actor_system& system, const config::options& options,
                     counted,
                     readers,
                     std::make_shared<library_directory>(),
+                    std::make_shared<dial_board>(),
                     [](const error& e) {
                       // Whether the write is there only a reopened store can say; that is what a
                       // restart is.

@@ -1,4 +1,4 @@
-// Links: whom to accept, whom to dial and when, one connection per peer.
+// Whom to accept, whom to dial and when; starting and stopping in order.
 
 #include "actors/node_loop.hpp"
 
@@ -105,20 +105,18 @@ void node_loop::update_peers() {
     }
   }
   setup_->accepted->set(std::move(accepted));
-  const auto& sync = setup_->options.sync;
   for (auto& [device, addresses] : wanted) {
-    auto [it, fresh] = peers_.try_emplace(device);
-    if (fresh)
-      it->second.wait =
-          protocol::backoff(sync.retry_initial_ms * 1000, sync.retry_max_seconds * 1'000'000);
-    else if (it->second.addresses != addresses)
-      it->second.wait.hurry();
-    it->second.addresses = std::move(addresses);
-    it->second.only_removed = !in_force.contains(device);
+    auto& p = peer_of(device);
+    if (p.addresses != addresses)
+      p.wait.hurry();
+    p.addresses = std::move(addresses);
+    p.only_removed = !in_force.contains(device);
   }
   for (auto& [device, p] : peers_)
-    if (!wanted.contains(device))
+    if (!wanted.contains(device) && !p.addresses.empty()) {
       p.addresses.clear();
+      publish(device, p);
+    }
   drop_strangers();
 }
 
@@ -141,96 +139,10 @@ void node_loop::dial_due() {
       continue;
     p.dialling = true;
     p.dialled_us = now;
+    publish(device, p);
     self_->send(dialer_,
                 transport::dial{p.addresses[p.next_address++ % p.addresses.size()], device});
   }
-}
-
-void node_loop::on(const transport::link_up& up) {
-  auto [it, fresh] = peers_.try_emplace(up.peer);
-  auto& p = it->second;
-  if (fresh)
-    p.wait = protocol::backoff(setup_->options.sync.retry_initial_ms * 1000,
-                               setup_->options.sync.retry_max_seconds * 1'000'000);
-  if (up.outbound)
-    p.dialling = false;
-  if (stop_at_us_ != 0) {
-    self_->send(up.link, transport::close_link{"stopping"});
-    return;
-  }
-  if (p.link) {
-    // Two connections between the same two: the one that the lower id dialled stays; of two by the
-    // same side, the newer.
-    const bool lower_is_self = self_id() < up.peer;
-    if (p.outbound != up.outbound && up.outbound != lower_is_self) {
-      self_->send(up.link, transport::close_link{"duplicate connection"});
-      return;
-    }
-    self_->send(p.link, transport::close_link{"duplicate connection"});
-    each_library_of(up.peer, [&](library& l) {
-      self_->send(l.actor, session_down{up.peer, p.number, "replaced"});
-    });
-  }
-  p.link = up.link;
-  p.outbound = up.outbound;
-  p.number = next_number_++;
-  p.since_us = mono_us();
-  p.drop_reason.clear();
-  spdlog::info("linked to {} at {}{}", to_string(up.peer), up.remote,
-               up.outbound ? "" : ", which dialled");
-  // The libraries hear of the link before its first frame can reach them.
-  each_library_of(up.peer, [&](library& l) {
-    self_->send(l.actor, session_up{up.peer, p.number, up.link});
-  });
-  auto receiver = self_->spawn(peer_link, peer_link_setup{self_id(), up.peer, p.number, up.link,
-                                                          caf::actor_cast<caf::actor>(self_),
-                                                          setup_->catalog.directory});
-  self_->send(up.link, transport::attach{receiver});
-  // TLS has proven a member: its Hello, which carries a member set and a frontier, may be large
-  // already.
-  self_->send(up.link, transport::hello_accepted{});
-}
-
-void node_loop::on(const transport::link_down& down) {
-  const auto it = peers_.find(down.peer);
-  if (it == peers_.end())
-    return;
-  auto& p = it->second;
-  p.dialling = false;
-  if (!p.link || p.link.address() != down.link) {
-    if (!p.link)
-      p.wait.failed(mono_us(), random_());
-    return;
-  }
-  const auto reason = p.drop_reason.empty() ? down.reason : p.drop_reason;
-  spdlog::info("link to {} ended: {}", to_string(down.peer), reason);
-  p.link = nullptr;
-  const auto now = mono_us();
-  if (now - p.since_us >= limits::backoff_reset_ms * 1000)
-    p.wait.succeeded();
-  p.wait.failed(now, random_());
-  each_library_of(down.peer, [&](library& l) {
-    self_->send(l.actor, session_down{down.peer, p.number, reason});
-  });
-  if (stop_at_us_ != 0)
-    finish_stop();
-}
-
-void node_loop::on(const transport::dial_failed& failed) {
-  if (!failed.expected)
-    return;
-  const auto it = peers_.find(*failed.expected);
-  if (it == peers_.end())
-    return;
-  auto& p = it->second;
-  p.dialling = false;
-  p.wait.failed(mono_us(), random_());
-  spdlog::debug("dialling {} at {}: {}", to_string(it->first), config::to_string(failed.address),
-                failed.reason);
-  if (!p.link)
-    each_library_of(it->first, [&](library& l) {
-      self_->send(l.actor, session_down{it->first, 0, failed.reason});
-    });
 }
 
 void node_loop::on(const members_changed& m) {
@@ -282,6 +194,7 @@ void node_loop::on(const dial_now&) {
 
 void node_loop::on(const node_tick&) {
   step_closing();
+  step_next();
   if (stop_at_us_ != 0) {
     finish_stop();
   } else {
@@ -313,9 +226,12 @@ void node_loop::finish_stop() {
     links_told_ = true;
     stop_at_us_ = now + stop_links_us;
     setup_->catalog.directory->clear();
-    for (auto& [device, p] : peers_)
+    for (auto& [device, p] : peers_) {
       if (p.link)
         self_->send(p.link, transport::close_link{"stopping"});
+      if (p.next)
+        give_up_next(p, "stopping");
+    }
   }
   for (const auto& [device, p] : peers_)
     if (p.link && now < stop_at_us_)
@@ -331,10 +247,10 @@ caf::behavior node_actor(caf::event_based_actor* self, std::shared_ptr<node_setu
       [=](const transport::link_up& x) { loop->on(x); },
       [=](const transport::link_down& x) { loop->on(x); },
       [=](const transport::dial_failed& x) { loop->on(x); },
-      [=](const transport::link_refused& x) {
-        spdlog::info("refused a connection from {}: {}{}", x.remote, x.reason,
-                     x.others ? " (and " + std::to_string(x.others) + " more)" : "");
-      },
+      [=](const transport::link_refused& x) { loop->on(x); },
+      [=](const link_greeted& x) { loop->on(x); },
+      [=](const link_alive& x) { loop->on(x); },
+      [=](const duplicate_reported& x) { loop->on(x); },
       [=](const members_changed& x) { loop->on(x); },
       [=](const drop_peer& x) { loop->on(x); },
       [=](create_library_request& x) { loop->on(x); },

@@ -1,7 +1,7 @@
 #pragma once
-// The inside of the node actor. node_actor.cpp has the links: whom to accept, when to dial, one
-// connection per peer. node_libraries.cpp has the libraries: making, joining, leaving, rebuilding,
-// pausing them, and what happens when one of them fails.
+// The inside of the node actor. node_actor.cpp has whom to accept, when to dial, start and stop.
+// node_links.cpp has the links: one connection per peer. node_libraries.cpp has the libraries:
+// making, joining, leaving, rebuilding, pausing them, and what happens when one of them fails.
 
 #include "actors/node_actor.hpp"
 
@@ -14,14 +14,19 @@ public:
   node_loop(caf::event_based_actor* self, std::shared_ptr<node_setup> setup);
 
   void start();
-  void on(const transport::link_up& up);
-  void on(const transport::link_down& down);
-  void on(const transport::dial_failed& failed);
   void on(const members_changed& m);
   void on(const drop_peer& d);
   void on(const dial_now&);
   void on(const node_tick&);
   void on(const stop_node&);
+  // node_links.cpp
+  void on(const transport::link_up& up);
+  void on(const transport::link_down& down);
+  void on(const transport::dial_failed& failed);
+  void on(const transport::link_refused& refused);
+  void on(const link_greeted& g);
+  void on(const link_alive& a);
+  void on(const duplicate_reported& d);
   // node_libraries.cpp
   void on(create_library_request& c);
   void on(library_order& o);
@@ -29,10 +34,27 @@ public:
   void on(const library_damaged& d);
 
 private:
+  /// An authenticated connection that is not in force (yet).
+  struct connection {
+    caf::actor link;
+    caf::actor receiver; // holds its frames
+    uint64_t number = 0;
+    bool outbound = false;
+    std::string remote;
+    uint64_t nonce = 0; // of the process that greeted on it; 0: none yet
+    library_id greeted_in;
+    enum class reason : uint8_t { own_dial, greeting, old_link };
+    reason waits = reason::own_dial;
+    uint64_t until_us = 0;
+  };
   struct peer {
-    caf::actor link;       // null: not linked
+    caf::actor link; // null: not linked
+    caf::actor receiver;
     uint64_t number = 0;   // of the connection
+    uint64_t nonce = 0;    // of the process at its other end; 0: it has not said Hello
     bool outbound = false; // this node dialled it
+    std::optional<connection> next;
+    std::string last_failure; // of a link or dial
     uint64_t since_us = 0;
     bool dialling = false;
     bool only_removed = false; // all libraries that want it linked have removed this device
@@ -67,6 +89,15 @@ private:
   void drop_strangers();
   void dial_due();
   void finish_stop();
+  // node_links.cpp
+  peer& peer_of(const device_id& device);
+  void adopt(const device_id& device, peer& p, connection c);
+  void adopt_next(const device_id& device, peer& p);
+  void give_up_next(peer& p, const std::string& why);
+  void step_next();
+  void alarm(const std::string& text);
+  void note_own_key(const std::string& reason);
+  void publish(const device_id& device, const peer& p);
   const device_id& self_id() const { return setup_->catalog.key.device(); }
   // node_libraries.cpp
   status open_one(const library_entry& entry);

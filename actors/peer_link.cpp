@@ -8,27 +8,88 @@ namespace shoal {
 
 namespace {
 
+class link_reader {
+public:
+  link_reader(caf::event_based_actor* self, peer_link_setup setup)
+      : self_(self), setup_(std::move(setup)), held_(setup_.held) {}
+
+  void on(const transport::frames_in& f) {
+    if (std::exchange(probing_, false))
+      self_->send(setup_.node, link_alive{setup_.peer, setup_.number});
+    if (!greeted_)
+      for (const auto& payload : f.payloads)
+        look_for_greeting(payload);
+    if (held_)
+      return waiting_.push_back(f); // `unread` goes with it: the link's inbox bounds what waits
+    take(f);
+  }
+  void on(const admit_link&) {
+    held_ = false;
+    for (const auto& f : std::exchange(waiting_, {}))
+      take(f);
+  }
+  /// Whoever runs there answers a Hello of a library that it does not have at once, whatever it is
+  /// busy with.
+  void on(const probe_link& p) {
+    probing_ = true;
+    hello ping;
+    ping.boot_nonce = p.boot_nonce;
+    say(p.nobodys, std::move(ping));
+  }
+
+private:
+  void take(const transport::frames_in& f) {
+    const auto now = wall_ms();
+    for (const auto& payload : f.payloads)
+      take_frame(payload, now, f.unread);
+  }
+  void look_for_greeting(const std::string& payload);
+  void take_frame(std::string_view payload, uint64_t now_ms,
+                  const std::shared_ptr<const void>& unread);
+  void say(const library_id& library, message body) {
+    self_->send(
+        setup_.link,
+        transport::frames_out{{encode_frame({library, setup_.self, wall_ms(), std::move(body)})}});
+  }
+
+  caf::event_based_actor* self_;
+  peer_link_setup setup_;
+  bool held_;
+  bool greeted_ = false;
+  bool probing_ = false;
+  std::vector<transport::frames_in> waiting_; // while held
+};
+
+/// The first Hello says which process it is that speaks.
+void link_reader::look_for_greeting(const std::string& payload) {
+  const auto head = decode_head(payload);
+  if (greeted_ || !head || head->kind != static_cast<uint64_t>(message_kind::hello))
+    return;
+  const auto decoded = decode_envelope(payload);
+  if (!decoded || decoded->sender != setup_.peer)
+    return;
+  greeted_ = true;
+  self_->send(setup_.node, link_greeted{setup_.peer, setup_.number, decoded->library,
+                                        std::get<hello>(decoded->body).boot_nonce});
+}
+
 /// Frames come from an authenticated peer, which may still be broken or hostile: the first one that
 /// no version of Shoal could have sent ends the connection, with a reason that names it.
-void take_frame(caf::event_based_actor* self, const peer_link_setup& setup,
-                std::string_view payload, uint64_t now_ms,
-                const std::shared_ptr<const void>& unread) {
+void link_reader::take_frame(std::string_view payload, uint64_t now_ms,
+                             const std::shared_ptr<const void>& unread) {
   const auto cut = [&](const std::string& why) {
-    self->send(setup.node, drop_peer{setup.peer, setup.number, why});
+    self_->send(setup_.node, drop_peer{setup_.peer, setup_.number, why});
   };
   auto head = decode_head(payload);
   if (!head)
     return cut("a frame that is no envelope: " + head.err().message);
-  if (head->sender != setup.peer)
+  if (head->sender != setup_.peer)
     return cut("a frame in the name of " + to_string(head->sender));
-  auto library = setup.libraries->find(head->library);
+  auto library = setup_.libraries->find(head->library);
   if (!library) {
     // The one answer for every library that is not here or not for this peer.
-    if (head->kind == static_cast<uint64_t>(message_kind::hello)) {
-      envelope e{head->library, setup.self, now_ms,
-                 error_message{"unknown_library", "unknown library"}};
-      self->send(setup.link, transport::frames_out{{encode_frame(e)}});
-    }
+    if (head->kind == static_cast<uint64_t>(message_kind::hello))
+      say(head->library, error_message{"unknown_library", "unknown library"});
     return;
   }
   auto decoded = decode_envelope(payload);
@@ -37,27 +98,29 @@ void take_frame(caf::event_based_actor* self, const peer_link_setup& setup,
       return; // from a newer version; what matters it says by capabilities
     return cut("a frame that does not decode: " + decoded.err().message);
   }
+  if (const auto* e = std::get_if<error_message>(&decoded->body);
+      e != nullptr && e->code == duplicate_device)
+    self_->send(setup_.node, duplicate_reported{setup_.peer});
   inbound in;
-  in.peer = setup.peer;
-  in.number = setup.number;
-  in.link = setup.link;
+  in.peer = setup_.peer;
+  in.number = setup_.number;
+  in.link = setup_.link;
   in.sent_wall_ms = decoded->timestamp_ms;
   in.wall_ms = now_ms;
   in.body = std::make_shared<message>(std::move(decoded->body));
   in.unread = unread;
-  self->send(library, std::move(in));
+  self_->send(library, std::move(in));
 }
 
 } // namespace
 
 caf::behavior peer_link(caf::event_based_actor* self, peer_link_setup setup) {
   self->set_default_handler(caf::drop);
+  auto reader = std::make_shared<link_reader>(self, std::move(setup));
   return {
-      [=](const transport::frames_in& f) {
-        const auto now = wall_ms();
-        for (const auto& payload : f.payloads)
-          take_frame(self, setup, payload, now, f.unread);
-      },
+      [=](const transport::frames_in& f) { reader->on(f); },
+      [=](const admit_link& a) { reader->on(a); },
+      [=](const probe_link& p) { reader->on(p); },
       [=](const transport::link_down&) { self->quit(); },
   };
 }

@@ -43,6 +43,7 @@ struct peer_link_setup {
   caf::actor link;
   caf::actor node;
   std::shared_ptr<library_directory> libraries;
+  bool held = false; // frames wait for admit_link
 };
 
 caf::behavior peer_link(caf::event_based_actor* self, peer_link_setup setup);

@@ -28,6 +28,8 @@ constexpr uint64_t handshake_timeout_ms =
     5'000; // TLS and Hello; a mute peer must not hold a slot longer
 constexpr uint64_t duplicate_ping_ms =
     2'000; // the older link of a device seen twice answers within this, or is replaced
+constexpr uint64_t crossing_dial_ms =
+    500; // a connection that would lose against this node's own dial waits so long for it
 constexpr size_t unauthenticated_links_max = 128;      // before a certificate was proved
 constexpr size_t unauthenticated_per_address_max = 16; // several nodes of one lab share an address
 constexpr size_t links_max = 1'024;                    // authenticated; 34 KiB of TLS buffers each
@@ -69,7 +71,7 @@ constexpr size_t backfill_sessions_max =
 constexpr size_t backfill_pages_ahead = 2; // asked for before the last was committed: hides one RTT
 constexpr size_t compared_intervals_at_once =
     64; // 32,768 versions for one answer: a tenth of a second of a reader
-constexpr size_t reader_threads = 2;       // long scans, for all libraries together
+constexpr size_t reader_threads = 2;          // long scans, for all libraries together
 constexpr uint64_t zstd_from_bytes = 1 * kib; // below it, compressing costs more than it saves
 constexpr int zstd_level = 1; // 300 MB/s and more per core: never slower than the disk
 

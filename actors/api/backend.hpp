@@ -45,8 +45,12 @@ struct member_status {
   uint64_t behind_out = 0;   // ops this node holds that it does not
   uint64_t last_seen_ms = 0; // wall ms of the last frame from it; 0: never
   std::string last_error;
-  std::string models;  // "same" or "differ": its model definitions and this node's; empty: not told
-  std::string breaker; // "closed", or "open" with the time of the next try
+  std::string models; // "same" or "differ": its model definitions and this node's; empty: not told
+  /// "closed": linked, or dialled as usual; "open": it failed again and again, and waits for the
+  /// next try; "half_open": that try is under way.
+  std::string breaker;
+  uint64_t failures = 0;    // of dials and links, in a row
+  uint64_t next_try_ms = 0; // wall ms of the next dial; 0: none is scheduled
 };
 
 struct library_status {

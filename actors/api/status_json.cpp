@@ -33,6 +33,8 @@ json peer_json(const member_status& m) {
   out["last_error"] = text_or_null(m.last_error);
   out["address"] = m.address;
   out["breaker"] = m.breaker;
+  out["failures"] = m.failures;
+  out["next_try"] = m.next_try_ms == 0 ? json(nullptr) : json(m.next_try_ms);
   out["models"] = text_or_null(m.models);
   return out;
 }

@@ -47,7 +47,7 @@ std::string refusal_of(X509* certificate, const peer_check& check, device_id& de
     return "the peer's certificate has no Ed25519 key";
   device = identity::device_of(spki);
   if (device == check.context->self())
-    return "the peer is this device itself, " + to_string(device)
+    return std::string(own_device_text) + ", " + to_string(device)
            + ": the address leads back here, or its directory was copied";
   if (check.expected && *check.expected != device)
     return "expected device " + to_string(*check.expected) + ", but device " + to_string(device)

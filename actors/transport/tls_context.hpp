@@ -17,6 +17,9 @@ struct ssl_ctx_st;
 
 namespace shoal::transport {
 
+/// In the reason of every link that leads to this device's own key.
+constexpr const char* own_device_text = "the peer is this device itself";
+
 /// Both sides must name it; another major version of Shoal's link layer has another name.
 constexpr std::string_view alpn = "shoal/1";
 

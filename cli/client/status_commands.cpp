@@ -36,6 +36,13 @@ std::string millis_text(const json& member, const char* key) {
   return text;
 }
 
+std::string breaker_text(const json& m, int64_t now) {
+  const int64_t next = integer_at(m, "next_try", 0);
+  return next == 0 ? cell_of(m, "breaker")
+                   : cell_of(m, "breaker") + ", next in "
+                         + std::to_string(std::max<int64_t>(0, next - now) / 1000) + " s";
+}
+
 std::string member_table(const json& members, std::string_view indent) {
   const int64_t now = std::chrono::duration_cast<std::chrono::milliseconds>(
                           std::chrono::system_clock::now().time_since_epoch())
@@ -47,7 +54,7 @@ std::string member_table(const json& members, std::string_view indent) {
     table.add({cell_of(m, "name"), cell_of(m, "device"), cell_of(m, "state"),
                millis_text(m, "rtt_ms"), millis_text(m, "clock_offset_ms"), cell_of(m, "behind_in"),
                cell_of(m, "behind_out"), age_text(integer_at(m, "last_seen", 0), now),
-               cell_of(m, "breaker"), error.empty() ? "-" : error});
+               breaker_text(m, now), error.empty() ? "-" : error});
   }
   return table.render(indent);
 }
