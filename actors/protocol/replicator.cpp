@@ -286,7 +286,8 @@ void replicator::on(tick& e) {
 }
 
 uint64_t replicator::next_tick_us(uint64_t now_us) const {
-  uint64_t next = now_us + 1'000'000;
+  // Without peers nothing changes by itself: many idle libraries cost nothing.
+  uint64_t next = now_us + (sessions_.empty() ? 10'000'000 : 1'000'000);
   if (flush_at_us_ != 0)
     next = std::min(next, flush_at_us_);
   if (changed_us_ != 0)
