@@ -417,6 +417,7 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::prune_marks& r) {
   if (!dropped)
     return around_.judge.fail("refused", "prune_marks: " + dropped.err().message);
   g.state_changed |= *dropped > 0;
+  around_.judge.marks_dropped(*dropped);
   auto dead = data_->buried(txn, r.stable, before, 50);
   if (!dead)
     return around_.judge.fail("refused", "buried: " + dead.err().message);
@@ -444,6 +445,8 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::keep_state& r) {
   data_->lower_until(txn, r.lost);
   if (!r.lost.empty())
     around_.judge.lost();
+  if (r.passed_over && r.passed_over->second != 0)
+    around_.judge.passed_over();
   if (r.passed_over)
     data_->set_passed_over(txn, r.passed_over->first,
                            r.passed_over->second == 0 ? std::nullopt

@@ -65,8 +65,9 @@ void oracle::durable(const committed& c) {
 }
 
 void oracle::compared(const protocol::comparison_report& report) {
-  ++comparisons_;
-  adopted_ |= report.goal == protocol::comparison_goal::adopt;
+  const bool adopts = report.goal == protocol::comparison_goal::adopt;
+  sometimes_.united += !adopts && report.complete ? 1 : 0;
+  sometimes_.adopted += adopts ? 1 : 0;
 }
 
 void oracle::restored(const device_id& device, const sim_store& disk) {
@@ -220,7 +221,7 @@ void oracle::final_state(const device_id& device, const sim_store& disk,
       }
     const auto expected = fold(std::move(ops));
     // A write that was made without knowing of a forgotten delete, and stamped before it, stands.
-    if (expected != records && !adopted_ && !lost_) {
+    if (expected != records && !fold_is_moot()) {
       std::string what = short_name(device) + " is not the model's fold:";
       for (const auto& [name, fields] : expected)
         if (const auto it = records.find(name); it == records.end())
@@ -259,7 +260,7 @@ void oracle::final_fold(random_source& r) {
     if (!done || *done != applied_as::applied)
       return fail("fold", "a durable range does not apply to an empty replica");
   }
-  if (final_digest_ && (*opened)->summary().digest != *final_digest_ && !adopted_ && !lost_)
+  if (final_digest_ && (*opened)->summary().digest != *final_digest_ && !fold_is_moot())
     fail("fold", "the digest is not that of all durable ops");
 }
 

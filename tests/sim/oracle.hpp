@@ -35,7 +35,9 @@ public:
   void pruning(const device_id& device, const frontier& stable,
                const std::map<device_id, const sim_store*>& disks);
   /// A node gave up waiting for ops that went with a restored disk.
-  void lost() { lost_ = true; }
+  void lost() { ++sometimes_.lost; }
+  void passed_over() { ++sometimes_.passed_over; }
+  void marks_dropped(uint64_t n) { sometimes_.marks_dropped += n; }
   /// A node compared what it holds with a peer.
   void compared(const protocol::comparison_report& report);
   /// An older image is back: what the device wrote since may be lost, if no other node has it.
@@ -46,6 +48,15 @@ public:
   /// Every durable op applied to an empty replica, streams in an order drawn from `r`.
   void final_fold(random_source& r);
 
+  /// How often what must happen in a campaign did.
+  struct occurred {
+    uint64_t marks_dropped = 0;
+    uint64_t united = 0;  // comparisons that ended
+    uint64_t adopted = 0; // and those below a horizon
+    uint64_t lost = 0;    // ops that were no longer waited for
+    uint64_t passed_over = 0;
+  };
+  const occurred& sometimes() const { return sometimes_; }
   uint64_t acknowledged_ops() const { return acknowledged_ops_; }
   uint64_t durable_bytes() const { return durable_bytes_; }
   /// Whether a frontier covers all there is.
@@ -70,9 +81,10 @@ private:
   std::map<uint64_t, digest_value> digests_; // settled frontier's hash → digest
   std::optional<digest_value> final_digest_;
   std::optional<std::string> export_;
-  bool lost_ = false;    // what a range read from rows had left out may have gone as well
-  bool adopted_ = false; // deletes that a node never heard of were forgotten meanwhile
-  uint64_t comparisons_ = 0;
+  /// Nobody can say what the records must be: what a range read from rows had left out may have
+  /// gone with a disk, or deletes that a node never heard of were forgotten meanwhile.
+  bool fold_is_moot() const { return sometimes_.lost > 0 || sometimes_.adopted > 0; }
+  occurred sometimes_;
   uint64_t acknowledged_ops_ = 0;
   uint64_t durable_bytes_ = 0;
 };

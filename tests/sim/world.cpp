@@ -243,6 +243,7 @@ verdict world::run() {
   v.events = events_;
   v.virtual_us = time_.now();
   v.faults = faults_;
+  v.sometimes = oracle_.sometimes();
   return v;
 }
 

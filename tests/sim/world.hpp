@@ -13,6 +13,7 @@ struct verdict {
   uint64_t events = 0;
   uint64_t virtual_us = 0;
   uint64_t faults = 0;
+  oracle::occurred sometimes;
 };
 
 class world final : public net_listener {

@@ -1,0 +1,281 @@
+// One replicator, message by message: horizons of deletes, comparisons, lost ops, retention.
+
+#include "actors/protocol/replicator.hpp"
+#include "tests/sim/workload.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace shoal;
+using namespace shoal::protocol;
+using shoal::sim::device_of;
+
+namespace {
+
+const device_id self = device_of(0);
+const device_id peer = device_of(1);
+const device_id far = device_of(2);
+const stream_id own{self, 5};
+const stream_id theirs{peer, 6};
+const std::string one(16, '1');
+const std::string two(16, '2');
+
+template <class Effect>
+std::vector<Effect> all_of(const effects& out) {
+  std::vector<Effect> found;
+  for (const auto& e : out)
+    if (const auto* x = std::get_if<Effect>(&e))
+      found.push_back(*x);
+  return found;
+}
+template <class Message>
+std::vector<Message> sent(const effects& out) {
+  std::vector<Message> found;
+  for (const auto& s : all_of<protocol::send>(out))
+    if (const auto* m = std::get_if<Message>(&s.body))
+      found.push_back(*m);
+  return found;
+}
+
+struct member_node {
+  replicator core;
+  stored disk; // what the store says: changed by tests, told by `tell`
+  uint64_t now = 1'000'000;
+  effects last;
+
+  explicit member_node(frontier held, durable_state state = {}, settings s = {})
+      : core((s.self = self, s), 0) {
+    disk.held = std::move(held);
+    disk.digest = one;
+    disk.state = std::move(state);
+    disk.members = member_set{{self, {}}, {peer, {}}, {far, {}}};
+    tell();
+    disk.members.reset();
+    disk.state.reset();
+  }
+  const effects& tell() { return last = core.step(stored(disk), now); }
+  const effects& hear(message m, device_id from = peer) {
+    return last = core.step(received{from, 0, 0, std::move(m)}, now);
+  }
+  const effects& greet(hello m, device_id from = peer) {
+    core.step(link_up{from}, now);
+    m.members = core.members();
+    return hear(std::move(m), from);
+  }
+  const effects& later(uint64_t us, uint64_t wall_ms = 1) {
+    now += us;
+    return last = core.step(tick{wall_ms}, now);
+  }
+  heartbeat beat(std::string digest) const {
+    heartbeat m;
+    m.frontier_hash = hash_of(core.held());
+    m.members_hash = hash_of(core.members());
+    m.digest = std::move(digest);
+    return m;
+  }
+  std::optional<keep_state> kept() const {
+    const auto all = all_of<keep_state>(last);
+    return all.empty() ? std::nullopt : std::optional(all.back());
+  }
+};
+
+hello holding(frontier held) {
+  hello m;
+  m.held = std::move(held);
+  return m;
+}
+durable_state forgot(frontier deletes_from) {
+  durable_state s;
+  s.deletes_from = std::move(deletes_from);
+  return s;
+}
+range_message repair_of(const stream_id& s, uint64_t from, uint64_t to) {
+  range_message m;
+  m.kind = message_kind::shared_change_response;
+  m.body.stream = s;
+  m.body.from = from;
+  m.body.to = to;
+  m.body.log_complete = false;
+  m.body.repair = true;
+  return m;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(horizons)
+
+BOOST_AUTO_TEST_CASE(who_lacks_a_forgotten_delete_is_told_and_served_nothing_before_it_compares) {
+  member_node n({{own, 9}}, forgot({{own, 4}}));
+  n.greet(holding({{own, 3}}));
+  const auto told = sent<snapshot_required>(n.last);
+  BOOST_REQUIRE(told.size() == 1);
+  BOOST_TEST((told[0].deletes_from == frontier{{own, 4}}));
+  BOOST_TEST(all_of<load>(n.last).empty());
+  state_request ask;
+  ask.origin = self;
+  ask.from = {{own.epoch, 3}};
+  n.hear(ask);
+  BOOST_TEST(sent<snapshot_required>(n.last).size() == 1);
+  BOOST_TEST(all_of<load>(n.last).empty());
+  ask.comparing = true;
+  n.hear(ask);
+  BOOST_TEST(sent<snapshot_required>(n.last).empty());
+  BOOST_TEST(all_of<load>(n.last).size() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(who_holds_all_forgotten_deletes_or_is_empty_is_served_at_once) {
+  member_node n({{own, 9}}, forgot({{own, 4}}));
+  n.greet(holding({{own, 4}}));
+  BOOST_TEST(sent<snapshot_required>(n.last).empty());
+  BOOST_TEST(all_of<load>(n.last).size() == 1);
+  auto fresh = holding({});
+  fresh.filling = true;
+  n.greet(fresh, far);
+  BOOST_TEST(sent<snapshot_required>(n.last).empty());
+  BOOST_TEST(all_of<load>(n.last).size() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_node_below_the_horizon_compares_what_it_held_before_it_takes_or_gives_more) {
+  member_node n({{own, 2}, {theirs, 3}});
+  n.greet(holding({{own, 1}, {theirs, 8}}));
+  n.hear(snapshot_required{{{theirs, 5}}});
+  BOOST_REQUIRE(n.kept().has_value());
+  BOOST_REQUIRE(n.kept()->resync.has_value());
+  BOOST_TEST((n.kept()->resync->base == frontier{{own, 2}, {theirs, 3}}));
+  auto asked = sent<compare_request>(n.last);
+  BOOST_REQUIRE(asked.size() == 1);
+  BOOST_TEST((asked[0] == compare_request{own, 0, 2}));
+  BOOST_TEST((n.core.state(n.now) == library_state::backfilling));
+  // Meanwhile what is pushed is refused: the sender gets its credit back, the store sees nothing.
+  range_message pushed;
+  pushed.body.stream = theirs;
+  pushed.body.from = 3;
+  pushed.body.to = 8;
+  n.hear(pushed);
+  BOOST_TEST(all_of<apply>(n.last).empty());
+  BOOST_TEST(sent<link_ack>(n.last).size() == 1);
+
+  // Its own stream: the peer holds one of two, and that is equal.
+  n.hear(compare_response{own, 0, 1, {{1, 1, 77}}});
+  auto sums = all_of<sum>(n.last);
+  BOOST_REQUIRE(sums.size() == 1);
+  BOOST_TEST(!sums[0].for_peer);
+  n.last = n.core.step(summed{peer, own, 0, 1, false, {{1, 1, 77}}, false}, n.now);
+  asked = sent<compare_request>(n.last);
+  BOOST_REQUIRE(asked.size() == 1);
+  BOOST_TEST((asked[0] == compare_request{theirs, 0, 3}));
+  // The other stream differs: its interval is fetched, and what the peer no longer has is dropped.
+  n.hear(compare_response{theirs, 0, 3, {{3, 1, 5}}});
+  n.last = n.core.step(summed{peer, theirs, 0, 3, false, {{3, 2, 6}}, false}, n.now);
+  const auto wanted = sent<shared_change_request>(n.last);
+  BOOST_REQUIRE(wanted.size() == 1);
+  BOOST_TEST((wanted[0] == shared_change_request{theirs, 0, 3}));
+  n.hear(repair_of(theirs, 0, 3));
+  const auto repairs = all_of<repair>(n.last);
+  BOOST_REQUIRE(repairs.size() == 1);
+  BOOST_TEST(repairs[0].adopt);
+  n.disk.repairs = {{peer, theirs, 0, 3, repairs[0].cost, 1, false}};
+  n.tell();
+  n.disk.repairs.clear();
+  // Now it asks for the rest, saying that it has compared.
+  BOOST_REQUIRE(all_of<compared>(n.last).size() == 1);
+  BOOST_TEST(all_of<compared>(n.last)[0].report.records_changed == 1);
+  const auto requests = sent<state_request>(n.last);
+  BOOST_TEST(requests.size() == 3); // every origin, from this peer alone
+  for (const auto& r : requests)
+    BOOST_TEST(r.comparing);
+  BOOST_TEST((n.core.state(n.now) == library_state::backfilling));
+  n.disk.held[theirs] = 8;
+  n.tell();
+  BOOST_REQUIRE(n.kept().has_value());
+  BOOST_TEST(n.kept()->change_resync);
+  BOOST_TEST(!n.kept()->resync.has_value());
+  BOOST_TEST((n.kept()->deletes_from == frontier{{theirs, 5}}));
+  BOOST_TEST((n.core.state(n.now) != library_state::backfilling));
+}
+
+BOOST_AUTO_TEST_CASE(a_comparison_goes_on_with_another_peer_when_its_link_ends) {
+  durable_state s;
+  s.resync = resync_state{{{theirs, 3}}, {}, {{theirs, 5}}};
+  member_node n({{theirs, 3}}, s);
+  n.greet(holding({{theirs, 4}}), far); // lacks the delete itself
+  BOOST_TEST(sent<compare_request>(n.last).empty());
+  n.greet(holding({{theirs, 8}}));
+  BOOST_TEST(sent<compare_request>(n.last).size() == 1);
+  n.last = n.core.step(link_down{peer}, n.now);
+  BOOST_TEST(sent<compare_request>(n.last).empty());
+  n.greet(holding({{theirs, 5}}), far);
+  BOOST_TEST(sent<compare_request>(n.last).size() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(unequal_digests_at_one_frontier_start_a_comparison_that_takes_nothing_away) {
+  member_node n({{own, 2}});
+  n.greet(holding({{own, 2}}));
+  n.hear(n.beat(one));
+  BOOST_TEST(sent<compare_request>(n.last).empty());
+  n.hear(n.beat(two));
+  BOOST_REQUIRE(sent<compare_request>(n.last).size() == 1);
+  n.hear(compare_response{own, 0, 2, {{2, 2, 1}}});
+  n.last = n.core.step(summed{peer, own, 0, 2, false, {{2, 2, 2}}, false}, n.now);
+  n.hear(repair_of(own, 0, 2));
+  BOOST_REQUIRE(all_of<repair>(n.last).size() == 1);
+  BOOST_TEST(!all_of<repair>(n.last)[0].adopt);
+}
+
+BOOST_AUTO_TEST_CASE(
+    a_node_that_was_filled_counts_once_its_digest_agrees_and_adopts_if_it_does_not) {
+  durable_state s;
+  s.filling = true;
+  member_node n({{theirs, 2}}, s);
+  n.greet(holding({{theirs, 2}}));
+  n.hear(n.beat(two));
+  BOOST_REQUIRE(n.kept().has_value());
+  BOOST_TEST(n.kept()->resync.has_value());
+  member_node m({{theirs, 2}}, s);
+  m.greet(holding({{theirs, 2}}));
+  m.hear(m.beat(one));
+  BOOST_REQUIRE(m.kept().has_value());
+  BOOST_TEST(m.kept()->filled);
+}
+
+BOOST_AUTO_TEST_CASE(what_nobody_has_any_more_is_not_waited_for_once_all_has_been_compared) {
+  member_node n({{theirs, 3}});
+  n.disk.settled = false;
+  n.disk.until = {{theirs, 7}}; // left out of a range that the peer sent before it was restored
+  n.tell();
+  n.greet(holding({{theirs, 3}}));
+  n.later(10'000);
+  BOOST_TEST(sent<compare_request>(n.last).empty());
+  n.later(4'000'000);
+  BOOST_REQUIRE(sent<compare_request>(n.last).size() == 1);
+  n.hear(compare_response{theirs, 0, 3, {{3, 2, 1}}});
+  n.last = n.core.step(summed{peer, theirs, 0, 3, false, {{3, 2, 1}}, false}, n.now);
+  BOOST_REQUIRE(n.kept().has_value());
+  BOOST_TEST((n.kept()->lost == std::vector<stream_id>{theirs}));
+}
+
+BOOST_AUTO_TEST_CASE(a_member_that_is_away_is_passed_over_only_beyond_retention_and_after_a_while) {
+  settings s;
+  s.max_log_entries = 10;
+  s.passed_over_after_us = 1'000'000;
+  member_node n({{own, 20}}, {}, s);
+  n.greet(holding({{own, 20}}));
+  n.disk.log_entries = 5;
+  n.tell();
+  n.later(20'000'000);
+  BOOST_TEST(!n.kept().has_value());
+  n.disk.log_entries = 11;
+  n.tell();
+  n.hear(n.beat(one)); // linked: it is waited for
+  n.later(1);
+  BOOST_REQUIRE(n.kept().has_value());
+  BOOST_REQUIRE(n.kept()->passed_over.has_value());
+  BOOST_TEST((n.kept()->passed_over->first == far));
+  n.disk.state = durable_state{};
+  n.disk.state->passed_over = {{far, 1}};
+  n.tell();
+  n.later(1);
+  BOOST_TEST(!n.kept().has_value());
+  BOOST_TEST(n.core.passed_over().contains(far));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
