@@ -1,6 +1,6 @@
-// The horizon of deletes: a node that lacks deletes which its peer has forgotten must compare all it held with
-// that peer and drop what the peer no longer has. Until that is done it takes from nobody else,
-// since another one may be as stale as itself, and serves nobody.
+// The horizon of deletes: a node that lacks deletes which its peer has forgotten must compare all
+// it held with that peer and drop what the peer no longer has. Until that is done it takes from
+// nobody else, since another one may be as stale as itself, and serves nobody.
 
 #include "actors/protocol/replicator.hpp"
 
