@@ -257,7 +257,7 @@ public:
       fill_in(*stored_, data_, summary, state_changed_);
       setup_.counted.conflicts->Increment(
           static_cast<double>(summary.conflicts - conflicts_before_));
-      setup_.publish(std::move(summary), data_.last_stamp().wall_ms);
+      setup_.publish(summary, data_.last_stamp().wall_ms);
       self->send(library, group_stored{stored_, synced});
     }
     for (auto& answer : answers_)
