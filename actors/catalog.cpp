@@ -95,6 +95,7 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   options.fresh_epoch = random_u64();
   options.max_drift_ms = setup.sync.max_clock_drift_seconds * 1000;
   options.max_record_bytes = setup.sync.max_record_bytes;
+  options.program = SHOAL_VERSION;
   auto data = replica::open(*out.store, setup.key.device(), options);
   if (!data)
     return error{data.err().code, "library " + entry.name + ": " + data.err().message};
@@ -131,6 +132,7 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   lib.protocol.name = setup.node_name;
   lib.protocol.models = setup.models->get()->hash();
   lib.protocol.heartbeat_us = setup.sync.heartbeat_seconds * 1'000'000;
+  lib.protocol.max_drift_ms = options.max_drift_ms;
   lib.protocol.prune_us = setup.sync.prune_seconds * 1'000'000;
   lib.protocol.batch_window_us = setup.sync.batch_window_ms * 1000;
   lib.protocol.max_log_entries = setup.retention.max_log_entries;
@@ -166,6 +168,10 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
 
   out.core = std::make_shared<library_core>(std::move(lib));
   out.core->publish(summary, stamp);
+  writing->wall_ms = [core = std::weak_ptr(out.core)] {
+    const auto held = core.lock();
+    return held ? held->bounded_wall_ms() : wall_ms();
+  };
   // Weakly: the writer's thread ends only when nobody holds the writer any more, and the core does.
   writing->publish = [core = std::weak_ptr(out.core)](const replica_summary& made,
                                                       uint64_t newest) {

@@ -1,8 +1,10 @@
 #pragma once
-// The only clocks of the actors: wall for stamps, monotonic for everything that is waited for.
+// The only clocks of the actors: wall for stamps, monotonic for everything that is waited for. The
+// latter goes on while the machine sleeps: what was measured before is then as old as it is.
 
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 
 namespace shoal {
 
@@ -12,9 +14,9 @@ inline uint64_t wall_ms() {
       duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
 }
 inline uint64_t mono_us() {
-  using namespace std::chrono;
-  return static_cast<uint64_t>(
-      duration_cast<microseconds>(steady_clock::now().time_since_epoch()).count());
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000 + static_cast<uint64_t>(now.tv_nsec) / 1000;
 }
 
 } // namespace shoal

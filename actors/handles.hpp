@@ -62,13 +62,26 @@ struct keep_state_job {
 struct reindex_job {
   api::callback<nothing> done;
 };
+/// Try held ops again: one, or all dead letters.
+struct retry_job {
+  std::optional<dot> which;
+  api::callback<api::retry_answer> done;
+};
+/// Leave a held op out of lists.
+struct hide_job {
+  dot which;
+  api::callback<nothing> done;
+};
 using job = std::variant<write_job, apply_job, members_job, keep_statement_job, make_statement_job,
-                         prune_job, prune_marks_job, repair_job, keep_state_job, reindex_job>;
+                         prune_job, prune_marks_job, repair_job, keep_state_job, reindex_job,
+                         retry_job, hide_job>;
 struct store_job {
   std::shared_ptr<job> what;
 };
 /// Writer → itself: commit what was gathered.
 struct flush_group {};
+/// Writer → itself: a held op's time may have come.
+struct look_at_held {};
 
 /// STORE WRITER, one per library, detached: the sole writer of its RocksDB. Gathers what waits, one
 /// synced batch, then answers all of it. A failed sync answers "outcome unknown" and ends the
@@ -246,6 +259,7 @@ struct stop_node {};
 CAF_BEGIN_TYPE_ID_BLOCK(shoal_node, caf::id_block::shoal_transport::end)
   CAF_ADD_TYPE_ID(shoal_node, (shoal::store_job))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::flush_group))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_held))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::group_stored))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::read_job))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::protocol::loaded))
@@ -280,6 +294,7 @@ CAF_END_TYPE_ID_BLOCK(shoal_node)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::store_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::flush_group)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_held)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::group_stored)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::read_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::protocol::loaded)

@@ -2,6 +2,7 @@
 
 #include "actors/library.hpp"
 
+#include "actors/alarms.hpp"
 #include "actors/clocks.hpp"
 #include "actors/closed_library.hpp"
 #include "config/limits.hpp"
@@ -161,6 +162,21 @@ void library_core::verify(bool repair, api::callback<api::verify_answer> done) {
     (*answer)(is_closed(setup_.name));
 }
 
+void library_core::retry_held(std::optional<dot> which, api::callback<api::retry_answer> done) {
+  caf::anon_send(writer_, store_job{std::make_shared<job>(retry_job{which, std::move(done)})});
+}
+
+void library_core::hide_held(dot which, api::callback<nothing> done) {
+  caf::anon_send(writer_, store_job{std::make_shared<job>(hide_job{which, std::move(done)})});
+}
+
+uint64_t library_core::bounded(uint64_t wall) const {
+  const std::lock_guard guard(bounds_mutex_);
+  return wall_bounds_ ? wall_bounds_->bound(wall, mono_us() / 1000) : wall;
+}
+
+uint64_t library_core::bounded_wall_ms() const { return bounded(wall_ms()); }
+
 double library_core::hlc_drift_seconds() const {
   const std::lock_guard guard(mutex_);
   const auto wall = wall_ms();
@@ -223,6 +239,16 @@ api::library_status library_core::status() const {
   for (const auto& [model, n] : summary_.records)
     if (n > 0)
       s.records[model] = static_cast<uint64_t>(n);
+  const auto& waiting = summary_.held_back;
+  s.deadletters = waiting.quarantined + waiting.unmergeable - waiting.hidden;
+  s.conflicts = summary_.conflicts;
+  const auto wall = wall_ms();
+  s.alarms = clock_alarms({.wall_ms = wall,
+                           .bounded_wall_ms = bounded(wall),
+                           .newest_stamp_ms = newest_stamp_ms_,
+                           .max_drift_ms = setup_.protocol.max_drift_ms,
+                           .quarantined = waiting.quarantined,
+                           .unmergeable = waiting.unmergeable});
   uint64_t missing = 0;
   for (const auto& [device, m] : protocol_->members()) {
     if (device == setup_.protocol.self)

@@ -52,6 +52,11 @@ public:
 
   /// The hash of the node's model definitions after a reload.
   void set_models(uint64_t hash);
+  void retry_held(std::optional<dot> which, api::callback<api::retry_answer> done) override;
+  void hide_held(dot which, api::callback<nothing> done) override;
+
+  /// The wall that stamps go by: never far from those of the members that are linked. Any thread.
+  uint64_t bounded_wall_ms() const;
   /// By how much the newest stamp is ahead of the wall, in seconds; 0 when it is not.
   double hlc_drift_seconds() const;
 
@@ -78,8 +83,12 @@ private:
   template <class Message>
   bool to_actor(Message m);
   void store(job what);
+  uint64_t bounded(uint64_t wall) const;
 
   library_setup setup_;
+
+  mutable std::mutex bounds_mutex_; // never held for long: the writer asks for each group
+  std::optional<protocol::wall_bounds> wall_bounds_;
 
   mutable std::mutex mutex_; // guards what follows; held for one step at a time
   caf::actor actor_;         // null: closed

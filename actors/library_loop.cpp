@@ -117,7 +117,7 @@ void library_loop::on(library_tick& t) {
   if (t.generation != generation_)
     return; // an earlier one took its place
   armed_us_ = 0;
-  step(protocol::tick{wall_ms()});
+  step(protocol::tick{core_->bounded_wall_ms()});
 }
 
 void library_loop::on(group_stored& g) {
@@ -151,6 +151,7 @@ void library_loop::on(session_down& s) {
     return;
   end_session(s.peer, s.reason);
   step(protocol::link_down{s.peer});
+  bound_wall();
 }
 
 void library_loop::on(inbound& in) {
@@ -188,8 +189,17 @@ void library_loop::on(inbound& in) {
   }
   const bool is_beat = std::holds_alternative<heartbeat>(*in.body);
   step(protocol::received{in.peer, in.sent_wall_ms, in.wall_ms, std::move(*in.body)});
-  if (is_beat)
+  if (is_beat) {
+    bound_wall();
     note_mismatch(in.peer);
+  }
+}
+
+/// Whenever a member's clock was heard, or a member went.
+void library_loop::bound_wall() {
+  const std::lock_guard guard(core_->mutex_);
+  const std::lock_guard bounds_guard(core_->bounds_mutex_);
+  core_->wall_bounds_ = core_->protocol_->bounds();
 }
 
 /// Other definitions are no reason to stop: each side keeps what it does not know as it came.
@@ -212,12 +222,8 @@ void library_loop::note_mismatch(const device_id& peer) {
   {
     const std::lock_guard guard(core_->mutex_);
     const auto it = core_->protocol_->sessions().find(peer);
-    if (it == core_->protocol_->sessions().end() || !core_->protocol_->settled())
-      return;
-    const auto& s = it->second;
-    diverged = s.beat_frontier_hash == hash_of(core_->protocol_->held())
-               && s.beat_members_hash == hash_of(core_->protocol_->members())
-               && !s.beat_digest.empty() && s.beat_digest != core_->protocol_->digest();
+    diverged =
+        it != core_->protocol_->sessions().end() && core_->protocol_->diverged_from(it->second);
   }
   if (diverged) {
     setup_.counted.digest_mismatch->Increment();

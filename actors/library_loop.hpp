@@ -68,6 +68,7 @@ private:
   void arm();
   void check_waits();
   void check_broadcasts();
+  void bound_wall();
   void note_mismatch(const device_id& peer);
   void note_models(const device_id& peer, const hello& h);
   void end_session(const device_id& peer, const std::string& reason);

@@ -17,6 +17,7 @@ struct metrics::families {
   Family<Counter>& bytes_sent;
   Family<Counter>& bytes_received;
   Family<Counter>& mismatch;
+  Family<Counter>& conflicts;
   Family<Histogram>& commit;
   Family<Histogram>& apply;
   Family<Histogram>& broadcast;
@@ -40,6 +41,8 @@ metrics::metrics()
         counter(registry_, "shoal_bytes_received_total", "Bytes of ranges received, before TLS"),
         counter(registry_, "shoal_digest_mismatch_total",
                 "Heartbeats that showed another digest at an equal frontier"),
+        counter(registry_, "shoal_conflicts_total",
+                "Concurrent writes to one field that were seen"),
         histogram(registry_, "shoal_commit_seconds", "From a write's arrival to its sync"),
         histogram(registry_, "shoal_apply_seconds", "From a range's arrival to its sync"),
         histogram(registry_, "shoal_broadcast_seconds",
@@ -61,6 +64,7 @@ library_metrics metrics::add_library(const std::string& name) {
   m.bytes_sent = &families_->bytes_sent.Add(labels);
   m.bytes_received = &families_->bytes_received.Add(labels);
   m.digest_mismatch = &families_->mismatch.Add(labels);
+  m.conflicts = &families_->conflicts.Add(labels);
   m.commit_seconds = &families_->commit.Add(labels, bounds);
   m.apply_seconds = &families_->apply.Add(labels, bounds);
   m.broadcast_seconds = &families_->broadcast.Add(labels, bounds);
@@ -77,7 +81,7 @@ std::string metrics::render(const std::vector<api::library_status>& libraries,
   };
   auto& log = gauge("shoal_log_entries", "Entries of the shared log");
   auto& tombstones = gauge("shoal_tombstones", "Delete marks that stand");
-  auto& deadletters = gauge("shoal_deadletter_ops", "Dead letters");
+  auto& deadletters = gauge("shoal_deadletter_ops", "Ops that are held but not merged");
   auto& progress =
       gauge("shoal_backfill_progress_ratio", "Progress of a backfill, 1 when there is none");
   auto& state = gauge("shoal_state", "1 for the state the library is in");

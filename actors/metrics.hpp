@@ -24,6 +24,7 @@ struct library_metrics {
   prometheus::Counter* bytes_sent = nullptr;   // frames, before TLS
   prometheus::Counter* bytes_received = nullptr;
   prometheus::Counter* digest_mismatch = nullptr;
+  prometheus::Counter* conflicts = nullptr;
   prometheus::Histogram* commit_seconds = nullptr;    // asked → synced
   prometheus::Histogram* apply_seconds = nullptr;     // received → synced
   prometheus::Histogram* broadcast_seconds = nullptr; // synced → acknowledged by all connected

@@ -14,6 +14,7 @@ void fill_in(protocol::stored& out, const replica& data, const replica_summary& 
   out.log_entries = summary.log_entries;
   out.oldest_log_ms = summary.oldest_log_ms;
   out.digest = digest_bytes(summary.digest);
+  out.quarantine = summary.held_back.hash;
   for (const auto& [model, n] : summary.records)
     out.records += static_cast<uint64_t>(std::max<int64_t>(n, 0));
   if (!summary.settled)
@@ -31,10 +32,11 @@ class group {
 public:
   explicit group(writer_setup& setup) : setup_(setup), data_(*setup.data), txn_(*setup.store) {
     stored_ = std::make_shared<protocol::stored>();
+    conflicts_before_ = data_.summary().conflicts;
   }
 
   void operator()(write_job& w) {
-    auto made = data_.commit(txn_, w.edits, wall_ms(), w.once);
+    auto made = data_.commit(txn_, w.edits, setup_.wall_ms(), w.once);
     if (!made) {
       // An invalid request is known to be so now, but it waits for the others: its answer may rest
       // on their writes.
@@ -65,7 +67,7 @@ public:
     uint64_t ops = 0;
     for (const auto& p : parts)
       ops += p.count;
-    auto done = data_.apply(txn_, parts, wall_ms());
+    auto done = data_.apply(txn_, parts, setup_.wall_ms());
     if (!done && done.err().code == ec::corrupt) {
       failure_ = done.err(); // damage here is not the peer's fault
       return;
@@ -131,7 +133,7 @@ public:
   }
 
   void operator()(prune_marks_job& p) {
-    const auto wall = wall_ms();
+    const auto wall = setup_.wall_ms();
     const auto before = wall - std::min(wall, setup_.min_tombstone_ms);
     auto dropped = data_.prune_marks(txn_, p.stable, before, limits::prune_marks_max);
     if (!dropped) {
@@ -151,13 +153,13 @@ public:
     auto made = data_.commit(txn_, *dead, wall);
     if (made)
       stored_->local.push_back(std::move(made->covered));
-    else
+    else if (made.err().code != ec::clock) // while the clock is wrong they wait
       failure_ = made.err();
   }
 
   void operator()(repair_job& r) {
     const auto& first = r.what.parts.front();
-    auto changed = data_.repair(txn_, r.what.parts, r.what.adopt, wall_ms());
+    auto changed = data_.repair(txn_, r.what.parts, r.what.adopt, setup_.wall_ms());
     stored_->repairs.push_back({r.what.peer, first.stream, first.from, r.what.parts.back().to,
                                 r.what.cost, changed ? *changed : 0, !changed});
   }
@@ -183,6 +185,55 @@ public:
     }
     answers_.push_back(
         [done = std::move(r.done)](bool durable) { done(durable ? success() : unknown()); });
+  }
+
+  void operator()(retry_job& r) {
+    if (!r.which) {
+      const auto all = data_.summary().held_back.unmergeable;
+      data_.retry_all();
+      retries_.push_back({all, std::move(r.done)});
+      return;
+    }
+    auto merged = data_.retry(txn_, *r.which, setup_.wall_ms());
+    if (!merged && merged.err().code == ec::not_found) {
+      answers_.push_back([done = std::move(r.done), e = merged.err()](bool) { done(e); });
+      return;
+    }
+    if (!merged) {
+      failure_ = merged.err();
+      return;
+    }
+    answers_.push_back([done = std::move(r.done), n = *merged ? 1U : 0U](bool durable) {
+      if (durable)
+        done(api::retry_answer{1, n, false});
+      else
+        done(unknown());
+    });
+  }
+
+  void operator()(hide_job& h) {
+    auto hidden = data_.hide(txn_, h.which);
+    answers_.push_back(
+        [done = std::move(h.done), hidden](bool durable) { done(durable ? hidden : unknown()); });
+  }
+
+  /// Merges what waited for its time, beside the group's writes.
+  void release() {
+    if (failure_)
+      return;
+    auto merged = data_.release(txn_, setup_.wall_ms(), limits::release_ops_max);
+    if (!merged) {
+      failure_ = merged.err();
+      return;
+    }
+    for (auto& [tried, done] : retries_)
+      answers_.push_back([done = std::move(done), tried = tried, n = *merged,
+                          more = data_.retrying()](bool durable) {
+        if (durable)
+          done(api::retry_answer{tried, n, more});
+        else
+          done(unknown());
+      });
   }
 
   size_t bytes() const { return txn_.bytes(); }
@@ -213,7 +264,9 @@ public:
         setup_.counted.apply_seconds->Observe(static_cast<double>(synced - t) / 1e6);
       auto summary = data_.summary();
       fill_in(*stored_, data_, summary, state_changed_);
-      setup_.publish(std::move(summary), data_.last_stamp().wall_ms);
+      setup_.counted.conflicts->Increment(
+          static_cast<double>(summary.conflicts - conflicts_before_));
+      setup_.publish(summary, data_.last_stamp().wall_ms);
       self->send(library, group_stored{stored_, synced});
     }
     for (auto& answer : answers_)
@@ -254,6 +307,9 @@ private:
   std::optional<frontier> marks_again_;
   bool state_changed_ = false;
   std::optional<error> failure_;
+  std::vector<std::pair<uint64_t, api::callback<api::retry_answer>>>
+      retries_; // of all dead letters
+  uint64_t conflicts_before_ = 0;
 };
 
 struct writer_state {
@@ -261,6 +317,7 @@ struct writer_state {
   caf::actor library;
   std::vector<std::shared_ptr<job>> waiting;
   bool flushing = false;
+  bool looking = false; // a look_at_held is on its way
   bool failed = false;
 
   void flush(caf::event_based_actor* self) {
@@ -273,12 +330,37 @@ struct writer_state {
                          && (n == 0 || g.bytes() < limits::group_commit_bytes_max);
            ++i, ++n)
         std::visit(g, *jobs[i]);
+      g.release();
       failed = !g.finish(library, self);
       if (g.prune_again() && !failed)
         self->send(self, store_job{std::make_shared<job>(prune_job{*g.prune_again(), {}})});
       if (g.marks_again() && !failed)
         self->send(self, store_job{std::make_shared<job>(prune_marks_job{*g.marks_again()})});
     }
+  }
+
+  /// The time of held ops comes without a write to go with.
+  void release(caf::event_based_actor* self) {
+    looking = false;
+    const auto due = setup->data->next_release_ms();
+    if (!failed && (setup->data->retrying() || (due && *due <= setup->wall_ms()))) {
+      group g(*setup);
+      g.release();
+      failed = !g.finish(library, self);
+    }
+    plan_release(self);
+  }
+
+  void plan_release(caf::event_based_actor* self) {
+    const auto due = setup->data->next_release_ms();
+    const bool retrying = setup->data->retrying();
+    if (looking || failed || (!due && !retrying))
+      return;
+    const auto wall = setup->wall_ms();
+    const auto wait = retrying || *due <= wall ? 0 : *due - wall + 1;
+    looking = true;
+    self->delayed_send(self, std::chrono::milliseconds(std::min(wait, limits::release_poll_ms)),
+                       look_at_held{});
   }
 };
 
@@ -299,6 +381,7 @@ caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_
     state->library = nullptr;
     state->setup = nullptr;
   });
+  state->plan_release(self);
   return {
       [=](const store_job& j) {
         if (state->failed)
@@ -311,7 +394,11 @@ caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_
           self->send(self, flush_group{});
         }
       },
-      [=](const flush_group&) { state->flush(self); },
+      [=](const flush_group&) {
+        state->flush(self);
+        state->plan_release(self);
+      },
+      [=](const look_at_held&) { state->release(self); },
   };
 }
 

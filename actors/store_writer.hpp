@@ -14,7 +14,8 @@ struct writer_setup {
   transport::identity key;       // signs statements
   library_id library;
   library_metrics counted;
-  uint64_t min_tombstone_ms = 0; // marks of deletes are kept at least that long
+  uint64_t min_tombstone_ms = 0;     // marks of deletes are kept at least that long
+  std::function<uint64_t()> wall_ms; // the wall that stamps go by
   high_water mark;
   /// Called after each sync, before anybody is answered: what status and `wait` say must not lag
   /// behind an answer.

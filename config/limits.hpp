@@ -79,12 +79,13 @@ constexpr int zstd_level = 1; // 300 MB/s and more per core: never slower than t
 
 constexpr uint64_t needs_snapshot_after_ms =
     60'000; // not linked for this long, before retention may pass a member over
-constexpr size_t prune_marks_max = 2'000;   // rows in one pass over the marks of deletes
-constexpr size_t prune_batch_rows = 10'000; // one removal batch, so that writes get between
-constexpr uint64_t hlc_reserve_ms =
-    1'000; // the persisted HLC bound runs ahead by this; one sync per second at most
+constexpr size_t prune_marks_max = 2'000;      // rows in one pass over the marks of deletes
+constexpr size_t prune_batch_rows = 10'000;    // one removal batch, so that writes get between
 constexpr uint64_t digest_compare_ms = 10'000; // at most this often per peer, when both are settled
-constexpr size_t conflicts_kept_max = 10'000;  // per library; the oldest go
+constexpr size_t conflicts_kept_max = 1'000;   // per library; the oldest go
+constexpr size_t release_ops_max = 2'000;      // held ops merged in one group, beside its writes
+constexpr uint64_t release_poll_ms =
+    1'000; // at most so long between two looks at held ops: the wall may step
 constexpr size_t deadletters_listed_max = 1'000; // in one answer
 constexpr size_t idempotency_keys_max = 100'000; // per library
 constexpr uint64_t idempotency_hours = 24;

@@ -144,7 +144,7 @@ link_ack read_ack(reader& in) {
 }
 
 void body_of(writer& w, const heartbeat& m) {
-  w.map(m.filling ? 8 : 7);
+  w.map(7U + (m.filling ? 1U : 0U) + (m.quarantine_hash != 0 ? 1U : 0U));
   w.str("digest"), w.bin(m.digest);
   w.str("echo"), w.uint(m.echo);
   if (m.filling)
@@ -153,6 +153,8 @@ void body_of(writer& w, const heartbeat& m) {
   w.str("held_us"), w.uint(m.echo_held_us);
   w.str("members"), w.uint(m.members_hash);
   w.str("ping"), w.uint(m.ping);
+  if (m.quarantine_hash != 0)
+    w.str("quarantine"), w.uint(m.quarantine_hash);
   w.str("statements"), w.uint(m.statements_hash);
 }
 heartbeat read_heartbeat(reader& in) {
@@ -174,6 +176,8 @@ heartbeat read_heartbeat(reader& in) {
       m.members_hash = in.uint("members hash");
     else if (key == "ping")
       m.ping = in.uint("ping");
+    else if (key == "quarantine")
+      m.quarantine_hash = in.uint("quarantine hash");
     else if (key == "statements")
       m.statements_hash = in.uint("statements hash");
     else
@@ -412,31 +416,6 @@ result<envelope> decode_envelope(std::string_view payload) {
   out.library = head.library;
   out.sender = head.sender;
   out.timestamp_ms = head.timestamp_ms;
-  return out;
-}
-
-result<std::vector<ranged_op>> decode_ops(const range& r) {
-  reader in(r.ops);
-  std::vector<ranged_op> out;
-  out.reserve(std::min<size_t>(r.count, r.ops.size() / 16 + 1));
-  uint64_t last = r.from;
-  while (!in.failed() && !in.at_end()) {
-    if (out.size() == r.count)
-      return {ec::bad_value, "range: more ops than it counts"};
-    const size_t begin = in.offset();
-    ranged_op o{read_op(in, r.stream.origin), {}};
-    if (in.failed())
-      break;
-    o.bytes = in.between(begin, in.offset());
-    if (o.decoded.seq <= last || o.decoded.seq > r.to)
-      return {ec::bad_value, "range: op outside (from, to] or out of order"};
-    last = o.decoded.seq;
-    out.push_back(std::move(o));
-  }
-  if (in.failed())
-    return in.err();
-  if (out.size() != r.count)
-    return {ec::bad_value, "range: fewer ops than it counts"};
   return out;
 }
 

@@ -11,6 +11,7 @@
 #include "messages/resync.hpp"
 
 #include <memory>
+#include <optional>
 #include <variant>
 
 namespace shoal {
@@ -85,6 +86,10 @@ struct range {
   bool repair = false;
   /// The ops travel compressed; set only for a peer whose Hello had capability::zstd.
   bool compressed = false;
+  /// Of a range read from rows, last part: ops at or below `until` that the sender holds unmerged,
+  /// so that they have superseded nothing there. A receiver that does not merge another op lacks
+  /// what that has superseded. May lack some, which costs time only.
+  std::vector<dot> unmerged;
   bool operator==(const range&) const = default;
 };
 /// A range and the name it travels under.
@@ -162,6 +167,9 @@ struct heartbeat {
   uint64_t statements_hash = 0;
   std::string digest;   // 16 bytes when settled, else empty
   bool filling = false; // as in Hello, as of now
+  /// Of the ops that are held but not merged; 0 when there are none. Digests say something about
+  /// each other only where it is equal.
+  uint64_t quarantine_hash = 0;
   auto operator<=>(const heartbeat&) const = default;
 };
 
@@ -234,12 +242,18 @@ result<envelope_head> decode_head(std::string_view payload);
 /// Decodes all of it. An unknown kind is `ec::unknown_kind`; every other fault ends the link.
 result<envelope> decode_envelope(std::string_view payload);
 
-/// The ops of a range, decoded, with the bytes each came in.
+/// An op of a range, with the bytes it came in.
 struct ranged_op {
   op decoded;
   std::string_view bytes; // into `range.ops`
+  /// Why this version cannot merge it; then only the seq of `decoded` is certain, and the rest is
+  /// what could be read before the fault.
+  std::optional<error> fault = std::nullopt;
 };
-/// Checks what a range promises: seqs ascending and inside (from, to], counts as said.
+/// Checks what a range promises: seqs ascending and inside (from, to], counts as said. An op that
+/// is one well-formed item with a seq never fails it.
+result<std::vector<ranged_op>> frame_ops(const range& r);
+/// As `frame_ops`, but the first fault of an op is an error of the whole.
 result<std::vector<ranged_op>> decode_ops(const range& r);
 
 } // namespace shoal

@@ -155,7 +155,8 @@ static field_op read_field(reader& in) {
 }
 
 void encode(writer& out, const op& o) {
-  out.array(9);
+  const bool seen = o.kind == op_kind::remove && o.seen.known == previous::state::stamp;
+  out.array(seen ? 10 : 9);
   out.uint(o.seq);
   out.uint(o.batch_rest);
   out.uint(o.stamp.wall_ms);
@@ -167,6 +168,8 @@ void encode(writer& out, const op& o) {
   out.array(o.fields.size());
   for (const auto& f : o.fields)
     encode(out, f);
+  if (seen)
+    encode(out, o.seen);
 }
 
 std::string encode_op(const op& o) {
@@ -207,7 +210,10 @@ op read_op(reader& in, const device_id& origin) {
       in.fail(ec::duplicate_key, "op fields");
   if (o.seq == 0 && !in.failed())
     in.fail(ec::bad_value, "op seq");
-  for (size_t i = 9; i < items && !in.failed(); ++i)
+  const bool seen = items > 9 && o.kind == op_kind::remove;
+  if (seen)
+    o.seen = read_previous(in);
+  for (size_t i = seen ? 10 : 9; i < items && !in.failed(); ++i)
     in.skip("op");
   if (!in.failed() && in.offset() - begin > op_bytes)
     in.fail(ec::too_large, "op");

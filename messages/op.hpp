@@ -3,7 +3,9 @@
 // model.
 //
 // Wire form, a MessagePack array (further items are ignored, and kept where the op is passed on):
-//   [seq, batch_rest, wall_ms, counter, class, kind, model, record id, [field…]]
+//   [seq, batch_rest, wall_ms, counter, class, kind, model, record id, [field…], seen?]
+// `seen`, of deletes of shared records only: the newest stamp of the record that stood at the
+// origin, as a prev.
 // `batch_rest` counts the ops of the same atomic batch that follow this one. The stamp's device and
 // the stream are those of the range that carries the op. A field is an array that begins [name,
 // kind, …]:
@@ -72,6 +74,8 @@ struct op {
   std::string model;
   record_id id;
   std::vector<field_op> fields;
+  /// A delete's: what is newer than that was not seen by who deleted.
+  previous seen{previous::state::unknown, {}};
   auto operator<=>(const op&) const = default;
 };
 

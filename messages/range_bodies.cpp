@@ -10,7 +10,8 @@ using namespace wire_limits;
 void body_of(writer& w, const range_message& m) {
   const range& r = m.body;
   // Most ranges have one part and go as they are.
-  w.map(8U + (r.part != 0 ? 1U : 0U) + (r.repair ? 1U : 0U) + (r.compressed ? 1U : 0U));
+  w.map(8U + (r.part != 0 ? 1U : 0U) + (r.repair ? 1U : 0U) + (r.compressed ? 1U : 0U)
+        + (r.unmerged.empty() ? 0U : 1U));
   w.str("count"), w.uint(r.count);
   w.str("from"), w.uint(r.from);
   w.str("log"), w.boolean(r.log_complete);
@@ -22,6 +23,11 @@ void body_of(writer& w, const range_message& m) {
     w.str("repair"), w.boolean(true);
   w.str("stream"), w.array(2), w.bin(r.stream.origin.view()), w.uint(r.stream.epoch);
   w.str("to"), w.uint(r.to);
+  if (!r.unmerged.empty()) {
+    w.str("unmerged"), w.array(r.unmerged.size());
+    for (const auto& d : r.unmerged)
+      encode(w, d);
+  }
   w.str("until"), encode(w, r.until);
   if (r.compressed)
     w.str("zstd"), w.boolean(true);
@@ -51,7 +57,10 @@ range_message read_range_body(reader& in, message_kind kind) {
       r.stream.epoch = in.uint("range epoch");
     } else if (key == "to")
       r.to = in.uint("range to");
-    else if (key == "until")
+    else if (key == "unmerged") {
+      for (size_t n = in.array(range_unmerged, "range unmerged"); n > 0 && !in.failed(); --n)
+        r.unmerged.push_back(read_dot(in));
+    } else if (key == "until")
       r.until = read_frontier(in);
     else if (key == "zstd")
       r.compressed = in.boolean("range zstd");

@@ -261,6 +261,24 @@ std::string_view reader::value(std::string_view what) {
 
 void reader::skip(std::string_view what) { check_value(0, what, false); }
 
+void reader::frame(std::string_view what) {
+  for (uint64_t left = 1; left > 0 && !failed(); --left) {
+    const auto h = next(what);
+    if (failed())
+      return;
+    if (h.kind == head::str || h.kind == head::bin)
+      take(static_cast<size_t>(h.number), what);
+    else if (h.kind == head::ext)
+      take(static_cast<size_t>(h.number) + 1, what);
+    else if (h.kind == head::array)
+      left += h.number;
+    else if (h.kind == head::map)
+      left += 2 * h.number;
+    if (left - 1 > bytes_.size() - at_) // each item has a byte at least
+      fail(ec::truncated, what);
+  }
+}
+
 void reader::finish(std::string_view what) {
   if (!failed() && !at_end())
     fail(ec::trailing_bytes, what);

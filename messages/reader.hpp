@@ -59,6 +59,9 @@ public:
   std::string_view value(std::string_view what);
   /// Skips one well-formed item of any type, as found behind an unknown key.
   void skip(std::string_view what);
+  /// Skips one item by its declared sizes alone, however deep it nests and whatever its texts and
+  /// numbers hold: what another version may read.
+  void frame(std::string_view what);
   /// Fails with `ec::trailing_bytes` unless all input was read.
   void finish(std::string_view what);
 

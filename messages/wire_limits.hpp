@@ -19,6 +19,7 @@ constexpr size_t batch_ops = 10'000;                   // one atomic batch
 constexpr size_t batch_bytes = size_t{4} << 20;        // one atomic batch, encoded
 constexpr size_t range_ops = 65'536;                   // ops in one range, all parts together
 constexpr size_t range_bytes = size_t{9} << 20;        // one range, all parts together
+constexpr size_t range_unmerged = 1024;                // unmerged ops that a range names
 constexpr size_t row_bytes = size_t{8} << 20;          // a merged row
 constexpr size_t depth = 16;                           // nesting of a value
 constexpr size_t name_bytes = 128;                     // model and field names

@@ -67,7 +67,9 @@ struct library_status {
   std::string restored; // why the store is held for an older copy of itself; empty: it is not
   uint64_t log_entries = 0;
   uint64_t tombstones = 0;
-  uint64_t deadletters = 0;
+  uint64_t deadletters = 0;        // ops that are held but not merged, those hidden left out
+  uint64_t conflicts = 0;          // recorded so far
+  std::vector<std::string> alarms; // what an operator should look at, for people
   bool settled = true;
   std::string digest; // 32 hex digits
   frontier held;
@@ -104,6 +106,12 @@ struct verify_answer {
   std::vector<peer> peers;
 };
 
+struct retry_answer {
+  uint64_t tried = 0;
+  uint64_t merged = 0; // the others are held as before
+  bool more = false;   // the rest is tried in the groups that follow
+};
+
 /// One open library.
 class library {
 public:
@@ -131,6 +139,10 @@ public:
   virtual void prune(callback<prune_answer> done) = 0;
   /// Reads everything, here and on each linked peer; answers when that is done.
   virtual void verify(bool repair, callback<verify_answer> done) = 0;
+  /// Tries one op that is held but not merged, or all that this version could not merge.
+  virtual void retry_held(std::optional<dot> which, callback<retry_answer> done) = 0;
+  /// Leaves a held op out of lists from now on.
+  virtual void hide_held(dot which, callback<nothing> done) = 0;
 };
 
 /// A library that another node has: `via` is a member of it.

@@ -2,6 +2,7 @@
 // scan without a hit through a million records delays neither writes nor another list, and holds
 // one page at most.
 
+#include "actors/api/op_json.hpp"
 #include "actors/api/record_filter.hpp"
 #include "actors/api/routes.hpp"
 #include "store/models/json.hpp"
@@ -117,54 +118,16 @@ result<uint64_t> page_limit(const target& where) {
   return limit ? std::min(*limit, page_max) : limit;
 }
 
-std::string_view to_text(op_kind kind) {
-  switch (kind) {
-  case op_kind::insert: return "insert";
-  case op_kind::update: return "update";
-  case op_kind::remove: return "delete";
-  }
-  return "unknown";
-}
-
-/// What an op did to one field, in the form in which a client writes it; a counter's totals, which
-/// the op carries.
-nlohmann::ordered_json change_json(const field_op& f) {
-  using json = nlohmann::ordered_json;
-  json out;
-  switch (f.kind) {
-  case field_kind::lww:
-  case field_kind::parent: return models::value_to_json(f.value);
-  case field_kind::set:
-    for (const auto& e : f.elements)
-      out[e.adds ? "$add" : "$remove"].push_back(
-          nlohmann::ordered_json(models::value_to_json(e.element)));
-    return out;
-  case field_kind::counter:
-    out["added"] = f.added;
-    out["subtracted"] = f.subtracted;
-    return out;
-  case field_kind::map:
-    out = json::object();
-    for (const auto& k : f.keys)
-      out[k.key] = models::value_to_json(k.value);
-    return out;
-  }
-  return out;
-}
-
 nlohmann::ordered_json entry_json(const log_entry& e) {
   nlohmann::ordered_json out;
   out["hlc"] = to_string(e.stamp);
   out["origin"] = to_string(e.stream.origin);
   out["epoch"] = to_string(e.stream).substr(37); // behind the origin and a slash
   out["seq"] = e.what.seq;
-  out["op"] = to_text(e.what.kind);
+  out["op"] = op_text(e.what.kind);
   out["model"] = e.what.model;
   out["id"] = to_string(e.what.id);
-  auto fields = nlohmann::ordered_json::object();
-  for (const auto& f : e.what.fields)
-    fields[f.name] = change_json(f);
-  out["fields"] = std::move(fields);
+  out["fields"] = fields_json(e.what);
   return out;
 }
 

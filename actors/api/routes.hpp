@@ -79,6 +79,12 @@ void read_records(const context&, request, responder);
 void read_log(const context&, request, responder);
 // export.cpp
 void export_records(const context&, request, responder);
+// held_routes.cpp
+void list_deadletters(const context&, request, responder);
+void show_deadletter(const context&, request, responder);
+void retry_deadletters(const context&, request, responder);
+void drop_deadletter(const context&, request, responder);
+void list_conflicts(const context&, request, responder);
 // record_writes.cpp
 void put_record(const context&, request, responder);
 void delete_record(const context&, request, responder);

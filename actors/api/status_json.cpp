@@ -60,6 +60,8 @@ json library_json(const library_status& s) {
   out["settled"] = s.settled;
   out["tombstones"] = s.tombstones;
   out["deadletters"] = s.deadletters;
+  out["conflicts"] = s.conflicts;
+  out["alarms"] = s.alarms;
   json records = json::object();
   for (const auto& [model, count] : s.records)
     records[model] = count;

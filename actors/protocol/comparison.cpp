@@ -219,10 +219,11 @@ void replicator::on(verify& e) {
 
 // ---- why to compare
 
-/// After a heartbeat: equal frontiers and equal members, both settled, must have equal digests.
+/// After a heartbeat: equal frontiers, equal members and the same ops held back, both settled, must
+/// have equal digests.
 void replicator::note_digests(const device_id& peer, session& s) {
   if (!settled_ || s.beat_digest.empty() || s.beat_frontier_hash != hash_of(held_)
-      || s.beat_members_hash != hash_of(members_))
+      || s.beat_members_hash != hash_of(members_) || s.beat_quarantine != quarantine_)
     return;
   if (s.beat_digest == digest_)
     return consider_filled();

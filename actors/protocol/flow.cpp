@@ -50,7 +50,7 @@ std::vector<range> split(range r) {
   reader in(r.ops);
   while (!in.at_end() && !in.failed()) {
     const size_t begin = in.offset();
-    in.skip(no_split);
+    in.frame(no_split);
     const auto bytes = in.between(begin, in.offset());
     if (!parts.back().ops.empty()
         && parts.back().ops.size() + bytes.size() > wire_limits::range_part_bytes)
@@ -60,6 +60,7 @@ std::vector<range> split(range r) {
   }
   parts.back().more = r.more;
   parts.back().until = std::move(r.until);
+  parts.back().unmerged = std::move(r.unmerged);
   return parts;
 }
 
@@ -75,7 +76,7 @@ message_kind kind_for(const range& r, bool live) {
       if (i == 4)
         owned = in.uint("class") == static_cast<uint64_t>(record_class::owned);
       else
-        in.skip("op");
+        in.frame("op");
     }
   }
   if (r.count == 1)

@@ -83,7 +83,8 @@ void replicator::on(received& e) {
 }
 
 void replicator::on(stored& e) {
-  const bool moved = !opened_ || e.held != held_ || e.digest != digest_ || e.settled != settled_;
+  const bool moved = !opened_ || e.held != held_ || e.digest != digest_ || e.settled != settled_
+                     || e.quarantine != quarantine_;
   held_ = std::move(e.held);
   settled_ = e.settled;
   log_entries_ = e.log_entries;
@@ -99,6 +100,7 @@ void replicator::on(stored& e) {
     kept_.filling = filling;
   }
   digest_ = std::move(e.digest);
+  quarantine_ = e.quarantine;
   if (!opened_) {
     opened_ = true;
     submitted_ = held_;
@@ -164,8 +166,11 @@ void replicator::on(stored& e) {
     last_sign_us_[st.member] = now_us_;
     const bool own = st.member == settings_.self;
     if (own) {
+      // Not its own frontier, which leaves out what waits; one that was not asked for is from
+      // before a restore.
+      stated_ = statement_pending_ ? asked_ : st.held;
+      stated_quarantine_ = asked_quarantine_;
       statement_pending_ = false;
-      stated_ = st.held;
       stated_membership_ = st.membership;
     }
     statements_[st.member] = st;
@@ -292,7 +297,7 @@ uint64_t replicator::next_tick_us(uint64_t now_us) const {
     next = std::min(next, flush_at_us_);
   if (changed_us_ != 0)
     next = std::min(next, changed_us_ + settings_.beat_after_change_us);
-  if (stated_ != held_ && !statement_pending_)
+  if ((stated_ != held_ || stated_quarantine_ != quarantine_) && !statement_pending_)
     next = std::min(next, last_statement_us_ + settings_.prune_us);
   return std::max(next, now_us + 1000);
 }
@@ -338,6 +343,20 @@ library_state replicator::state(uint64_t now_us) const {
   return library_state::catching_up;
 }
 
+bool replicator::diverged_from(const session& s) const {
+  return settled_ && s.beat_frontier_hash == hash_of(held_)
+         && s.beat_members_hash == hash_of(members_) && s.beat_quarantine == quarantine_
+         && !s.beat_digest.empty() && s.beat_digest != digest_;
+}
+
+std::optional<wall_bounds> replicator::bounds() const {
+  std::vector<int64_t> walls;
+  for (const auto& [peer, s] : sessions_)
+    if (s.state == session_state::live && s.clock_from_mono_ms)
+      walls.push_back(*s.clock_from_mono_ms);
+  return bounds_from(std::move(walls), settings_.max_drift_ms);
+}
+
 std::string replicator::not_converged() const {
   const auto named = [&](const device_id& d) {
     const auto it = members_.find(d);
@@ -361,6 +380,9 @@ std::string replicator::not_converged() const {
     if (it->second.beat_frontier_hash != hash_of(held_)
         || it->second.beat_members_hash != hash_of(members_)) // a purge changes records
       return "waiting for the next heartbeat of " + named(device);
+    if (it->second.beat_quarantine != quarantine_)
+      return "ops wait for a clock or for another version, other ones here than on "
+             + named(device);
     if (it->second.beat_digest != digest_)
       return it->second.beat_digest.empty() ? named(device) + " is catching up"
                                             : "DIVERGED: " + named(device) + " has another digest";

@@ -7,6 +7,7 @@
 // is in flight, acknowledges, collects statements and says what may be pruned. What is durable it
 // learns from `stored` events only.
 
+#include "actors/protocol/clock_rule.hpp"
 #include "actors/protocol/comparison.hpp"
 #include "actors/protocol/live_ring.hpp"
 #include "messages/message.hpp"
@@ -28,6 +29,7 @@ struct settings {
   uint64_t batch_window_us = 0;            // 0: live changes go out at once
   uint64_t dial_round_us = 3'000'000;      // after it a node that linked nobody is `ready`
   uint64_t beat_after_change_us = 100'000; // peers learn this soon that all is level again
+  uint64_t max_drift_ms = 120'000;         // how far a wall may be from the members' median
   uint64_t exchange_every_us = 1'000'000;  // watermark exchanges with one peer, at most
   size_t ring_bytes = size_t{4} << 20; // newest ranges kept encoded, for links that lag a little
   size_t load_bytes = size_t{1} << 20; // one read of a range
@@ -94,6 +96,7 @@ struct stored {
   uint64_t records = 0;     // live ones
   std::string digest;       // 16 bytes
   frontier until;           // only when not settled
+  uint64_t quarantine = 0;  // hash of the ops that are held but not merged
   std::vector<range> local; // own ops of this group, in order
   std::vector<apply_result> applied;
   std::vector<repaired> repairs;
@@ -221,7 +224,7 @@ enum class session_state { greeting, live, refused };
 struct session {
   session_state state = session_state::greeting;
   bool hello_sent = false;
-  frontier at_hello; // what it held when it said Hello: `ready` waits for it
+  frontier at_hello;   // what it held when it said Hello: `ready` waits for it
   uint64_t models = 0; // hash of its model definitions, as of its Hello; 0: not told
   uint64_t window = wire_limits::window_bytes;
   uint64_t in_flight = 0; // range bytes sent and not credited
@@ -246,7 +249,8 @@ struct session {
   uint64_t last_exchange_us = 0;
   std::optional<uint64_t> rtt_us;
   std::optional<int64_t> clock_offset_ms;
-  uint64_t beat_frontier_hash = 0; // of its last heartbeat
+  std::optional<int64_t> clock_from_mono_ms; // its wall less this node's monotonic clock
+  uint64_t beat_frontier_hash = 0;           // of its last heartbeat
   uint64_t beat_members_hash = 0;
   std::string beat_digest;
   uint64_t compared_us = 0; // when unequal digests led to a comparison last
@@ -258,6 +262,7 @@ struct session {
   bool below_horizon = false;       // what it lacks cannot be told from here: it must compare
   std::optional<frontier> demanded; // it said the same of this node
   bool summing = false;             // checksums for it are being read
+  uint64_t beat_quarantine = 0;
 };
 
 enum class library_state { uninitialized, backfilling, catching_up, ready };
@@ -307,6 +312,13 @@ public:
   bool greets(const device_id& peer) const;
   /// Every linked member has acknowledged all of this node's own ops.
   bool own_ops_taken() const;
+  /// Hash of the ops that this node holds but has not merged.
+  uint64_t quarantine() const { return quarantine_; }
+  /// Equal frontiers, equal quarantine, both settled, and yet another digest.
+  bool diverged_from(const session& s) const;
+  /// Within what the wall may be, less the monotonic clock; nothing with fewer than two members'
+  /// clocks known.
+  std::optional<wall_bounds> bounds() const;
   /// When `tick` is wanted at the latest.
   uint64_t next_tick_us(uint64_t now_us) const;
 
@@ -399,6 +411,7 @@ private:
   std::string digest_;
   frontier until_; // when not settled
   durable_state kept_;
+  uint64_t quarantine_ = 0;
   member_set members_;
   std::map<device_id, uint64_t> last_sign_us_; // end of its link, or its newest statement
   std::map<device_id, session> sessions_;
@@ -412,7 +425,10 @@ private:
       feeder_stalled_us_; // origin → since when another is ahead of its feeder
   std::map<stream_id, uint64_t> gap_asked_us_;
 
-  frontier stated_; // frontier of the newest own statement
+  frontier stated_; // what was held when the newest own statement was asked for
+  frontier asked_;  // the same, of one that is being made
+  uint64_t stated_quarantine_ = 0;
+  uint64_t asked_quarantine_ = 0;
   uint64_t stated_membership_ = 0;
   uint64_t last_statement_us_ = 0;
   bool statement_pending_ = false;

@@ -113,6 +113,7 @@ void replicator::beat(const device_id& peer, session& s) {
   m.frontier_hash = hash_of(held_);
   m.members_hash = hash_of(members_);
   m.statements_hash = hash_of_statements();
+  m.quarantine_hash = quarantine_;
   if (settled_)
     m.digest = digest_;
   m.filling = kept_.filling || kept_.resync;
@@ -127,6 +128,8 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
     s.pings.erase(s.pings.begin(), std::next(ping));
     s.clock_offset_ms =
         static_cast<int64_t>(e.sent_wall_ms + *s.rtt_us / 2000) - static_cast<int64_t>(e.wall_ms);
+    s.clock_from_mono_ms = static_cast<int64_t>(e.sent_wall_ms + *s.rtt_us / 2000)
+                           - static_cast<int64_t>(now_us_ / 1000);
   }
   s.echo = m.ping;
   s.echo_since_us = now_us_;
@@ -134,6 +137,7 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
   s.beat_members_hash = m.members_hash;
   s.beat_digest = m.digest;
   s.filling = m.filling;
+  s.beat_quarantine = m.quarantine_hash;
   // Exactly that: more than its acks said, if one was lost with an earlier link, or less than a
   // statement from before a restore said.
   if (m.frontier_hash == hash_of(held_))

@@ -15,12 +15,14 @@ void replicator::consider_statement() {
   if (!opened_ || !settled_ || !is_member(members_, settings_.self))
     return;
   const auto membership = membership_hash(members_);
-  if (stated_ == held_ && stated_membership_ == membership)
+  if (stated_ == held_ && stated_quarantine_ == quarantine_ && stated_membership_ == membership)
     return;
   if (last_statement_us_ != 0 && now_us_ - last_statement_us_ < settings_.prune_us)
     return;
   last_statement_us_ = now_us_;
   statement_pending_ = true;
+  asked_ = held_;
+  asked_quarantine_ = quarantine_;
   out_.push_back(make_statement{});
 }
 

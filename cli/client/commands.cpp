@@ -30,6 +30,7 @@ void add_client_commands(CLI::App& app, context& ctx) {
   add_tree_commands(app, ctx);
   add_status_commands(app, ctx);
   add_control_commands(app, ctx);
+  add_held_commands(app, ctx);
 }
 
 int run_command_line(CLI::App& app, context& ctx, const std::vector<std::string>& arguments) {

@@ -26,6 +26,7 @@ void add_index_commands(CLI::App& app, context& ctx);    // index
 void add_tree_commands(CLI::App& app, context& ctx);     // tree
 void add_status_commands(CLI::App& app, context& ctx);   // status, models, peers, digest, log
 void add_control_commands(CLI::App& app, context& ctx);  // wait, sync, prune, pause, …
+void add_held_commands(CLI::App& app, context& ctx);     // conflicts, deadletter
 
 // In cli/: the node's side.
 void add_node_commands(CLI::App& app, context& ctx);

@@ -113,6 +113,10 @@ void status(context& ctx) {
             << '\n'
             << "  state " << cell_of(library, "state") << "  progress " << percent_text(library)
             << "  log entries " << cell_of(library, "log_entries") << '\n';
+    if (const auto alarms = library.find("alarms"); alarms != library.end() && alarms->is_array())
+      for (const auto& text : *alarms)
+        ctx.out << "  ALARM " << (text.is_string() ? text.get<std::string>() : text_of(text))
+                << '\n';
     const auto members = library.find("members");
     if (members != library.end() && members->is_array() && !members->empty())
       ctx.out << member_table(*members, "  "), print_differing_models(ctx, *members, "  ");

@@ -39,6 +39,12 @@ status replica::apply_op(kv_transaction& txn, const op& o, const stream_id& stre
       before = std::move(*parsed);
     }
   }
+  if (!owned && !known)
+    if (auto watched = watch_conflicts(txn, key, before, o); !watched)
+      return watched;
+  if (!owned && !open_conflicts_.empty())
+    if (auto resolved = resolve_conflicts(txn, key, o); !resolved)
+      return resolved;
   row after = before;
   const dot at{stream.origin, stream.epoch, o.seq};
   if (merge(after, o, {o.stamp, stream.epoch, o.seq})) {
@@ -75,25 +81,34 @@ result<applied_as> replica::apply(kv_transaction& txn, std::span<const range> pa
     return applied_as::duplicate;
   if (from > held)
     return applied_as::gap;
+  wall_ms_ = wall_ms;
   auto before = save(txn);
   const auto until_before = until_;
+  const auto rows_until_before = rows_until_;
   const auto fail = [&](const error& e) -> result<applied_as> {
     restore(txn, std::move(before));
     until_ = until_before;
+    rows_until_ = rows_until_before;
+    if (auto loaded = load_held(txn); !loaded)
+      return loaded.err();
     return e;
   };
+  if (auto heeded = heed_rows(txn, parts.back()); !heeded)
+    return fail(heeded.err());
   bool log_complete = true;
   for (const auto& part : parts) {
-    auto ops = decode_ops(part);
+    auto ops = frame_ops(part);
     if (!ops)
       return fail(ops.err());
     log_complete = log_complete && part.log_complete;
     for (const auto& o : *ops) {
       if (o.decoded.seq <= held)
         continue; // held already, or superseded by what is held
+      if (hold_back(txn, o, part, wall_ms))
+        continue;
       if (auto done = apply_op(txn, o.decoded, stream, o.bytes, part.log_complete); !done)
         return fail(done.err());
-      clock_.observe(o.decoded.stamp, wall_ms, options_.max_drift_ms);
+      observe(o.decoded, wall_ms);
     }
     for (const auto& [s, seq] : part.until)
       if (auto& mine = until_[s]; mine < seq) {

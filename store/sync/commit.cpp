@@ -182,6 +182,8 @@ result<op> replica::make_op(kv_transaction& txn, const edit& e, const hlc& stamp
     if (!before.visible && !(e.hidden_too && !before.empty()))
       return {ec::not_found, name_of(e) + " does not exist"};
     o.kind = op_kind::remove;
+    if (e.cls == record_class::shared)
+      o.seen = {previous::state::stamp, newest_stamp(before)};
     return o;
   }
   if (before.exists() && !before.visible && e.missing_required.empty()) {
@@ -231,7 +233,7 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
   revived = 0;
   for (auto e = edits.begin(); e != edits.end();) {
     row before;
-    auto made = make_op(txn, *e, clock_.tick(wall_ms), before);
+    auto made = make_op(txn, *e, next_stamp(e->cls, wall_ms), before);
     if (!made)
       return made.err();
     op& o = *made;
@@ -321,6 +323,15 @@ result<committed> replica::commit(kv_transaction& txn, std::span<const edit> edi
       }
     }
   }
+  const bool any_shared = std::any_of(edits.begin(), edits.end(),
+                                      [](const edit& e) { return e.cls == record_class::shared; });
+  if (any_shared && too_far_ahead(clock_.last(), wall_ms))
+    return {ec::clock,
+            "this node's stamps are " + std::to_string((clock_.last().wall_ms - wall_ms) / 1000)
+                + " s ahead of its clock, and other members merge at most "
+                + std::to_string(options_.max_drift_ms / 1000)
+                + " s: set the clock right, or rebuild this node if the clock was wrong before"};
+  wall_ms_ = wall_ms;
   auto before = save(txn);
   size_t revived = 0;
   auto out = commit_now(txn, edits, wall_ms, revived);

@@ -1,9 +1,12 @@
 #include "store/sync/compare.hpp"
 
 #include "store/sync/by_seq.hpp"
+#include "store/sync/held.hpp"
 #include "store/sync/marks.hpp"
 
 #include <xxhash.h>
+
+#include <deque>
 
 namespace shoal {
 
@@ -103,31 +106,60 @@ result<std::vector<range>> read_standing(const kv_view& view, const stream_id& s
   size_t count = 0;
   uint64_t last = from;
   bool cut = false;
-  auto scanned = each_standing(
-      view, stream, from, to, [&](uint64_t seq, record_class cls, std::string_view raw) {
-        cut = count > 0 && (total >= max_bytes || count >= wire_limits::range_ops);
-        if (cut)
-          return false;
-        auto o = read_standing_op(view, cls, stream, seq, raw);
-        if (!o) {
-          fault = o.err();
-          return false;
-        }
-        auto* part = &parts.back();
-        if (!part->ops.empty()
-            && part->ops.size() + o->bytes.size() > wire_limits::range_part_bytes)
-          part = &parts.emplace_back();
-        total += o->bytes.size();
-        ++count;
-        part->ops += o->bytes;
-        part->count += 1;
-        last = seq;
-        return true;
-      });
+  // Ops that are held and not merged stand too: whoever has merged one must not take it for gone.
+  std::deque<held_op> waiting;
+  const dot before{stream.origin, stream.epoch, from};
+  auto listed = list_held(view, &before, [&](held_op&& h) {
+    const bool inside = h.at.stream() == stream && h.at.seq <= to;
+    total += inside ? h.bytes.size() : 0;
+    if (inside)
+      waiting.push_back(std::move(h));
+    return inside && total < max_bytes;
+  });
+  if (!listed)
+    return listed.err();
+  // More of them than fit: the range ends with the last one that was read.
+  if (total >= max_bytes && !waiting.empty())
+    to = waiting.back().at.seq;
+  total = 0;
+  const auto take = [&](uint64_t seq, const std::string& bytes) {
+    cut = count > 0 && (total >= max_bytes || count >= wire_limits::range_ops);
+    if (cut)
+      return false;
+    auto* part = &parts.back();
+    if (!part->ops.empty() && part->ops.size() + bytes.size() > wire_limits::range_part_bytes)
+      part = &parts.emplace_back();
+    total += bytes.size();
+    ++count;
+    part->ops += bytes;
+    part->count += 1;
+    last = seq;
+    return true;
+  };
+  const auto take_waiting = [&](uint64_t below) {
+    for (; !waiting.empty() && waiting.front().at.seq < below; waiting.pop_front())
+      if (!take(waiting.front().at.seq, waiting.front().bytes))
+        return false;
+    return true;
+  };
+  auto scanned = each_standing(view, stream, from, to,
+                               [&](uint64_t seq, record_class cls, std::string_view raw) {
+                                 if (!take_waiting(seq))
+                                   return false;
+                                 auto o = read_standing_op(view, cls, stream, seq, raw);
+                                 if (!o)
+                                   fault = o.err();
+                                 return o && take(seq, o->bytes);
+                               });
   if (!scanned)
     return scanned.err();
   if (!fault)
     return fault.err();
+  if (!cut)
+    take_waiting(UINT64_MAX);
+  auto unmerged = list_unmerged(view, wire_limits::range_unmerged);
+  if (!unmerged)
+    return unmerged.err();
   auto until = read_frontiers(view, "fu");
   if (!until)
     return until.err();
@@ -141,6 +173,7 @@ result<std::vector<range>> read_standing(const kv_view& view, const stream_id& s
     part.part = static_cast<uint32_t>(&part - &parts.front());
   }
   parts.back().until = std::move(*until);
+  parts.back().unmerged = std::move(*unmerged);
   return parts;
 }
 

@@ -14,6 +14,12 @@
 //                    's' device -> statement    'n' device -> wall ms since when retention passes
 //                    the member over
 //   checkpoints      "resync" -> see replica::set_resync
+//                    's' device -> statement    'r' stream -> seq of the `until` of rows
+//   deadletter       'h' origin epoch seq      -> op that is held, not merged; see held.cpp
+//                    't' wall origin epoch seq -> batch_rest, complete    the quarantined ones of
+//                    'h', by stamp
+//                    'd' origin epoch seq      -> ""    those that this version cannot merge
+//                    'c' number                -> conflict, oldest first; see conflicts.cpp
 //   index            'p' class parent-key child-key -> ""    children of a cascading parent
 //                    'w' class parent-key           -> ""    a child waits for this absent parent
 //                    'm' wall-ms origin epoch seq class row-key -> ""    a mark that stands

@@ -162,6 +162,12 @@ static void each_version(const row& r, On on) {
   }
 }
 
+hlc newest_stamp(const row& r) {
+  hlc newest;
+  each_version(r, [&](const version& v, bool) { newest = std::max(newest, v.stamp); });
+  return newest;
+}
+
 std::vector<dot> standing(const row& r) {
   std::vector<dot> out;
   each_version(r, [&](const version& v, bool) {

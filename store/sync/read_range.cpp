@@ -1,8 +1,12 @@
 // Reading covering ranges: device-owned ops always from rows, shared ops from the log where it
-// reaches far enough down, else from rows too.
+// reaches far enough down, else from rows too. Ops that are held and not merged are in neither, and
+// go out as they came.
 
 #include "store/sync/by_seq.hpp"
+#include "store/sync/held.hpp"
 #include "store/sync/replica.hpp"
+
+#include <algorithm>
 
 namespace shoal {
 
@@ -32,6 +36,13 @@ result<standing_op> from_log(const kv_view& view, const stream_id& s, uint64_t s
   return standing_op{std::move(**bytes), rest};
 }
 
+result<standing_op> from_held(const stream_id& s, uint64_t seq, std::string_view raw) {
+  auto h = read_held({s.origin, s.epoch, seq}, raw);
+  if (!h)
+    return h.err();
+  return standing_op{std::move(h->bytes), h->batch_rest};
+}
+
 } // namespace
 
 result<std::vector<range>> read_range(const kv_view& view, const stream_id& stream, uint64_t from,
@@ -52,11 +63,13 @@ result<std::vector<range>> read_range(const kv_view& view, const stream_id& stre
   auto shared = view.cursor(log_complete ? family::log_by_seq : family::shared_by_seq);
   owned->seek(first);
   shared->seek(first);
-  const auto inside = [&](const kv_cursor& c) {
-    return c.valid() && c.key().substr(0, prefix.size()) == prefix;
-  };
-  const auto seq_at = [&](const kv_cursor& c) {
-    return keys::read_u64(c.key().substr(prefix.size()));
+  const auto waiting_prefix = keys::tagged('h', prefix);
+  auto waiting = view.cursor(family::deadletter);
+  waiting->seek(keys::tagged('h', first));
+  const auto seq_in = [](const kv_cursor& c, std::string_view of) {
+    return c.valid() && c.key().substr(0, of.size()) == of
+               ? keys::read_u64(c.key().substr(of.size()))
+               : UINT64_MAX;
   };
 
   std::vector<range> parts(1);
@@ -66,11 +79,15 @@ result<std::vector<range>> read_range(const kv_view& view, const stream_id& stre
   bool any_from_rows = !log_complete;
   uint64_t batch_end = 0; // the last seq of the atomic batch that the newest op belongs to
   uint64_t last = from;
-  while (inside(*owned) || inside(*shared)) {
-    const bool take_owned =
-        inside(*owned) && (!inside(*shared) || seq_at(*owned) < seq_at(*shared));
-    auto& c = take_owned ? *owned : *shared;
-    const uint64_t seq = seq_at(c);
+  for (;;) {
+    const auto owned_seq = seq_in(*owned, prefix);
+    const auto shared_seq = seq_in(*shared, prefix);
+    const auto waiting_seq = seq_in(*waiting, waiting_prefix);
+    const uint64_t seq = std::min({owned_seq, shared_seq, waiting_seq});
+    if (seq == UINT64_MAX)
+      break;
+    const bool take_owned = seq == owned_seq;
+    auto& c = take_owned ? *owned : seq == shared_seq ? *shared : *waiting;
     if (seq > *held)
       return result<std::vector<range>>(ec::corrupt,
                                         "by_seq is ahead of the frontier of " + to_string(stream));
@@ -80,7 +97,8 @@ result<std::vector<range>> read_range(const kv_view& view, const stream_id& stre
       to = std::max(last, batch_end);
       break;
     }
-    auto p = take_owned     ? read_standing_op(view, record_class::owned, stream, seq, c.value())
+    auto p = seq == waiting_seq ? from_held(stream, seq, c.value())
+             : take_owned   ? read_standing_op(view, record_class::owned, stream, seq, c.value())
              : log_complete ? from_log(view, stream, seq, c.value())
                             : read_standing_op(view, record_class::shared, stream, seq, c.value());
     if (!p)
@@ -100,6 +118,8 @@ result<std::vector<range>> read_range(const kv_view& view, const stream_id& stre
   if (auto s = owned->state(); !s)
     return s.err();
   if (auto s = shared->state(); !s)
+    return s.err();
+  if (auto s = waiting->state(); !s)
     return s.err();
 
   frontier until;
@@ -121,6 +141,12 @@ result<std::vector<range>> read_range(const kv_view& view, const stream_id& stre
     part.part = static_cast<uint32_t>(&part - &parts.front());
   }
   parts.back().until = std::move(until);
+  if (!log_complete) {
+    auto unmerged = list_unmerged(view, wire_limits::range_unmerged);
+    if (!unmerged)
+      return unmerged.err();
+    parts.back().unmerged = std::move(*unmerged);
+  }
   return parts;
 }
 

@@ -125,26 +125,35 @@ result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> par
                                  uint64_t wall_ms) {
   if (parts.empty())
     return uint64_t{0};
+  wall_ms_ = wall_ms;
   const auto stream = parts.front().stream;
   const auto from = parts.front().from;
   const auto to = std::min(parts.front().to, seq_of(held_, stream));
   auto before = save(txn);
   const auto until_before = until_;
+  const auto rows_until_before = rows_until_;
   const auto fail = [&](const error& e) -> result<uint64_t> {
     restore(txn, std::move(before));
     until_ = until_before;
+    rows_until_ = rows_until_before;
+    if (auto loaded = load_held(txn); !loaded)
+      return loaded.err();
     return e;
   };
   uint64_t changed = 0;
   std::map<uint64_t, op> theirs;
   std::vector<std::vector<ranged_op>> decoded;
   for (const auto& part : parts) {
-    auto ops = decode_ops(part);
+    auto ops = frame_ops(part);
     if (!ops)
       return fail(ops.err());
+    std::erase_if(*ops, [](const ranged_op& o) { return o.fault.has_value(); });
     decoded.push_back(std::move(*ops));
   }
   if (adopt) {
+    // What goes may have been superseded by an op that is held here.
+    if (auto heeded = heed_rows(txn, parts.back()); !heeded)
+      return fail(heeded.err());
     // A version that both have seen stands on both sides, or was superseded.
     for (const auto& ops : decoded)
       for (const auto& o : ops)
@@ -200,11 +209,16 @@ result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> par
     for (const auto& o : ops) {
       if (adopt || o.decoded.seq > to)
         continue; // comes in its own range
+      auto aside = is_set_aside(txn, o, stream, wall_ms);
+      if (!aside)
+        return fail(aside.err());
+      if (*aside)
+        continue;
       const auto digest = digest_;
       if (auto done = apply_op(txn, o.decoded, stream, o.bytes, false); !done)
         return fail(done.err());
       changed += digest == digest_ ? 0 : 1;
-      clock_.observe(o.decoded.stamp, wall_ms, options_.max_drift_ms);
+      observe(o.decoded, wall_ms);
     }
   for (const auto& part : parts)
     for (const auto& [s, seq] : part.until)

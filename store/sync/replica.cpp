@@ -1,9 +1,12 @@
 // Opening, sealing, members and statements. Names under `meta`:
 //   format, clock (hlc), digest (16 bytes), counts, members, statement (own number), once (two
-//   numbers), filled (set once this node was level with another)
+//   numbers), held (counts of ops that are not merged), conflicts (next and oldest number),
+//   own_rows (hlc), program (version that tried the dead letters last), filled (set once this node
+//   was level with another)
 
 #include "store/sync/replica.hpp"
 
+#include "store/sync/conflicts.hpp"
 #include "store/sync/keys.hpp"
 
 namespace shoal {
@@ -36,6 +39,7 @@ status replica::load(const kv_view& store) {
     switch (c->key()[0]) {
     case 'f': held_[keys::parse_stream(key)] = keys::read_u64(c->value()); break;
     case 'u': until_[keys::parse_stream(key)] = keys::read_u64(c->value()); break;
+    case 'r': rows_until_[keys::parse_stream(key)] = keys::read_u64(c->value()); break;
     case 'l': log_from_[keys::parse_stream(key)] = keys::read_u64(c->value()); break;
     case 'd': deletes_from_[keys::parse_stream(key)] = keys::read_u64(c->value()); break;
     case 'n':
@@ -59,7 +63,8 @@ status replica::load(const kv_view& store) {
   if (auto oldest = load_oldest(store); !oldest)
     return oldest;
   std::map<std::string, std::string> meta;
-  for (const char* name : {"clock", "digest", "counts", "members", "statement", "once", "filled"}) {
+  for (const char* name : {"clock", "digest", "counts", "members", "statement", "once", "filled",
+                           "held", "own_rows", "program"}) {
     auto value = store.get(family::meta, name);
     if (!value)
       return value.err();
@@ -100,6 +105,25 @@ status replica::load(const kv_view& store) {
     once_number_ = keys::read_u64(meta["once"]);
     once_oldest_ = keys::read_u64(meta["once"].substr(8));
   }
+  if (meta.contains("own_rows")) {
+    auto newest = decode_hlc(meta["own_rows"]);
+    if (!newest)
+      return error{ec::corrupt, "meta own_rows: " + newest.err().message};
+    own_rows_ = *newest;
+  }
+  if (meta.contains("held")) {
+    auto counts = read_held_counts(meta["held"]);
+    if (!counts)
+      return counts.err();
+    held_counts_ = *counts;
+  }
+  program_ = meta["program"];
+  if (held_counts_.unmergeable > 0 && program_ != options_.program)
+    retry_all();
+  if (auto found = load_held(store); !found)
+    return found;
+  if (auto loaded = load_conflicts(store); !loaded)
+    return loaded;
   return scan_prefix(store, family::index, "w", "w", [&](std::string_view key, std::string_view) {
     awaited_.emplace(key.substr(1));
     return true;
@@ -110,7 +134,8 @@ replica::mark replica::save(const kv_transaction& txn) const {
   return {txn.savepoint(), seq_of(held_, {self_, epoch_}),
           clock_,          digest_,
           counts_,         log_entries_,
-          tombstones_,     {}};
+          tombstones_,     held_counts_,
+          conflict_next_,  conflict_oldest_};
 }
 
 void replica::restore(kv_transaction& txn, mark m) {
@@ -126,6 +151,9 @@ void replica::restore(kv_transaction& txn, mark m) {
   counts_ = std::move(m.counts);
   log_entries_ = m.log_entries;
   tombstones_ = m.tombstones;
+  held_counts_ = m.held_back;
+  conflict_next_ = m.conflict_next;
+  conflict_oldest_ = m.conflict_oldest;
   parents_.clear(); // entries may reflect what was rolled back
 }
 
@@ -148,6 +176,16 @@ void replica::seal(kv_transaction& txn) {
   std::string clock;
   append_hlc(clock, clock_.last());
   txn.put(family::meta, "clock", std::move(clock));
+  if (!own_rows_.is_zero()) {
+    std::string newest;
+    append_hlc(newest, own_rows_);
+    txn.put(family::meta, "own_rows", std::move(newest));
+  }
+  if (!retry_from_ && program_ != options_.program) {
+    program_ = options_.program;
+    txn.put(family::meta, "program", program_);
+  }
+  txn.put(family::meta, "held", encode(held_counts_));
   txn.put(family::meta, "digest", keys::u64(digest_.low) + keys::u64(digest_.high));
   txn.put(family::meta, "counts", encode_counts(counts_, log_entries_, tombstones_));
 }
@@ -159,6 +197,8 @@ replica_summary replica::summary() const {
   s.log_entries = static_cast<uint64_t>(log_entries_);
   s.tombstones = static_cast<uint64_t>(tombstones_);
   s.oldest_log_ms = oldest_log_ms_;
+  s.held_back = held_counts_;
+  s.conflicts = conflict_next_;
   s.digest = digest_;
   s.records = counts_;
   return s;
@@ -208,6 +248,11 @@ std::optional<statement> replica::next_statement() const {
   s.number = statement_number_ + 1;
   s.membership = membership_hash(members_);
   s.held = held_;
+  // What waits has not moved the clock: this node may yet write something older, which a mark that
+  // all members are taken to have seen would have to mask.
+  for (const auto& [stream, seqs] : quarantined_)
+    s.held[stream] = *seqs.begin() - 1;
+  std::erase_if(s.held, [](const auto& h) { return h.second == 0; });
   return s;
 }
 

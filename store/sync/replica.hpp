@@ -12,6 +12,7 @@
 #include "messages/message.hpp"
 #include "messages/resync.hpp"
 #include "store/edit.hpp"
+#include "store/sync/held.hpp"
 #include "store/sync/kv.hpp"
 #include "store/sync/row.hpp"
 
@@ -24,10 +25,14 @@
 namespace shoal {
 
 struct replica_options {
-  uint64_t fresh_epoch = 0;        // random; used by the first write of this start
-  uint64_t max_drift_ms = 120'000; // stamps further ahead do not move the local clock
+  uint64_t fresh_epoch = 0; // random; used by the first write of this start
+  uint64_t max_drift_ms =
+      120'000; // shared ops stamped further ahead of the wall are held, not merged
   uint64_t max_record_bytes = wire_limits::op_bytes; // for local writes
+  std::string program = {}; // its version: another one tries dead letters again
 };
+
+struct conflict;
 
 /// A request to write that may come twice.
 struct once_key {
@@ -53,6 +58,8 @@ struct replica_summary {
   uint64_t log_entries = 0;
   uint64_t tombstones = 0;
   uint64_t oldest_log_ms = 0; // stamp of the oldest log entry, as of the last pruning; 0: none
+  held_counts held_back;      // what is held but not merged
+  uint64_t conflicts = 0;     // recorded so far
   digest_value digest;
   std::map<std::string, int64_t> records; // model → live records
 };
@@ -63,11 +70,24 @@ public:
   static result<std::unique_ptr<replica>> open(const kv_view& store, device_id self,
                                                replica_options options);
 
-  /// All edits or none, as one atomic batch. `wall_ms` is the local wall clock.
+  /// All edits or none, as one atomic batch. `wall_ms` is the local wall clock. Shared edits are
+  /// ec::clock while this node's stamps are further ahead of it than others would merge.
   result<committed> commit(kv_transaction& txn, std::span<const edit> edits, uint64_t wall_ms,
                            const std::optional<once_key>& once = std::nullopt);
   /// Applies all parts of one range at once. A gap and a duplicate change nothing.
   result<applied_as> apply(kv_transaction& txn, std::span<const range> parts, uint64_t wall_ms);
+  /// Merges up to `max` quarantined ops whose time has come, and further dead letters of a pass
+  /// that is under way; an atomic batch is never cut. Returns how many were merged.
+  result<uint64_t> release(kv_transaction& txn, uint64_t wall_ms, uint64_t max);
+  /// The wall at which `release` has something to do; nothing when no op is quarantined.
+  std::optional<uint64_t> next_release_ms() const;
+  /// Has `release` try every dead letter again, as after an upgrade.
+  void retry_all();
+  bool retrying() const { return retry_from_.has_value(); }
+  /// Tries one held op now; false: it stays held. ec::not_found.
+  result<bool> retry(kv_transaction& txn, const dot& at, uint64_t wall_ms);
+  /// Leaves a held op out of lists from now on; it is passed on and merged like any other.
+  status hide(kv_transaction& txn, const dot& at);
   /// Folds a member set in; true when it changed.
   /// A removal with purge takes the device's own records along.
   result<bool> merge_members(kv_transaction& txn, const member_set& other);
@@ -115,7 +135,7 @@ public:
   const frontier& until() const { return until_; }
   /// Nothing that a range read from rows left out is still missing: only now the frontier says what
   /// the records are.
-  bool settled() const { return covers(held_, until_) && !resync_; }
+  bool settled() const { return held_counts_.incomplete == 0 && covers(held_, until_) && !resync_; }
   const member_set& members() const { return members_; }
   const std::map<device_id, statement>& statements() const { return statements_; }
   /// Streams whose log entries below the seq are gone.
@@ -135,7 +155,9 @@ private:
     std::map<std::string, int64_t> counts;
     int64_t log_entries;
     int64_t tombstones;
-    std::vector<std::string> parents_seen;
+    held_counts held_back;
+    uint64_t conflict_next;
+    uint64_t conflict_oldest;
   };
   mark save(const kv_transaction& txn) const;
   void restore(kv_transaction& txn, mark m);
@@ -163,6 +185,37 @@ private:
   status load_oldest(const kv_view& view);
   result<bool> has_buried(const kv_view& view, record_class cls, const std::string& key,
                           const version& removed) const;
+  // quarantine.cpp
+  bool too_far_ahead(const hlc& stamp, uint64_t wall_ms) const;
+  uint64_t hash_of_held(const held_op& h) const;
+  /// True when the op is held instead of merged.
+  bool hold_back(kv_transaction& txn, const ranged_op& o, const range& part, uint64_t wall_ms);
+  result<bool> is_set_aside(const kv_view& view, const ranged_op& o, const stream_id& stream,
+                            uint64_t wall_ms) const;
+  status heed_rows(kv_transaction& txn, const range& last);
+  void hold(kv_transaction& txn, held_op h);
+  void let_go(kv_transaction& txn, const held_op& h);
+  result<bool> merge_held(kv_transaction& txn, const dot& at, uint64_t wall_ms);
+  result<uint64_t> retry_some(kv_transaction& txn, uint64_t wall_ms, uint64_t max);
+  /// At opening, and when a call that had held ops was undone.
+  status load_held(const kv_view& store);
+  status find_next_due(const kv_view& view);
+  void observe(const op& o, uint64_t wall_ms);
+  hlc next_stamp(record_class cls, uint64_t wall_ms);
+  // conflict_watch.cpp
+  /// Compares an op of another node with what stands before it merges.
+  status watch_conflicts(kv_transaction& txn, const std::string& row_key, const row& before,
+                         const op& o);
+  status compare_field(kv_transaction& txn, const std::string& row_key, const op& o,
+                       const field_name& field, const std::string* key, const lww_state& stands,
+                       std::string_view value, const previous& prev);
+  void compare_delete(kv_transaction& txn, const std::string& row_key, const row& before,
+                      const op& o);
+  status compare_masked(kv_transaction& txn, const std::string& row_key, const version& removed,
+                        const op& o);
+  void record_conflict(kv_transaction& txn, const std::string& row_key, conflict c);
+  status resolve_conflicts(kv_transaction& txn, const std::string& row_key, const op& o);
+  status load_conflicts(const kv_view& store);
   // purge.cpp
   bool is_purged(const device_id& owner) const;
   status purge(kv_transaction& txn, const device_id& owner);
@@ -176,9 +229,13 @@ private:
   device_id self_;
   replica_options options_;
   hlc_clock clock_;
-  uint64_t epoch_ = 0; // 0 until the first write
+  hlc own_rows_; // newest stamp of own device-owned rows that came back from peers beyond the drift
+  uint64_t wall_ms_ = 0; // of the call under way
+  uint64_t epoch_ = 0;   // 0 until the first write
   frontier held_;
   frontier until_;
+  frontier rows_until_;   // as `until_`, of ranges without their superseded shared ops
+  std::set<dot> excused_; // ops to come that nobody who sent such a range had merged
   frontier log_from_;
   frontier pruned_; // since opening: up to here no log entry is left
   member_set members_;
@@ -195,6 +252,15 @@ private:
   bool filling_ = false;
   std::optional<resync_state> resync_;
   std::map<device_id, uint64_t> passed_over_;
+  held_counts held_counts_;
+  std::map<stream_id, std::set<uint64_t>> quarantined_; // seqs of those
+  uint64_t next_due_ms_ = UINT64_MAX;     // earliest wall among the quarantined stamps
+  std::optional<std::string> retry_from_; // key of the next dead letter to try again
+  std::string program_;                   // version that tried the dead letters last
+  uint64_t conflict_next_ = 0;            // their numbers: as many were recorded
+  uint64_t conflict_oldest_ = 0;
+  std::unordered_map<std::string, std::vector<uint64_t>>
+      open_conflicts_;        // row key → conflicts, some of which may be settled
   std::set<stream_id> dirty_; // streams whose until or log_from the group may have moved
 
   /// What a parent's row says to its children, so that a directory's thousandth entry costs no

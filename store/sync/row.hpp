@@ -70,6 +70,8 @@ result<row> decode_row(std::string_view raw);
 /// Folds one op in. Returns false when nothing changed: all of it was masked or superseded.
 bool merge(row& into, const op& o, const version& v);
 
+/// The newest stamp that stands; zero in an empty row.
+hlc newest_stamp(const row& r);
 /// Dots of all versions that stand, ascending, each once.
 std::vector<dot> standing(const row& r);
 /// The part of `r` that the op at `at` wrote and that still stands, as an op without seq and batch.

@@ -178,6 +178,42 @@ void test_library::receive(const range& r) {
   BOOST_REQUIRE(store_.commit(txn.take()).ok());
 }
 
+void test_library::retry_held(std::optional<dot> which, api::callback<api::retry_answer> done) {
+  submit([this, which, done = std::move(done)] {
+    std::unique_lock lock(mutex_);
+    kv_transaction txn(store_);
+    api::retry_answer out;
+    if (which) {
+      auto merged = replica_->retry(txn, *which, wall_ms_);
+      if (!merged) {
+        lock.unlock();
+        return done(merged.err());
+      }
+      out = {1, *merged ? 1U : 0U, false};
+    } else {
+      out.tried = replica_->summary().held_back.unmergeable;
+      replica_->retry_all();
+      out.merged = *replica_->release(txn, wall_ms_, 1000);
+    }
+    replica_->seal(txn);
+    BOOST_REQUIRE(store_.commit(txn.take()).ok());
+    lock.unlock();
+    done(out);
+  });
+}
+
+void test_library::hide_held(dot which, api::callback<nothing> done) {
+  submit([this, which, done = std::move(done)] {
+    std::unique_lock lock(mutex_);
+    kv_transaction txn(store_);
+    auto hidden = replica_->hide(txn, which);
+    replica_->seal(txn);
+    BOOST_REQUIRE(store_.commit(txn.take()).ok());
+    lock.unlock();
+    done(hidden);
+  });
+}
+
 void test_library::wait(frontier, std::vector<device_id> devices, size_t needed,
                         uint64_t timeout_ms, api::callback<api::wait_answer> done) {
   submit([this, devices = std::move(devices), needed, timeout_ms, done = std::move(done)] {

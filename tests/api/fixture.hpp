@@ -53,6 +53,8 @@ public:
   void sync_now() override { ++syncs; }
   void prune(api::callback<api::prune_answer> done) override;
   void verify(bool repair, api::callback<api::verify_answer> done) override;
+  void retry_held(std::optional<dot> which, api::callback<api::retry_answer> done) override;
+  void hide_held(dot which, api::callback<nothing> done) override;
 
   /// Applies another device's ops, as a peer's link would.
   void receive(const range& r);

@@ -161,6 +161,8 @@ range generator::make_range() {
   r.log_complete = coin();
   r.more = coin();
   r.until = held(2);
+  for (uint64_t n = upto(3); n > 0; --n)
+    r.unmerged.push_back({id<device_id>(), number(), number()});
   uint64_t seq = r.from;
   r.count = static_cast<uint32_t>(upto(4));
   for (uint32_t i = 0; i < r.count; ++i) {
@@ -189,8 +191,15 @@ message generator::make_message(message_kind kind) {
   case message_kind::error:
     return error_message{text(wire_limits::text_bytes), text(wire_limits::text_bytes)};
   case message_kind::heartbeat:
-    return heartbeat{
-        number(), number(), number(), number(), number(), number(), bytes(coin() ? 16 : 0), coin()};
+    return heartbeat{number(),
+                     number(),
+                     number(),
+                     number(),
+                     number(),
+                     number(),
+                     bytes(coin() ? 16 : 0),
+                     coin(),
+                     coin() ? number() : 0};
   case message_kind::statement: return make_statement();
   case message_kind::watermark_exchange_request:
   case message_kind::watermark_exchange_response: {

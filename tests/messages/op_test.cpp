@@ -253,6 +253,51 @@ BOOST_AUTO_TEST_CASE(the_count_is_what_is_there) {
   BOOST_TEST(fault_of(decode_ops(r)) == "bad_value");
 }
 
+BOOST_AUTO_TEST_CASE(an_op_that_only_a_later_version_reads_does_not_fail_the_others) {
+  auto r = range_of({11, 12, 13}, 10, 20);
+  const auto good = encode_op((*decode_ops(r))[1].decoded);
+  std::string deep(200, '\x91'); // nested beyond any limit, NaN inside
+  deep += hex("cb7ff8000000000000");
+  const auto strange = hex("930c") + "\xa1?" + deep; // seq 12, then what nobody knows
+  r.ops.replace(r.ops.find(good), good.size(), strange);
+  const auto ops = frame_ops(r);
+  BOOST_REQUIRE_MESSAGE(ops.ok(), (ops.ok() ? "" : ops.err().message));
+  BOOST_REQUIRE(ops->size() == 3U);
+  BOOST_TEST(!(*ops)[0].fault.has_value());
+  BOOST_TEST((*ops)[1].fault.has_value());
+  BOOST_TEST((*ops)[1].decoded.seq == 12U);
+  BOOST_TEST(((*ops)[1].bytes == strange));
+  BOOST_TEST(!(*ops)[2].fault.has_value());
+  BOOST_TEST(!decode_ops(r).ok());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_item_with_a_seq_is_no_op) {
+  for (const char* bytes : {"c1", "90", "91a178", "9100", "92cf", "dd7fffffff0b", "0b"}) {
+    auto r = range_of({11}, 10, 20);
+    r.ops = hex(bytes);
+    BOOST_TEST(!frame_ops(r).ok(), bytes);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_delete_may_say_what_its_author_had_seen) {
+  auto o = sample();
+  o.kind = op_kind::remove;
+  o.fields.clear();
+  const auto without = encode_op(o);
+  o.seen = {previous::state::stamp, {1234, 5, origin}};
+  const auto with = encode_op(o);
+  BOOST_TEST(with.size() > without.size());
+  for (const auto& [raw, known] :
+       {std::pair{without, previous::state::unknown}, {with, previous::state::stamp}}) {
+    reader in(raw);
+    const auto back = read_op(in, origin);
+    in.finish("op");
+    BOOST_REQUIRE(!in.failed());
+    BOOST_TEST((back.seen.known == known));
+    BOOST_TEST((encode_op(back) == raw));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_fault_in_any_op_is_the_fault_of_the_range) {
   auto r = range_of({11, 12}, 10, 12);
   r.ops.pop_back();

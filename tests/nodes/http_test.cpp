@@ -167,7 +167,8 @@ BOOST_FIXTURE_TEST_CASE(metrics_are_prometheus_text_and_count_exactly, two_nodes
         "shoal_ops_applied_total", "shoal_ops_rejected_total", "shoal_bytes_sent_total",
         "shoal_bytes_received_total", "shoal_peer_connected", "shoal_log_entries", "shoal_state",
         "shoal_tombstones", "shoal_deadletter_ops", "shoal_hlc_drift_seconds",
-        "shoal_digest_mismatch_total", "shoal_peer_behind_ops", "shoal_backfill_progress_ratio"})
+        "shoal_digest_mismatch_total", "shoal_conflicts_total", "shoal_peer_behind_ops",
+        "shoal_backfill_progress_ratio"})
     BOOST_TEST(metric(text, name).has_value(), name << " is missing");
   for (const char* name :
        {"shoal_commit_seconds", "shoal_apply_seconds", "shoal_broadcast_seconds"})

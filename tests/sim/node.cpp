@@ -24,13 +24,28 @@ static std::string raw(const digest_value& d) { return keys::u64(d.low) + keys::
 sim_node::sim_node(surroundings& s, size_t index, random_source r)
     : around_(s), index_(index), self_(device_of(index)), random_(r) {
   around_.disks.push_back(&disk_);
-  if (around_.planned.skew_ms > 0)
+  if (around_.planned.skew_ms > 0 || around_.planned.far_ms != 0)
     step_clock();
 }
 
 void sim_node::step_clock() {
   const auto most = static_cast<int64_t>(around_.planned.skew_ms);
   offset_ms_ = static_cast<int64_t>(random_.below(2 * around_.planned.skew_ms + 1)) - most;
+  if (index_ == around_.planned.far_node && random_.chance(500))
+    offset_ms_ += around_.planned.far_ms;
+}
+
+void sim_node::set_clock_right() {
+  const auto most = static_cast<int64_t>(around_.planned.skew_ms);
+  offset_ms_ = std::clamp(offset_ms_, -most, most) + std::max<int64_t>(0, around_.planned.far_ms);
+  if (up())
+    enqueue(look_at_held{});
+}
+
+uint64_t sim_node::bounded_wall_ms() const {
+  const auto bounds = core_->bounds();
+  const auto mono_ms = (around_.time.now() - started_us_) / 1000;
+  return bounds ? bounds->bound(wall_ms(), mono_ms) : wall_ms();
 }
 
 uint64_t sim_node::wall_ms() const {
@@ -79,6 +94,7 @@ void sim_node::start(const member_set& members) {
   for (const auto& [member, st] : data_->statements())
     first.statements.push_back(st);
   step(std::move(first));
+  schedule_release();
 }
 
 void sim_node::crash() {
@@ -106,6 +122,7 @@ void sim_node::crash() {
   core_.reset();
   data_.reset();
   tick_at_ = 0;
+  release_at_ = 0;
   around_.net.cut_all(index_, true);
 }
 
@@ -136,7 +153,22 @@ void sim_node::schedule_tick() {
     if (life != life_ || tick_at_ != at)
       return;
     tick_at_ = 0;
-    step(protocol::tick{wall_ms()});
+    step(protocol::tick{bounded_wall_ms()});
+  });
+}
+
+void sim_node::schedule_release() {
+  const auto due = data_->next_release_ms();
+  if (!due || release_at_ != 0)
+    return;
+  const auto wall = bounded_wall_ms();
+  const auto wait_ms = std::clamp<uint64_t>(*due - std::min(*due, wall), 1, 1000); // walls step
+  release_at_ = around_.time.now() + wait_ms * 1000;
+  around_.time.at(release_at_, [this, life = life_] {
+    if (life != life_)
+      return;
+    release_at_ = 0;
+    enqueue(look_at_held{});
   });
 }
 
@@ -285,6 +317,9 @@ void sim_node::begin_group() {
     queue_.clear();
     for (auto& r : requests)
       std::visit([&](auto& x) { run(txn, g, x); }, r);
+    if (auto released = data_->release(txn, bounded_wall_ms(), around_.planned.release_max);
+        !released)
+      around_.judge.fail("codec", "held ops: " + released.err().message);
     if (!txn.empty()) {
       data_->seal(txn);
       g.batch = txn.take();
@@ -328,23 +363,26 @@ void sim_node::end_group(group& g) {
   step(std::move(answer));
   if (life != life_)
     return;
+  schedule_release();
   around_.judge.group_done(self_, disk_, durable_, ready(), data_->filling(), random_.chance(15));
   if (!writing_ && !queue_.empty())
     begin_group();
 }
 
 void sim_node::run(kv_transaction& txn, group& g, client_edit& r) {
-  auto done = data_->commit(txn, r.edits, wall_ms());
+  auto done = data_->commit(txn, r.edits, bounded_wall_ms());
   if (!done) {
     const auto code = done.err().code;
     if (code != ec::not_found && code != ec::missing_field && code != ec::missing_parent
-        && code != ec::invalid_field)
+        && code != ec::invalid_field && (code != ec::clock || around_.planned.far_ms == 0))
       around_.judge.fail("refused", "an edit was refused: " + done.err().message);
     return;
   }
   g.answer.local.push_back(done->covered);
   g.commits.push_back(std::move(*done));
 }
+
+void sim_node::run(kv_transaction&, group&, look_at_held&) {}
 
 void sim_node::run(kv_transaction& txn, group& g, protocol::apply& r) {
   const auto& first = r.parts.front();
@@ -354,7 +392,7 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::apply& r) {
   out.from = first.from;
   out.to = first.to;
   out.cost = r.cost;
-  auto done = data_->apply(txn, r.parts, wall_ms());
+  auto done = data_->apply(txn, r.parts, bounded_wall_ms());
   if (!done) {
     around_.judge.fail("refused", "a range was refused: " + done.err().message);
     out.what = protocol::outcome::refused;
@@ -411,7 +449,7 @@ void sim_node::run(kv_transaction& txn, group&, protocol::prune& r) {
 }
 
 void sim_node::run(kv_transaction& txn, group& g, protocol::prune_marks& r) {
-  const auto wall = wall_ms();
+  const auto wall = bounded_wall_ms();
   const auto before = wall - std::min(wall, around_.planned.min_tombstone_ms);
   auto dropped = data_->prune_marks(txn, r.stable, before, 100);
   if (!dropped)
@@ -429,7 +467,7 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::prune_marks& r) {
 
 void sim_node::run(kv_transaction& txn, group& g, protocol::repair& r) {
   const auto& first = r.parts.front();
-  auto changed = data_->repair(txn, r.parts, r.adopt, wall_ms());
+  auto changed = data_->repair(txn, r.parts, r.adopt, bounded_wall_ms());
   if (!changed)
     around_.judge.fail("refused", "repair: " + changed.err().message);
   g.answer.repairs.push_back(
@@ -461,6 +499,7 @@ void sim_node::fill_in(protocol::stored& answer, bool with_state) const {
   answer.log_entries = durable_.log_entries;
   answer.oldest_log_ms = durable_.oldest_log_ms;
   answer.digest = raw(durable_.digest);
+  answer.quarantine = durable_.held_back.hash;
   for (const auto& [model, n] : durable_.records)
     answer.records += static_cast<uint64_t>(std::max<int64_t>(n, 0));
   if (!durable_.settled)

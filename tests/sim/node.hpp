@@ -36,8 +36,10 @@ public:
   void write(std::vector<edit> edits);
   /// An operator hands this node a member set.
   void admit(const member_set& members);
-  /// Moves the wall clock to an offset of at most ± plan.skew_ms.
+  /// Moves the wall clock to an offset of at most ± plan.skew_ms, or plan.far_ms away.
   void step_clock();
+  /// Puts the wall where all walls are in the end: as far ahead as any was, give or take the skew.
+  void set_clock_right();
 
   const sim_store& disk() const { return disk_; }
   const protocol::replicator& core() const { return *core_; }
@@ -51,7 +53,9 @@ private:
   struct client_edit {
     std::vector<edit> edits;
   };
-  using request = std::variant<client_edit, protocol::apply, protocol::fold_members,
+  /// The clock may have caught up with what is held.
+  struct look_at_held {};
+  using request = std::variant<client_edit, look_at_held, protocol::apply, protocol::fold_members,
                                protocol::keep_statement, protocol::make_statement, protocol::prune,
                                protocol::prune_marks, protocol::repair, protocol::keep_state>;
   /// A group that was run and is on its way to the disk.
@@ -65,11 +69,14 @@ private:
   };
 
   uint64_t wall_ms() const;
+  /// The wall as stamps go by it.
+  uint64_t bounded_wall_ms() const;
   void step(protocol::event e);
   void enqueue(request r);
   void begin_group();
   void end_group(group& g);
   void schedule_tick();
+  void schedule_release();
   // effects
   void carry_out(protocol::send& e);
   void carry_out(protocol::load& e);
@@ -83,6 +90,7 @@ private:
   }
   // requests, inside a group
   void run(kv_transaction& txn, group& g, client_edit& r);
+  void run(kv_transaction& txn, group& g, look_at_held& r);
   void run(kv_transaction& txn, group& g, protocol::apply& r);
   void run(kv_transaction& txn, group& g, protocol::fold_members& r);
   void run(kv_transaction& txn, group& g, protocol::keep_statement& r);
@@ -113,6 +121,7 @@ private:
   uint64_t epoch_ = 0;
   uint64_t started_us_ = 0;
   uint64_t tick_at_ = 0;
+  uint64_t release_at_ = 0; // when held ops are looked at next; 0: nothing is planned
   int64_t offset_ms_ = 0;
   replica_summary durable_;
 

@@ -11,7 +11,8 @@
 namespace shoal::sim {
 
 /// What a checker found. `checker` is one of: convergence, lost_write, hlc, seq, early_prune, fold,
-/// digest, atomic, in_flight, log_drains, catch_up, refused, codec.
+/// digest, atomic, in_flight, log_drains, catch_up, refused, codec,
+/// held.
 struct violation {
   std::string checker;
   std::string what;
@@ -77,8 +78,9 @@ private:
   frontier acknowledged_;
   std::set<stream_id> cut_short_;
   std::set<device_id> restored_;
-  std::map<device_id, hlc> newest_;
-  std::map<uint64_t, digest_value> digests_; // settled frontier's hash → digest
+  std::map<std::pair<device_id, record_class>, hlc> newest_;
+  /// Hashes of a settled frontier and of what is held back with it → digest.
+  std::map<std::pair<uint64_t, uint64_t>, digest_value> digests_;
   std::optional<digest_value> final_digest_;
   std::optional<std::string> export_;
   /// Nobody can say what the records must be: what a range read from rows had left out may have

@@ -8,7 +8,7 @@
 
 namespace shoal::sim {
 
-static constexpr std::array<std::pair<bug, const char*>, 18> names{{
+static constexpr std::array<std::pair<bug, const char*>, 19> names{{
     {bug::none, "none"},
     {bug::ack_before_durable, "ack_before_durable"},
     {bug::disk_forgets, "disk_forgets"},
@@ -26,6 +26,7 @@ static constexpr std::array<std::pair<bug, const char*>, 18> names{{
     {bug::credit_forged, "credit_forged"},
     {bug::catch_up_from_zero, "catch_up_from_zero"},
     {bug::resurrecting_write, "resurrecting_write"},
+    {bug::held_op_lost, "held_op_lost"},
     {bug::live_only, "live_only"},
 }};
 
@@ -108,6 +109,16 @@ plan make_plan(uint64_t seed) {
     p.max_log_entries = r.one_of({0, 5, 40});
     p.passed_over_after_us = r.one_of({200'000, 2'000'000});
   }
+  if (r.chance(200)) {
+    constexpr int64_t hour_ms = 3'600'000;
+    constexpr int64_t year_ms = 365 * 24 * hour_ms;
+    const auto far = static_cast<int64_t>(r.one_of({hour_ms, 10 * year_ms}));
+    p.far_ms = r.chance(500) ? far : -far;
+    p.far_node = r.below(p.nodes);
+    if (p.step_every_us == 0)
+      p.step_every_us = 1'000'000;
+  }
+  p.release_max = r.one_of({1, 20, 1000});
   return p;
 }
 
@@ -130,6 +141,9 @@ std::string to_string(const plan& p) {
   say("min_tombstone_ms", p.min_tombstone_ms);
   if (p.max_log_entries < 1'000'000)
     say("max_log_entries", p.max_log_entries + 1), say("passed_over", p.passed_over_after_us);
+  if (p.far_ms != 0)
+    out += ", node " + std::to_string(p.far_node) + " far_ms " + std::to_string(p.far_ms);
+  say("release_max", p.release_max);
   say("heartbeat_us", p.heartbeat_us), say("batch_window_us", p.batch_window_us);
   if (p.planted != bug::none)
     out += ", planted " + to_string(p.planted);

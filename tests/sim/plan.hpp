@@ -32,6 +32,7 @@ enum class bug {
   credit_forged,        // a peer's credit counts many times over
   catch_up_from_zero,   // what the peer holds is not looked at
   resurrecting_write,   // a delete's stamp is taken for older than it is
+  held_op_lost,         // ops that are held back are missing on disk
   live_only,            // requests for what was missed are ignored
 };
 std::string to_string(bug b);
@@ -78,6 +79,9 @@ struct plan {
   uint64_t skew_ms = 0;
   uint64_t step_every_us = 0;
   int64_t drift_ppm = 0;
+  // One node's wall is sometimes that far off, beyond max_drift; in the end all walls agree.
+  int64_t far_ms = 0;
+  size_t far_node = SIZE_MAX;
 
   // Bounds of the code under test, often at their smallest.
   uint64_t heartbeat_us = 10'000'000;
@@ -91,6 +95,7 @@ struct plan {
   size_t sums_max = 64;
   uint64_t max_log_entries = 1'000'000; // beyond it, members that are away are passed over
   uint64_t passed_over_after_us = 60'000'000;
+  uint64_t release_max = 1000; // quarantined ops merged in one group
 
   bool catch_up_phase = true; // after the load: one node is cut off, misses a little, and returns
 };

@@ -100,6 +100,10 @@ void sim_node::plant(kv_batch& batch) {
       w.value = encode_row(*r);
     }
   }
+  if (planted(bug::held_op_lost))
+    std::erase_if(batch, [](const kv_write& w) {
+      return w.where == family::deadletter && w.value && w.key[0] != 'c';
+    });
   if (planted(bug::cascade_index_lost))
     std::erase_if(batch, [](const kv_write& w) {
       return w.where == family::index && w.value && w.key[0] == 'p';

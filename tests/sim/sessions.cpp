@@ -174,4 +174,56 @@ BOOST_AUTO_TEST_CASE(who_asks_for_an_origin_gets_its_last_statement_with_it) {
   BOOST_TEST((told.front() == st));
 }
 
+BOOST_AUTO_TEST_CASE(a_long_live_range_is_cut_into_parts_that_hold_all_its_ops) {
+  linked_node node;
+  op o;
+  o.model = "tag";
+  o.stamp.device = self;
+  field_op f;
+  f.name = "deep"; // as deep as a value may be, inside its op deeper than any value
+  f.value = std::string(wire_limits::depth, '\x91') + '\x01';
+  field_op bulk;
+  bulk.name = "text";
+  bulk.value = shoal::sim::encoded(std::string(1000, 'x'));
+  o.fields = {f, bulk};
+  range r;
+  r.stream = {self, 5};
+  for (o.seq = 1; o.seq <= 400; ++o.seq) {
+    r.ops += encode_op(o);
+    ++r.count;
+  }
+  r.to = r.count;
+  stored made;
+  made.held = {{r.stream, r.to}};
+  made.local = {r};
+  uint32_t count = 0;
+  std::string ops;
+  for (const auto& m : sent<range_message>(node.core.step(std::move(made), node.now))) {
+    BOOST_TEST(m.body.ops.size() <= wire_limits::range_part_bytes);
+    count += m.body.count;
+    ops += m.body.ops;
+  }
+  BOOST_TEST(count == r.count);
+  BOOST_TEST((ops == r.ops));
+}
+
+BOOST_AUTO_TEST_CASE(digests_say_nothing_where_other_ops_are_held_back) {
+  linked_node node;
+  heartbeat beat;
+  beat.frontier_hash = hash_of(node.core.held());
+  beat.members_hash = hash_of(node.core.members());
+  beat.digest = std::string(16, 'd');
+  const auto diverged = [&] { return node.core.diverged_from(node.core.sessions().at(peer)); };
+  beat.quarantine_hash = 1;
+  node.hear(beat);
+  BOOST_TEST(!diverged());
+  beat.quarantine_hash = 0;
+  node.hear(beat);
+  BOOST_TEST(diverged());
+  stored held;
+  held.quarantine = 1;
+  node.core.step(std::move(held), node.now);
+  BOOST_TEST(!diverged());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -102,7 +102,7 @@ void world::drive_crashes() {
 }
 
 void world::drive_clock(size_t node) {
-  if (plan_.step_every_us == 0 || plan_.skew_ms == 0)
+  if (plan_.step_every_us == 0 || (plan_.skew_ms == 0 && plan_.far_ms == 0))
     return;
   time_.after(around(plan_.step_every_us), [this, node] {
     if (!loading_)
@@ -145,6 +145,8 @@ std::string world::unsettled() const {
       return name + " and node 0 hold different ops";
     if (!oracle_.is_all(s.held))
       return name + " does not hold all that is durable: " + oracle_.missing(s.held);
+    if (s.held_back.quarantined != 0)
+      return name + " holds " + std::to_string(s.held_back.quarantined) + " ops back";
     if (s.log_entries != 0)
       return name + " has " + std::to_string(s.log_entries) + " log entries";
     if (plan_.shape == topology::mesh)
@@ -222,6 +224,8 @@ verdict world::run() {
 
   loading_ = false;
   net_.heal();
+  for (auto& n : nodes_)
+    n->set_clock_right();
   for (auto& n : nodes_)
     if (!n->up())
       n->start(members_);

@@ -1,0 +1,71 @@
+// The ops inside a range: what a link is closed for, and what only this version cannot read.
+
+#include "messages/message.hpp"
+
+#include <algorithm>
+
+namespace shoal {
+
+namespace {
+
+/// Reads what stands at the front of `bytes`. Fails only when that is no item that begins with a
+/// seq.
+result<ranged_op> frame_op(std::string_view bytes, const device_id& origin) {
+  ranged_op out;
+  reader whole(bytes);
+  out.decoded = read_op(whole, origin);
+  if (!whole.failed()) {
+    out.bytes = whole.between(0, whole.offset());
+    return out;
+  }
+  reader around(bytes);
+  around.frame("op");
+  reader inside(bytes);
+  inside.array(bytes.size(), "op");
+  const auto seq = inside.uint("op seq");
+  if (around.failed())
+    return around.err();
+  if (inside.failed())
+    return inside.err();
+  if (seq == 0)
+    return {ec::bad_value, "op seq"};
+  out.decoded.seq = seq;
+  out.bytes = around.between(0, around.offset());
+  out.fault = whole.err();
+  return out;
+}
+
+} // namespace
+
+result<std::vector<ranged_op>> frame_ops(const range& r) {
+  std::vector<ranged_op> out;
+  out.reserve(std::min<size_t>(r.count, r.ops.size() / 16 + 1));
+  std::string_view left = r.ops;
+  uint64_t last = r.from;
+  while (!left.empty()) {
+    if (out.size() == r.count)
+      return {ec::bad_value, "range: more ops than it counts"};
+    auto o = frame_op(left, r.stream.origin);
+    if (!o)
+      return o.err();
+    if (o->decoded.seq <= last || o->decoded.seq > r.to)
+      return {ec::bad_value, "range: op outside (from, to] or out of order"};
+    last = o->decoded.seq;
+    left.remove_prefix(o->bytes.size());
+    out.push_back(std::move(*o));
+  }
+  if (out.size() != r.count)
+    return {ec::bad_value, "range: fewer ops than it counts"};
+  return out;
+}
+
+result<std::vector<ranged_op>> decode_ops(const range& r) {
+  auto out = frame_ops(r);
+  if (out)
+    for (const auto& o : *out)
+      if (o.fault)
+        return *o.fault;
+  return out;
+}
+
+} // namespace shoal

@@ -1,0 +1,57 @@
+#pragma once
+// Ops that a node holds durably and does not merge: those stamped too far ahead of its wall
+// (quarantined), and those that this version cannot read (dead letters). They count in frontier and
+// acks and are passed on byte for byte; nothing of them shows in rows, log and digest.
+
+#include "messages/op.hpp"
+#include "store/sync/kv.hpp"
+
+#include <functional>
+
+namespace shoal {
+
+enum class held_why : uint8_t {
+  quarantined = 0, // merged once the wall has caught up
+  unmergeable = 1, // tried again after an upgrade, or when asked for
+};
+std::string_view to_string(held_why why);
+
+struct held_op {
+  held_why why = held_why::quarantined;
+  dot at;
+  uint32_t batch_rest = 0;
+  hlc stamp;             // as far as it could be read
+  uint64_t since_ms = 0; // local wall
+  bool hidden = false;   // an operator does not want to see it in lists
+  /// Nobody who sent rows had merged it: what it supersedes is here. Else some of that may be
+  /// missing until it is merged.
+  bool complete = true;
+  std::string reason;
+  std::string bytes; // the op as it came
+};
+
+/// How many ops are held, and the hash of them that heartbeats carry: where it is equal, equal
+/// settled frontiers must have equal digests.
+struct held_counts {
+  uint64_t quarantined = 0;
+  uint64_t unmergeable = 0;
+  uint64_t incomplete = 0; // of the quarantined: a node with any is not settled
+  uint64_t hidden = 0;     // of all
+  uint64_t hash = 0;
+  auto operator<=>(const held_counts&) const = default;
+};
+std::string encode(const held_counts& c);
+result<held_counts> read_held_counts(std::string_view raw);
+
+/// Disk form, without what the key says.
+std::string encode(const held_op& h);
+result<held_op> read_held(const dot& at, std::string_view raw);
+
+result<std::optional<held_op>> get_held(const kv_view& view, const dot& at);
+/// Calls `on` for each held op after `after`, by origin, epoch and seq, until it returns false.
+status list_held(const kv_view& view, const dot* after, const std::function<bool(held_op&&)>& on);
+
+/// The first `max` quarantined ops, by stamp, of which nothing that they supersede is missing.
+result<std::vector<dot>> list_unmerged(const kv_view& view, size_t max);
+
+} // namespace shoal
