@@ -43,6 +43,10 @@ public:
   void sync_now() override {}
   void prune(api::callback<api::prune_answer> done) override { done(about_.why); }
   void verify(bool, api::callback<api::verify_answer> done) override { done(about_.why); }
+  void retry_held(std::optional<dot>, api::callback<api::retry_answer> done) override {
+    done(about_.why);
+  }
+  void hide_held(dot, api::callback<nothing> done) override { done(about_.why); }
 
 private:
   description about_;

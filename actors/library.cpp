@@ -163,11 +163,11 @@ void library_core::verify(bool repair, api::callback<api::verify_answer> done) {
 }
 
 void library_core::retry_held(std::optional<dot> which, api::callback<api::retry_answer> done) {
-  caf::anon_send(writer_, store_job{std::make_shared<job>(retry_job{which, std::move(done)})});
+  store(retry_job{which, std::move(done)});
 }
 
 void library_core::hide_held(dot which, api::callback<nothing> done) {
-  caf::anon_send(writer_, store_job{std::make_shared<job>(hide_job{which, std::move(done)})});
+  store(hide_job{which, std::move(done)});
 }
 
 uint64_t library_core::bounded(uint64_t wall) const {

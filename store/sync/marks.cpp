@@ -138,10 +138,10 @@ bool keep_content(row& r, const dot& at, const op& kept) {
       gone = !theirs && !is_nil(state.lww.value) && state.lww.at.at() == at;
       break;
     case field_kind::set:
-      for (auto& [element, e] : state.elements) {
-        const auto has = [&](const set_change& c) { return c.element == element; };
+      for (auto& element : state.elements) {
+        const auto has = [&](const set_change& c) { return c.element == element.first; };
         if (!theirs || std::none_of(theirs->elements.begin(), theirs->elements.end(), has))
-          dropped |= e.live.erase(at) > 0;
+          dropped |= element.second.live.erase(at) > 0;
       }
       std::erase_if(state.elements, [](const auto& e) {
         return e.second.live.empty() && e.second.removed.empty();
