@@ -68,6 +68,15 @@ finished node::cli(std::vector<std::string> words, const std::string& input) con
   return shoal(std::move(words), input);
 }
 
+static const char* const impatient = "\n[sync]\nretry_initial_ms = 100\nretry_max_seconds = 1\n";
+
+static std::string member_lines(const node& n, const std::string& address) {
+  auto out = "  [[library.member]]\n  device = \"" + n.device() + "\"\n";
+  if (!address.empty())
+    out += "  address = \"" + address + "\"\n";
+  return out;
+}
+
 cluster::cluster(size_t n, const options& how) {
   for (size_t i = 0; i < n; ++i)
     nodes_.push_back(std::make_unique<node>(dir_ / ("node-" + std::to_string(i + 1)),
@@ -76,18 +85,21 @@ cluster::cluster(size_t n, const options& how) {
   library_ = nodes_[0]->device();
   library_[14] = '4'; // the digit of a random uuid's version
   for (size_t i = 0; i < n; ++i) {
-    std::string toml = "\n[sync]\nretry_initial_ms = 100\nretry_max_seconds = 1\n" + how.sync;
+    std::string toml = impatient;
     if (how.shape == topology::line)
       toml += "dial = \"configured\"\n";
+    toml += how.sync;
     toml += "\n[[library]]\nid = \"" + library_ + "\"\nname = \"lab\"\n";
     for (size_t k = 0; k < n; ++k) {
       if (k == i)
         continue;
-      toml += "  [[library.member]]\n  device = \"" + nodes_[k]->device() + "\"\n";
       const bool neighbours = k + 1 == i || i + 1 == k;
-      if (how.shape == topology::mesh || neighbours)
-        toml += "  address = \"" + (how.address ? how.address(*nodes_[k]) : nodes_[k]->address())
-                + "\"\n";
+      std::string address;
+      if (how.route)
+        address = how.route(*nodes_[i], *nodes_[k]);
+      else if (how.shape == topology::mesh || neighbours)
+        address = how.address ? how.address(*nodes_[k]) : nodes_[k]->address();
+      toml += member_lines(*nodes_[k], address);
     }
     nodes_[i]->configure(toml);
   }
@@ -116,6 +128,17 @@ void cluster::start() {
 node& cluster::add(const std::string& name) {
   nodes_.push_back(std::make_unique<node>(dir_ / ("node-" + name), name));
   return *nodes_.back();
+}
+
+node& cluster::add_newcomer(const std::string& name,
+                            const std::function<std::string(const node&)>& address,
+                            const std::string& sync) {
+  auto toml = impatient + sync + "\n[[library]]\nid = \"" + library_ + "\"\nname = \"lab\"\n";
+  for (const auto& n : nodes_)
+    toml += member_lines(*n, address ? address(*n) : n->address());
+  auto& fresh = add(name);
+  fresh.configure(toml);
+  return fresh;
 }
 
 static std::vector<size_t> all_of(size_t n) {
@@ -206,6 +229,15 @@ std::optional<double> metric(const std::string& text, const std::string& name,
       return std::strtod(line.c_str() + line.rfind(' '), nullptr);
   }
   return std::nullopt;
+}
+
+std::string peer_state(node& at, const node& of) {
+  const auto got = at.client().get(lab_path("/peers"));
+  if (got.ok())
+    for (const auto& p : got.body["items"])
+      if (p["device"] == of.device())
+        return p["state"];
+  return {};
 }
 
 int64_t log_entries(node& n) {

@@ -65,7 +65,10 @@ public:
     topology shape = topology::mesh;
     /// What others dial instead of a node's own port; empty: that port.
     std::function<std::string(const node&)> address;
-    std::string sync; // more lines of [sync]
+    /// Where the first dials the second, when each pair has its own way; empty: it does not. Goes
+    /// with `dial = "configured"`, else nodes tell each other more addresses.
+    std::function<std::string(const node&, const node&)> route;
+    std::string sync; // more lines of [sync], or of other tables after them
   };
 
   explicit cluster(size_t n) : cluster(n, options{}) {}
@@ -81,6 +84,11 @@ public:
   void start();
   /// One more node's folder, not a member of anything.
   node& add(const std::string& name);
+  /// One more that carries the library and names all others as members, who do not know it.
+  /// `address`: where it dials each of them; empty: their own ports.
+  node& add_newcomer(const std::string& name,
+                     const std::function<std::string(const node&)>& address = {},
+                     const std::string& sync = {});
 
   /// True once all of `which` (default: all nodes) hold the same, settled, with one digest.
   bool converge(std::chrono::milliseconds limit = 30s, std::vector<size_t> which = {});
@@ -106,6 +114,8 @@ std::map<std::string, json> by_id(const std::string& exported);
 /// Value of a metric's first series whose line holds all of `labels`; nothing when there is none.
 std::optional<double> metric(const std::string& text, const std::string& name,
                              const std::vector<std::string>& labels = {});
+/// A member's state as the node shows it in `peers`; nothing for one that it does not know.
+std::string peer_state(node& at, const node& of);
 /// Number of NODE's log entries of the library.
 int64_t log_entries(node& n);
 

@@ -1,157 +1,16 @@
 // Nodes that end at the worst moment: nothing that was acknowledged may be missing anywhere.
 
-#include "tests/nodes/cluster.hpp"
+#include "tests/nodes/writers.hpp"
 
 #include <boost/test/unit_test.hpp>
 
-#include <atomic>
 #include <csignal>
-#include <mutex>
 #include <random>
 #include <set>
-#include <thread>
 
 namespace shoal::nodes {
 
 namespace {
-
-/// What the writers were told is durable. Kept here, outside of every process that is killed.
-class ledger {
-public:
-  void note(const std::string& id, uint64_t version) {
-    const std::lock_guard guard(mutex_);
-    auto& newest = acknowledged_[id];
-    newest = std::max(newest, version);
-  }
-  std::map<std::string, uint64_t> all() const {
-    const std::lock_guard guard(mutex_);
-    return acknowledged_;
-  }
-
-private:
-  mutable std::mutex mutex_;
-  std::map<std::string, uint64_t> acknowledged_; // record → newest version acknowledged
-};
-
-/// A client of one node that writes as fast as it is answered: fresh tags, fresh entries, atomic
-/// pairs, and again and again a tag of its own. Each record's `search_weight` or `size` counts its
-/// versions.
-class writer {
-public:
-  writer(node& target, ledger& told, unsigned number)
-      : target_(target), told_(told), number_(number), thread_([this] { run(); }) {}
-  ~writer() { end(); }
-  writer(const writer&) = delete;
-  writer& operator=(const writer&) = delete;
-
-  /// Returns once no request is under way.
-  void pause() {
-    paused_ = true; // first: a busy writer would take the mutex again and again
-    const std::lock_guard guard(mutex_);
-  }
-  void resume() { paused_ = false; }
-  void end() {
-    stop_ = true;
-    if (thread_.joinable())
-      thread_.join();
-  }
-  uint64_t acknowledged() const { return acknowledged_; }
-  /// Pairs whose halves must be on a node both or not at all.
-  std::vector<std::pair<std::string, std::string>> pairs() const {
-    const std::lock_guard guard(mutex_);
-    return pairs_;
-  }
-
-private:
-  std::string fresh_id() {
-    char text[40];
-    snprintf(text, sizeof text, "%08x-aaaa-4000-8000-%012lx", number_,
-             static_cast<unsigned long>(++ids_));
-    return text;
-  }
-
-  void run() {
-    std::optional<api> client;
-    std::string url;
-    while (!stop_) {
-      const std::lock_guard guard(mutex_);
-      if (paused_ || !step(client, url)) {
-        client.reset(); // the node is away, or was told to be: look where it is now
-        std::this_thread::sleep_for(5ms);
-      }
-    }
-  }
-
-  bool step(std::optional<api>& client, std::string& url) {
-    if (!client) {
-      const auto said =
-          json::parse(read_file(target_.dir() / "run" / "endpoints.json"), nullptr, false);
-      if (!said.is_object())
-        return false;
-      url = said["api"];
-      client.emplace(url, target_.token());
-    }
-    ++turn_;
-    if (turn_ % 4 == 0) { // its own tag, once more
-      const auto version = ++own_version_;
-      return done(client->put(record("tag", own_tag_),
-                              {{"canonical_name", "own"}, {"search_weight", version}}),
-                  {{own_tag_, version}});
-    }
-    const auto one = fresh_id();
-    if (turn_ % 4 == 1)
-      return done(client->put(record("tag", one), {{"canonical_name", "t"}, {"search_weight", 1}}),
-                  {{one, 1}});
-    if (turn_ % 4 == 2)
-      return done(client->put(record("entry", one), {{"name", "e"}, {"kind", "file"}, {"size", 1}}),
-                  {{one, 1}});
-    const auto two = fresh_id();
-    pairs_.emplace_back(one, two);
-    json ops = json::array();
-    ops.push_back({{"model", "tag"},
-                   {"id", one},
-                   {"fields", {{"canonical_name", "pair"}, {"search_weight", 1}}}});
-    ops.push_back({{"model", "entry"},
-                   {"id", two},
-                   {"fields", {{"name", "pair"}, {"kind", "file"}, {"size", 1}}}});
-    return done(client->post(lab_path("/batch"), {{"ops", ops}}), {{one, 1}, {two, 1}});
-  }
-
-  bool done(const answer& got, const std::map<std::string, uint64_t>& wrote) {
-    if (!got.ok()) { // no answer: whether it is there is unknown, and nothing was promised
-      if (got.status != 0 && got.status != 503 && got.status != 507)
-        refused_ = got.text;
-      return false;
-    }
-    for (const auto& [id, version] : wrote)
-      told_.note(id, version);
-    acknowledged_ += wrote.size();
-    return true;
-  }
-
-public:
-  /// The last answer that said no to a write which is right.
-  std::string refused() const {
-    const std::lock_guard guard(mutex_);
-    return refused_;
-  }
-
-private:
-  node& target_;
-  ledger& told_;
-  unsigned number_;
-  mutable std::mutex mutex_; // held during a request
-  std::vector<std::pair<std::string, std::string>> pairs_;
-  std::string refused_;
-  uint64_t turn_ = 0;
-  uint64_t ids_ = 0;
-  uint64_t own_version_ = 0;
-  std::string own_tag_ = fresh_id();
-  std::atomic<uint64_t> acknowledged_{0};
-  std::atomic<bool> paused_{false};
-  std::atomic<bool> stop_{false};
-  std::thread thread_; // last: it uses all of the above
-};
 
 struct loaded_cluster {
   explicit loaded_cluster(size_t n, const std::string& sync = {}) : nodes(n, with(sync)) {
@@ -187,28 +46,9 @@ struct loaded_cluster {
     BOOST_REQUIRE_MESSAGE(nodes.converge(30s), "the nodes did not converge within 30 s");
     nodes.check_exports();
     const auto records = by_id(nodes.exported(0));
-    const auto promised = told.all();
-    size_t missing = 0;
-    for (const auto& [id, version] : promised) {
-      const auto found = records.find(id);
-      uint64_t stands = 0;
-      if (found != records.end()) {
-        const auto& fields = found->second["fields"];
-        stands =
-            fields.value(found->second["model"] == "tag" ? "search_weight" : "size", uint64_t{0});
-      }
-      if (stands < version && ++missing <= 5)
-        BOOST_ERROR("acknowledged and missing: " << id << " version " << version << ", there is "
-                                                 << stands);
-    }
-    BOOST_REQUIRE_MESSAGE(missing == 0, missing << " of " << promised.size()
-                                                << " acknowledged writes are missing");
-    for (const auto& w : writers) {
-      BOOST_TEST(w->refused().empty(), w->refused());
-      for (const auto& [one, two] : w->pairs())
-        BOOST_REQUIRE_MESSAGE(records.contains(one) == records.contains(two),
-                              "half of an atomic batch: " << one << ", " << two);
-    }
+    told.check(records);
+    for (const auto& w : writers)
+      w->check(records);
     for (auto& w : writers)
       w->resume();
   }

@@ -18,18 +18,6 @@ std::string state_of(node& at, const std::string& device) {
   return "unknown";
 }
 
-/// A node that carries the library and knows all of its members, who do not know it.
-node& newcomer(cluster& lab) {
-  std::string toml = "\n[sync]\nretry_initial_ms = 100\nretry_max_seconds = 1\n[[library]]\nid = \""
-                     + lab.library() + "\"\nname = \"lab\"\n";
-  for (size_t n = 0; n < lab.size(); ++n)
-    toml += "  [[library.member]]\n  device = \"" + lab[n].device() + "\"\n  address = \""
-            + lab[n].address() + "\"\n";
-  auto& fresh = lab.add("newcomer");
-  fresh.configure(toml);
-  return fresh;
-}
-
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(members)
@@ -41,7 +29,7 @@ BOOST_AUTO_TEST_CASE(adding_a_member_on_one_node_admits_it_to_all) {
   for (int n = 0; n < 50; ++n)
     BOOST_TEST(at_a.put(record("tag", "new"), {{"canonical_name", std::to_string(n)}}).ok());
   BOOST_REQUIRE(lab.converge());
-  auto& fresh = newcomer(lab);
+  auto& fresh = lab.add_newcomer("newcomer");
   fresh.start();
   auto at_fresh = fresh.client();
   // It has dialled everyone and was refused before the command comes.

@@ -208,9 +208,12 @@ uint64_t test_seed() {
   return seed;
 }
 
-size_t kill_count(size_t usual) {
-  const char* given = std::getenv("SHOAL_KILLS");
+static size_t number_from(const char* variable, size_t usual) {
+  const char* given = std::getenv(variable);
   return given != nullptr ? std::strtoull(given, nullptr, 10) : usual;
 }
+
+size_t kill_count(size_t usual) { return number_from("SHOAL_KILLS", usual); }
+size_t chaos_seconds(size_t usual) { return number_from("SHOAL_CHAOS_SECONDS", usual); }
 
 } // namespace shoal::nodes

@@ -1,6 +1,6 @@
 // What catching up costs.
 
-#include "tests/nodes/cluster.hpp"
+#include "tests/nodes/batches.hpp"
 #include "tests/nodes/proxy.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -11,23 +11,8 @@ namespace shoal::nodes {
 
 namespace {
 
-constexpr size_t batch_size = 5000;
-
-std::string uuid(uint64_t kind, uint64_t n) {
-  char text[40];
-  snprintf(text, sizeof text, "%08lx-0000-4000-8000-%012lx", static_cast<unsigned long>(kind),
-           static_cast<unsigned long>(n));
-  return text;
-}
-
-json tag_op(uint64_t n, const std::string& name) {
-  return {{"model", "tag"}, {"id", uuid(1, n)}, {"fields", {{"canonical_name", name}}}};
-}
-json entry_op(uint64_t n, const std::string& name) {
-  return {{"model", "entry"},
-          {"id", uuid(2, n)},
-          {"fields", {{"name", name}, {"kind", "file"}, {"size", n}}}};
-}
+json tag(uint64_t n, const std::string& name) { return tag_op(numbered_id(1, n), name); }
+json entry(uint64_t n, const std::string& name) { return entry_op(numbered_id(2, n), name); }
 
 /// Two nodes, each behind a proxy that the other dials.
 struct two_nodes {
@@ -37,7 +22,7 @@ struct two_nodes {
       auto& p = proxies[n.device()];
       if (!p)
         p = std::make_unique<proxy>(n.port());
-      return "127.0.0.1:" + std::to_string(p->port());
+      return p->address();
     };
     lab_ = std::make_unique<cluster>(2, how);
     for (auto* n : {&a(), &b()}) // else a node tells the other its true address
@@ -46,8 +31,7 @@ struct two_nodes {
   node& a() { return (*lab_)[0]; }
   node& b() { return (*lab_)[1]; }
   void start_behind_proxy(node& n) {
-    n.start({{"SHOAL__NODE__ADVERTISE",
-              "127.0.0.1:" + std::to_string(proxies.at(n.device())->port())}});
+    n.start({{"SHOAL__NODE__ADVERTISE", proxies.at(n.device())->address()}});
   }
   uint64_t bytes() const {
     uint64_t sum = 0;
@@ -66,13 +50,11 @@ BOOST_AUTO_TEST_SUITE(traffic)
 BOOST_FIXTURE_TEST_CASE(a_thousand_changes_reach_a_node_that_was_away_for_two_megabytes,
                         two_nodes) {
   auto at_a = a().client();
-  for (size_t from = 0; from < 20'000; from += batch_size) {
-    json ops = json::array();
-    for (size_t n = from; n < from + batch_size; ++n)
-      ops.push_back(n % 2 == 0 ? tag_op(n, "tag " + std::to_string(n))
-                               : entry_op(n, "file " + std::to_string(n) + ".jpg"));
-    BOOST_REQUIRE(at_a.post(lab_path("/batch"), {{"ops", ops}}).ok());
-  }
+  std::vector<json> ops;
+  for (size_t n = 0; n < 20'000; ++n)
+    ops.push_back(n % 2 == 0 ? tag(n, "tag " + std::to_string(n))
+                             : entry(n, "file " + std::to_string(n) + ".jpg"));
+  write_batches(at_a, ops);
   BOOST_REQUIRE(lab_->converge(60s));
   const auto whole = bytes();
   BOOST_TEST(whole > 500'000U, "the library went around the proxies: " << whole);
@@ -81,8 +63,8 @@ BOOST_FIXTURE_TEST_CASE(a_thousand_changes_reach_a_node_that_was_away_for_two_me
 
   BOOST_TEST(b().stop().value_or(-1) == 0);
   for (size_t n = 0; n < 1000; ++n) {
-    const auto one = n % 2 == 0 ? tag_op(7 * n, "renamed " + std::to_string(n))
-                                : entry_op(7 * n, "renamed " + std::to_string(n));
+    const auto one = n % 2 == 0 ? tag(7 * n, "renamed " + std::to_string(n))
+                                : entry(7 * n, "renamed " + std::to_string(n));
     BOOST_REQUIRE(at_a.put(record(one["model"], one["id"]), one["fields"]).ok());
   }
   const auto before = bytes();
@@ -97,10 +79,10 @@ BOOST_FIXTURE_TEST_CASE(a_thousand_changes_reach_a_node_that_was_away_for_two_me
 
 BOOST_FIXTURE_TEST_CASE(two_idle_nodes_exchange_next_to_nothing_however_much_they_hold, two_nodes) {
   auto at_a = a().client();
-  json ops = json::array();
-  for (size_t n = 0; n < batch_size; ++n)
-    ops.push_back(tag_op(n, "tag " + std::to_string(n)));
-  BOOST_REQUIRE(at_a.post(lab_path("/batch"), {{"ops", ops}}).ok());
+  std::vector<json> ops;
+  for (size_t n = 0; n < 5000; ++n)
+    ops.push_back(tag(n, "tag " + std::to_string(n)));
+  write_batches(at_a, ops);
   BOOST_REQUIRE(lab_->converge());
   BOOST_REQUIRE(eventually([&] { return log_entries(a()) == 0 && log_entries(b()) == 0; }));
   // A restart with nothing new is the smallest catch-up there is.
