@@ -97,7 +97,7 @@ void sim_node::start(const member_set& members) {
   schedule_release();
 }
 
-void sim_node::crash() {
+void sim_node::crash(bool restore) {
   if (!up())
     return;
   ++life_;
@@ -109,7 +109,7 @@ void sim_node::crash() {
   } else if (planted(bug::disk_forgets) || planted(bug::epoch_reused)) {
     disk_ = before_;
   }
-  if (!backup_.of(family::meta).empty() && random_.chance(around_.planned.restore_permille)) {
+  if (has_backup() && (restore || random_.chance(around_.planned.restore_permille))) {
     disk_ = backup_;
     around_.judge.restored(self_, disk_);
   } else if (around_.planned.restore_permille > 0 && random_.chance(500)) {

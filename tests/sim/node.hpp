@@ -27,7 +27,11 @@ public:
   /// Opens what is on the disk. `members` is the set a first start begins with.
   void start(const member_set& members);
   /// Everything in memory is gone; a group on its way to the disk may have reached it or not.
-  void crash();
+  /// `restore`: the older image is back for certain, if there is one.
+  void crash(bool restore = false);
+  /// Takes the image that a crash may bring back.
+  void back_up() { backup_ = disk_; }
+  bool has_backup() const { return !backup_.of(family::meta).empty(); }
   bool up() const { return data_ != nullptr; }
 
   void linked(size_t peer);

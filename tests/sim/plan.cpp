@@ -119,6 +119,7 @@ plan make_plan(uint64_t seed) {
       p.step_every_us = 1'000'000;
   }
   p.release_max = r.one_of({1, 20, 1000});
+  p.restore_late = p.min_tombstone_ms < 10'000 && r.chance(100);
   return p;
 }
 
@@ -135,6 +136,7 @@ std::string to_string(const plan& p) {
   say("cut_every_us", p.cut_every_us), say("block_every_us", p.block_every_us);
   say("one_way", p.one_way_blocks), say("lose", p.lose), say("duplicate", p.duplicate);
   say("reorder", p.reorder), say("crash_every_us", p.crash_every_us), say("sync_us", p.sync_us);
+  say("restore_late", p.restore_late);
   say("restore", p.restore_permille), say("join_us", p.join_us);
   say("skew_ms", p.skew_ms), say("step_every_us", p.step_every_us), say("ring", p.ring_bytes);
   say("load_bytes", p.load_bytes), say("window", p.window_bytes), say("prune_max", p.prune_max);

@@ -73,6 +73,7 @@ struct plan {
   uint64_t crash_every_us = 0;           // mean, over all nodes
   uint64_t keep_unsynced_permille = 500; // a crash during a sync: was it there or not
   uint64_t restore_permille = 0;         // crashes after which an older copy of the disk is back
+  bool restore_late = false;             // when all is level, one node is back from half way
   uint64_t join_us = 0;                  // the last node is admitted only then; 0: from the start
 
   // Clocks. Offsets stay within ± skew_ms, so that they are inside max_drift.

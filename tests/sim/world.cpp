@@ -149,6 +149,10 @@ std::string world::unsettled() const {
       return name + " holds " + std::to_string(s.held_back.quarantined) + " ops back";
     if (s.log_entries != 0)
       return name + " has " + std::to_string(s.log_entries) + " log entries";
+    if (s.digest != nodes_[0]->summary().digest)
+      return name + " and node 0 have different digests";
+    if (node.core().comparing())
+      return name + " compares";
     if (plan_.shape == topology::mesh)
       if (const auto why = node.core().not_converged(); !why.empty())
         return name + ": " + why;
@@ -206,6 +210,18 @@ void world::catch_up() {
                  "missed " + std::to_string(missed) + " bytes, " + std::to_string(cost) + " came");
 }
 
+/// All is level and pruned; then a node comes back from a copy made long before.
+void world::restore_late() {
+  run_for((plan_.min_tombstone_ms + 3'000) * 1000);
+  const auto node = random_.below(plan_.nodes);
+  if (!nodes_[node]->up() || !nodes_[node]->has_backup())
+    return;
+  ++faults_;
+  nodes_[node]->crash(true);
+  nodes_[node]->start(members_);
+  settle(120'000'000);
+}
+
 verdict world::run() {
   for (size_t n = 0; n < plan_.nodes; ++n)
     if (members_.contains(device_of(n)))
@@ -220,6 +236,12 @@ verdict world::run() {
   drive_cuts();
   drive_blocks();
   drive_crashes();
+  if (plan_.restore_late)
+    time_.at(plan_.load_us / 2, [this] {
+      for (auto& n : nodes_)
+        if (n->up())
+          n->back_up();
+    });
   run_for(plan_.load_us);
 
   loading_ = false;
@@ -232,6 +254,8 @@ verdict world::run() {
   if (plan_.join_us != 0)
     drive_join();
   settle(120'000'000);
+  if (plan_.restore_late && !oracle_.found())
+    restore_late();
   if (plan_.catch_up_phase && !oracle_.found())
     catch_up();
   if (!oracle_.found())

@@ -32,6 +32,7 @@ public:
   }
 
 private:
+  void restore_late();
   void drive_load(size_t node);
   void drive_cuts();
   void drive_blocks();
