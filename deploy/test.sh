@@ -66,7 +66,7 @@ for folder in "${sanitized[@]}"; do
   if compgen -G "tests/$folder/*.cpp" >/dev/null; then targets+=("test_$folder"); fi
 done
 if build asan "${targets[@]}"; then
-  run asan -j "$jobs" -R "^($(IFS='|'; echo "${sanitized[*]}"))\$"
+  run asan -j "$jobs" -R "^($(IFS='|'; echo "${sanitized[*]}"))(_long)?\$"
 fi
 
 echo "$passed passed, $failed failed"
