@@ -116,8 +116,10 @@ BOOST_FIXTURE_TEST_CASE(records_that_are_on_their_way_are_no_difference, filled)
   const auto verify_all = [&] {
     for (size_t n = 0; n < 3; ++n) {
       const auto before = written[n].load();
-      if (!eventually([&] { return written[n] > before + 10; }))
-        return BOOST_ERROR((*this)[n].name() << " takes no writes");
+      if (!eventually([&] { return written[n] > before + 10; })) {
+        BOOST_ERROR((*this)[n].name() << " takes no writes");
+        return;
+      }
       const auto got = (*this)[n].client().post(lab_path("/verify"), json::object());
       BOOST_TEST(got.ok(), got.text);
       if (got.ok())
