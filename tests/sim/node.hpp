@@ -143,5 +143,6 @@ private:
 };
 
 size_t index_of(const device_id& d);
+inline const library_id simulated_library{{'l', 'i', 'b'}};
 
 } // namespace shoal::sim
