@@ -21,11 +21,16 @@ struct answering {
   }
   void ranges(const device_id& peer, const stream_id& stream, uint64_t from,
               result<std::vector<range>> parts) const {
-    protocol::loaded answer{peer, stream, from, {}, !parts};
-    if (parts)
+    const auto forgotten = forgotten_until(snapshot, stream);
+    protocol::loaded answer{peer, stream, from, {}, true, 0};
+    if (parts && forgotten) {
       answer.parts = std::move(*parts);
-    else
-      fault(to_string(stream) + " after " + std::to_string(from), parts.err());
+      answer.failed = false;
+      answer.deletes_from = *forgotten;
+    } else {
+      fault(to_string(stream) + " after " + std::to_string(from),
+            parts ? forgotten.err() : parts.err());
+    }
     self->send(job.answer_to, std::move(answer));
   }
   void operator()(const protocol::load& l) const {

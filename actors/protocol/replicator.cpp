@@ -237,6 +237,16 @@ void replicator::on(loaded& e) {
     return;
   }
   s.loading = false;
+  if (!e.failed && e.from < e.deletes_from && !s.filling && !s.compares && !s.below_horizon) {
+    // Forgotten since its Hello: by its statement from before a restore it held the delete.
+    auto horizon = kept_.deletes_from;
+    merge(horizon, {{e.stream, e.deletes_from}});
+    s.below_horizon = true;
+    s.cursors.clear();
+    s.following.clear();
+    out_.push_back(send{{e.peer}, snapshot_required{std::move(horizon)}});
+    return;
+  }
   const auto cursor = s.cursors.find(e.stream);
   if (!e.failed && s.state == session_state::live && cursor != s.cursors.end()
       && cursor->second.sent == e.from && !e.parts.empty()) {

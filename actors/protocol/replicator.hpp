@@ -111,6 +111,7 @@ struct loaded {
   uint64_t from = 0;
   std::vector<range> parts;
   bool failed = false;
+  uint64_t deletes_from = 0; // of the stream, in the very state that was read
 };
 /// Answer to `sum`.
 struct summed {
@@ -259,6 +260,7 @@ struct session {
   uint64_t records = 0;
   uint64_t capabilities = 0;
   frontier deletes_from;
+  bool compares = false;            // it compared what it held: forgotten deletes do it no harm
   bool below_horizon = false;       // what it lacks cannot be told from here: it must compare
   std::optional<frontier> demanded; // it said the same of this node
   bool summing = false;             // checksums for it are being read

@@ -302,6 +302,7 @@ void replicator::on_message(session& s, received& e, state_request& m) {
   s.following.erase(m.origin);
   if (m.stop)
     return;
+  s.compares |= m.comparing;
   if (m.comparing && s.below_horizon) {
     s.below_horizon = false; // what it pushed before was refused
     open_cursors(e.peer, s);

@@ -45,6 +45,10 @@ result<standing_op> from_held(const stream_id& s, uint64_t seq, std::string_view
 
 } // namespace
 
+result<uint64_t> forgotten_until(const kv_view& view, const stream_id& stream) {
+  return read_seq(view, 'd', stream);
+}
+
 result<std::vector<range>> read_range(const kv_view& view, const stream_id& stream, uint64_t from,
                                       size_t max_bytes) {
   auto held = read_seq(view, 'f', stream);

@@ -277,6 +277,9 @@ private:
       awaited_; // class and key of absent parents that a child waits for
 };
 
+/// Up to here deletes of the stream have been forgotten in this view.
+result<uint64_t> forgotten_until(const kv_view& view, const stream_id& stream);
+
 /// Reads the next covering range of a stream after `from` out of a consistent view, in parts of at
 /// most wire_limits::range_part_bytes, about `max_bytes` together; empty when there is nothing
 /// after `from`.

@@ -225,8 +225,8 @@ BOOST_AUTO_TEST_CASE(a_counter_only_changes_by_amounts) {
   BOOST_REQUIRE(set.ok());
   BOOST_TEST(field(*set, "views").replace);
   BOOST_TEST(field(*set, "views").delta == 7);
-  for (const auto* value :
-       {"3", "null", "{}", R"({"$add":1.5})", R"({"$set":"1"})", R"({"$set":1,"$add":1})", R"({"$add":1,"x":2})"})
+  for (const auto* value : {"3", "null", "{}", R"({"$add":1.5})", R"({"$set":"1"})",
+                            R"({"$set":1,"$add":1})", R"({"$add":1,"x":2})"})
     BOOST_TEST(refused("album", some_id, std::string("{\"views\":") + value + "}")
                    == ec::invalid_field,
                value);

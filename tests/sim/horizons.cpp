@@ -122,6 +122,31 @@ BOOST_AUTO_TEST_CASE(who_lacks_a_forgotten_delete_is_told_and_served_nothing_bef
   BOOST_TEST(all_of<load>(n.last).size() == 1);
 }
 
+// Its old statement had covered the delete; this copy of it has not.
+BOOST_AUTO_TEST_CASE(a_delete_that_is_forgotten_while_a_restored_peer_catches_up_is_noticed) {
+  member_node n({{own, 9}});
+  n.greet(holding({{own, 3}}));
+  const auto reads = all_of<load>(n.last);
+  BOOST_REQUIRE(reads.size() == 1);
+  loaded answer{peer, own, 3, {}, false, 4};
+  answer.parts.emplace_back();
+  answer.parts.back().stream = own;
+  answer.parts.back().from = 3;
+  answer.parts.back().to = 9;
+  n.last = n.core.step(loaded(answer), n.now);
+  BOOST_TEST(sent<range_message>(n.last).empty());
+  const auto told = sent<snapshot_required>(n.last);
+  BOOST_REQUIRE(told.size() == 1);
+  BOOST_TEST((told[0].deletes_from == frontier{{own, 4}}));
+  state_request ask;
+  ask.origin = self;
+  ask.from = {{own.epoch, 3}};
+  ask.comparing = true;
+  n.hear(ask);
+  n.last = n.core.step(loaded(answer), n.now);
+  BOOST_TEST(sent<range_message>(n.last).size() == 1);
+}
+
 BOOST_AUTO_TEST_CASE(who_holds_all_forgotten_deletes_or_is_empty_is_served_at_once) {
   member_node n({{own, 9}}, forgot({{own, 4}}));
   n.greet(holding({{own, 4}}));

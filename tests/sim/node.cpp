@@ -224,20 +224,24 @@ void sim_node::carry_out(protocol::send& e) {
 
 void sim_node::carry_out(protocol::load& e) {
   // The snapshot may be taken at once or late; what it shows is read at one moment either way.
-  auto read = [this, e] { return read_range(disk_, e.stream, e.from, e.max_bytes); };
+  auto read = [this, e] {
+    protocol::loaded answer{e.peer, e.stream, e.from, {}, false, 0};
+    auto parts = read_range(disk_, e.stream, e.from, e.max_bytes);
+    if (!parts)
+      around_.judge.fail("codec", "read_range: " + parts.err().message);
+    answer.failed = !parts;
+    if (parts)
+      answer.parts = std::move(*parts);
+    if (const auto forgotten = forgotten_until(disk_, e.stream))
+      answer.deletes_from = *forgotten;
+    return answer;
+  };
   const bool late = random_.chance(500);
-  auto early = late ? result<std::vector<range>>(std::vector<range>{}) : read();
+  auto early = late ? protocol::loaded{} : read();
   around_.time.after(random_.below(around_.planned.sync_us * 2 + 1),
-                     [this, e, read, late, early = std::move(early), life = life_] {
-                       if (life != life_)
-                         return;
-                       auto parts = late ? read() : early;
-                       if (!parts)
-                         around_.judge.fail("codec", "read_range: " + parts.err().message);
-                       protocol::loaded answer{e.peer, e.stream, e.from, {}, !parts};
-                       if (parts)
-                         answer.parts = std::move(*parts);
-                       step(std::move(answer));
+                     [this, read, late, early = std::move(early), life = life_]() mutable {
+                       if (life == life_)
+                         step(late ? read() : std::move(early));
                      });
 }
 
@@ -262,7 +266,7 @@ void sim_node::carry_out(protocol::load_standing& e) {
     auto parts = read_standing(disk_, e.stream, e.from, e.to, around_.planned.load_bytes);
     if (!parts)
       return around_.judge.fail("codec", "read_standing: " + parts.err().message);
-    step(protocol::loaded{e.peer, e.stream, e.from, std::move(*parts), false});
+    step(protocol::loaded{e.peer, e.stream, e.from, std::move(*parts), false, 0});
   });
 }
 

@@ -157,8 +157,9 @@ struct two_devices {
     alice.attach_to(to_bob);
     bob.attach_to(to_alice);
   }
-  /// Bob's end gives its frames to `receiver` when this returns: an attach and a frame come to a link by different ways, so
-  /// bob's answer, which the link sends after it took the attach, is waited for.
+  /// Bob's end gives its frames to `receiver` when this returns: an attach and a frame come to a
+  /// link by different ways, so bob's answer, which the link sends after it took the attach, is
+  /// waited for.
   void attach_at_bob(const caf::actor& receiver) {
     bob.owner->send(to_alice, attach{receiver});
     bob.send(to_alice, {"attached"});
