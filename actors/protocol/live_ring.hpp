@@ -56,6 +56,12 @@ public:
     return out;
   }
 
+  void clear() {
+    streams_.clear();
+    order_.clear();
+    bytes_ = 0;
+  }
+
 private:
   void drop(const stream_id& stream) {
     for (const auto& r : streams_[stream])

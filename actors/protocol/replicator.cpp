@@ -94,6 +94,9 @@ void replicator::on(stored& e) {
   if (e.state) {
     // While a change is on its way to the store, what was decided here is newer.
     const auto resync = opened_ ? kept_.resync : e.state->resync;
+    // What a forgotten delete had masked must not be told to one who never heard of it.
+    if (e.state->deletes_from != kept_.deletes_from)
+      ring_.clear();
     const bool filling = (opened_ ? kept_.filling : true) && e.state->filling;
     kept_ = std::move(*e.state);
     kept_.resync = resync;

@@ -146,6 +146,13 @@ result<uint64_t> replica::prune_marks(kv_transaction& txn, const frontier& stabl
   // A dead letter may be older than a mark, and is merged one day: then the mark must be here.
   if (held_counts_.unmergeable > 0)
     return uint64_t{0};
+  // The log first: what a forgotten delete had masked must not be told from there.
+  constexpr uint64_t log_entries_max = 10'000;
+  auto logged = prune(txn, stable, log_entries_max);
+  if (!logged)
+    return logged.err();
+  if (*logged == log_entries_max)
+    return uint64_t{0};
   std::vector<std::string> old; // keys of marks; the scan ends before the writes begin
   auto scanned = each_old_mark(txn, stable, before_ms, [&](const keys::mark_name& m) {
     old.push_back(keys::mark(m.wall_ms, m.at, m.cls, m.row_key));
