@@ -116,6 +116,10 @@ void link_reader::take_frame(std::string_view payload, uint64_t now_ms,
 
 caf::behavior peer_link(caf::event_based_actor* self, peer_link_setup setup) {
   self->set_default_handler(caf::drop);
+  // A connection that ended before it was attached does not say so here: without its watch, this
+  // actor would stay, and with it a node that is to stop.
+  self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
+  self->monitor(setup.link);
   auto reader = std::make_shared<link_reader>(self, std::move(setup));
   return {
       [=](const transport::frames_in& f) { reader->on(f); },

@@ -103,13 +103,30 @@ struct tls_offer {
   const char* protocol = "shoal/1"; // as a node names its protocol: only who it is may be wrong
 };
 
+/// What a node proves itself with.
+struct credentials {
+  explicit credentials(const node& n) {
+    const auto key_pem = read_file(n.dir() / "device.key");
+    const auto cert_pem = read_file(n.dir() / "device.crt");
+    std::unique_ptr<BIO, freed<BIO_free_all>> key_in(
+        BIO_new_mem_buf(key_pem.data(), static_cast<int>(key_pem.size())));
+    std::unique_ptr<BIO, freed<BIO_free_all>> cert_in(
+        BIO_new_mem_buf(cert_pem.data(), static_cast<int>(cert_pem.size())));
+    key.reset(PEM_read_bio_PrivateKey(key_in.get(), nullptr, nullptr, nullptr));
+    cert.reset(PEM_read_bio_X509(cert_in.get(), nullptr, nullptr, nullptr));
+    BOOST_REQUIRE((key && cert));
+  }
+  tls_offer offer() const { return {key.get(), cert.get()}; }
+  key_ptr key;
+  cert_ptr cert;
+};
+
 struct visit {
   size_t told = 0;    // application bytes that came
   bool ended = false; // by the node, in time
 };
 
-/// Shakes hands as well as it can, says a frame, and reads until the node ends it.
-visit pay_visit(uint16_t port, const tls_offer& offer, const std::string& frame) {
+ctx_ptr context_for(const tls_offer& offer) {
   ctx_ptr ctx(SSL_CTX_new(TLS_client_method()));
   SSL_CTX_set_min_proto_version(ctx.get(), TLS1_2_VERSION);
   SSL_CTX_set_max_proto_version(ctx.get(), offer.version);
@@ -121,6 +138,12 @@ visit pay_visit(uint16_t port, const tls_offer& offer, const std::string& frame)
       std::string(1, static_cast<char>(strlen(offer.protocol))) + offer.protocol;
   SSL_CTX_set_alpn_protos(ctx.get(), reinterpret_cast<const unsigned char*>(name.data()),
                           static_cast<unsigned>(name.size()));
+  return ctx;
+}
+
+/// Shakes hands as well as it can, says a frame, and reads until the node ends it.
+visit pay_visit(uint16_t port, const tls_offer& offer, const std::string& frame) {
+  const auto ctx = context_for(offer);
   visitor socket(port);
   ssl_ptr ssl(SSL_new(ctx.get()));
   SSL_set_fd(ssl.get(), socket.fd());
@@ -135,6 +158,18 @@ visit pay_visit(uint16_t port, const tls_offer& offer, const std::string& frame)
   ERR_clear_error();
   out.ended = socket.cut_off() && monotonic::now() - begun < cut_off_within;
   return out;
+}
+
+/// Shakes hands and is gone, without a word.
+void hang_up(uint16_t port, const tls_offer& offer) {
+  const auto ctx = context_for(offer);
+  visitor socket(port);
+  const linger at_once{1, 0}; // a reset instead of an end
+  setsockopt(socket.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  ssl_ptr ssl(SSL_new(ctx.get()));
+  SSL_set_fd(ssl.get(), socket.fd());
+  BOOST_TEST(SSL_connect(ssl.get()) == 1);
+  ERR_clear_error();
 }
 
 bool learns_nothing(uint16_t port, const tls_offer& offer, const std::string& frame) {
@@ -217,19 +252,23 @@ BOOST_AUTO_TEST_CASE(the_same_visit_with_a_members_key_is_answered) {
   signal(SIGPIPE, SIG_IGN);
   cluster lab(2);
   lab[0].start();
-  const auto key_pem = read_file(lab[1].dir() / "device.key");
-  const auto cert_pem = read_file(lab[1].dir() / "device.crt");
-  std::unique_ptr<BIO, freed<BIO_free_all>> key_in(
-      BIO_new_mem_buf(key_pem.data(), static_cast<int>(key_pem.size())));
-  std::unique_ptr<BIO, freed<BIO_free_all>> cert_in(
-      BIO_new_mem_buf(cert_pem.data(), static_cast<int>(cert_pem.size())));
-  key_ptr key(PEM_read_bio_PrivateKey(key_in.get(), nullptr, nullptr, nullptr));
-  cert_ptr cert(PEM_read_bio_X509(cert_in.get(), nullptr, nullptr, nullptr));
-  BOOST_REQUIRE((key && cert));
-  const auto got =
-      pay_visit(lab[0].port(), {key.get(), cert.get()}, std::string("\0\0\0\4nope", 8));
+  const credentials of_b(lab[1]);
+  const auto got = pay_visit(lab[0].port(), of_b.offer(), std::string("\0\0\0\4nope", 8));
   BOOST_TEST(got.told > 0U); // its Hello
   BOOST_TEST(got.ended);     // for a frame that is no envelope
+}
+
+BOOST_AUTO_TEST_CASE(members_that_hang_up_at_once_leave_nothing_that_a_stop_would_wait_for) {
+  signal(SIGPIPE, SIG_IGN);
+  cluster lab(2);
+  lab[0].start();
+  const credentials of_b(lab[1]);
+  for (int n = 0; n < 300; ++n)
+    hang_up(lab[0].port(), of_b.offer());
+  lab[1].start();
+  BOOST_REQUIRE(lab.converge());
+  BOOST_TEST(lab[0].stop().value_or(-1) == 0);
+  BOOST_TEST(lab[0].log().find("the stop took too long") == std::string::npos);
 }
 
 BOOST_FIXTURE_TEST_CASE(no_certificate_and_old_tls_are_cut_off, two_members) {
