@@ -54,6 +54,8 @@ bool sim_node::plant(request& r) {
       std::get<protocol::prune>(r).stable = durable_.held;
     return !planted(bug::prune_forgotten);
   }
+  if (std::holds_alternative<protocol::prune_marks>(r) && planted(bug::prune_forgotten))
+    return false; // it takes log entries along
   auto* a = std::get_if<protocol::apply>(&r);
   if (!a)
     return true;
