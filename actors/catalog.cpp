@@ -4,6 +4,7 @@
 #include "actors/own_device.hpp"
 #include "actors/reader.hpp"
 #include "actors/store_writer.hpp"
+#include "actors/stored_event.hpp"
 #include "config/limits.hpp"
 #include "store/sync/records.hpp"
 

@@ -236,7 +236,7 @@ struct library_damaged {
 /// Api → node.
 struct library_order {
   enum class what : uint8_t { join, leave, rebuild, pause, resume };
-  what todo = what::join;
+  what wanted = what::join;
   library_id library;
   std::string name;    // join
   device_id via;       // join: the member to ask

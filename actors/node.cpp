@@ -54,7 +54,7 @@ public:
   void join_library(api::join_request what,
                     api::callback<std::shared_ptr<api::library>> done) override {
     library_order o;
-    o.todo = library_order::what::join;
+    o.wanted = library_order::what::join;
     o.library = what.id;
     o.name = std::move(what.name);
     o.via = what.via;
@@ -71,7 +71,7 @@ public:
   void leave_library(const library_id& id, api::leave_request how,
                      api::callback<std::string> done) override {
     library_order o;
-    o.todo = library_order::what::leave;
+    o.wanted = library_order::what::leave;
     o.library = id;
     o.now = how.now;
     o.drop = how.drop;
@@ -79,13 +79,13 @@ public:
   }
   void rebuild_library(const library_id& id, api::callback<std::string> done) override {
     library_order o;
-    o.todo = library_order::what::rebuild;
+    o.wanted = library_order::what::rebuild;
     o.library = id;
     order(std::move(o), std::move(done));
   }
   void pause_library(const library_id& id, bool on, api::callback<std::string> done) override {
     library_order o;
-    o.todo = on ? library_order::what::pause : library_order::what::resume;
+    o.wanted = on ? library_order::what::pause : library_order::what::resume;
     o.library = id;
     order(std::move(o), std::move(done));
   }

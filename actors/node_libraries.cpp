@@ -79,7 +79,7 @@ void node_loop::on(create_library_request& c) {
 void node_loop::on(library_order& o) {
   if (stop_at_us_ != 0)
     return (*o.done)(error{ec::unavailable, "the node is stopping"});
-  if (o.todo == library_order::what::join)
+  if (o.wanted == library_order::what::join)
     return join(o);
   const auto it = libraries_.find(o.library);
   if (it == libraries_.end())
@@ -89,7 +89,7 @@ void node_loop::on(library_order& o) {
   if (closing_.contains(o.library))
     return (*o.done)(
         error{ec::unavailable, "library " + l.entry.name + " is being closed; try again"});
-  switch (o.todo) {
+  switch (o.wanted) {
   case library_order::what::join: break;
   case library_order::what::leave: return leave(l, o);
   case library_order::what::rebuild: {

@@ -1,28 +1,12 @@
 #include "actors/store_writer.hpp"
 
 #include "actors/clocks.hpp"
+#include "actors/stored_event.hpp"
 #include "config/limits.hpp"
 
 #include <caf/all.hpp>
 
 namespace shoal {
-
-void fill_in(protocol::stored& out, const replica& data, const replica_summary& summary,
-             bool with_state) {
-  out.held = summary.held;
-  out.settled = summary.settled;
-  out.log_entries = summary.log_entries;
-  out.oldest_log_ms = summary.oldest_log_ms;
-  out.digest = digest_bytes(summary.digest);
-  out.quarantine = summary.held_back.hash;
-  for (const auto& [model, n] : summary.records)
-    out.records += static_cast<uint64_t>(std::max<int64_t>(n, 0));
-  if (!summary.settled)
-    out.until = data.until();
-  if (with_state)
-    out.state = protocol::durable_state{data.deletes_from(), data.filling(), data.resync(),
-                                        data.passed_over()};
-}
 
 namespace {
 

@@ -25,10 +25,6 @@ struct writer_setup {
   std::function<void(const error&)> on_failure;
 };
 
-/// What the store says of itself after a group, or after opening.
-void fill_in(protocol::stored& out, const replica& data, const replica_summary& summary,
-             bool with_state);
-
 /// Spawn detached. Ends, with what waits committed, on an exit message.
 caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_setup> setup,
                            caf::actor library);

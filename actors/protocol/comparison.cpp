@@ -7,8 +7,12 @@
 
 namespace shoal::protocol {
 
-constexpr uint64_t ask_again_us = 10'000'000;     // the peer reads a lot for one answer
-constexpr uint64_t lost_after_us = 3'000'000;     // a link or a feeder may be about to bring it
+constexpr uint64_t ask_again_us = 10'000'000; // the peer reads a lot for one answer
+constexpr uint64_t lost_after_us = 3'000'000; // a link or a feeder may be about to bring it
+// Both sides read at moments of their own, and an edit between the two takes a version out of an
+// interval on one side first: what differs is looked at again before it counts.
+constexpr unsigned looks = 3;
+constexpr uint64_t look_again_us = 500'000;
 constexpr uint64_t compare_every_us = 10'000'000; // with one peer, because of unequal digests
 
 // ---- the side that answers
@@ -103,16 +107,25 @@ void replicator::on(summed& e) {
     return;
   auto& c = *comparison_;
   if (e.failed || e.sums.size() != c.theirs.size())
-    return end_comparison(false);
+    return close(e.peer, "comparing records: reading the store failed");
+  uint64_t versions = 0;
   auto from = c.at;
   for (size_t i = 0; i < c.theirs.size(); ++i) {
-    c.report.versions += c.theirs[i].versions;
-    if (c.theirs[i] != e.sums[i]) {
+    versions += c.theirs[i].versions;
+    if (c.theirs[i] != e.sums[i])
       c.differing.push_back({from, c.theirs[i].end});
-      ++c.report.intervals_differing;
-    }
     from = c.theirs[i].end;
   }
+  // Whoever adopts drops nothing that still stands at the peer: for it one look is enough.
+  if (!c.differing.empty() && c.goal != comparison_goal::adopt && ++c.looked < looks) {
+    c.differing.clear();
+    c.waits = comparison::waiting::again;
+    c.asked_us = now_us_;
+    return;
+  }
+  c.looked = 0;
+  c.report.versions += versions;
+  c.report.intervals_differing += c.differing.size();
   c.next = from;
   ask_interval();
 }
@@ -170,7 +183,7 @@ void replicator::on_repaired(const repaired& r) {
     return;
   auto& c = *comparison_;
   if (r.failed)
-    return end_comparison(false);
+    return close(r.peer, "what it sent to mend a difference could not be merged");
   c.report.records_changed += r.records;
   auto& interval = c.differing.front();
   interval.from = std::max(interval.from + 1, r.to);
@@ -203,7 +216,12 @@ void replicator::end_comparison(bool done) {
 
 void replicator::tick_comparison() {
   consider_lost();
-  if (!comparison_ || now_us_ - comparison_->asked_us < ask_again_us)
+  if (!comparison_)
+    return;
+  const auto waited = now_us_ - comparison_->asked_us;
+  if (comparison_->waits == comparison::waiting::again && waited >= look_again_us)
+    return ask_sums();
+  if (waited < ask_again_us)
     return;
   if (comparison_->waits == comparison::waiting::sums)
     ask_sums();

@@ -32,7 +32,8 @@ struct comparison {
   uint64_t at = 0;   // compared up to here
   uint64_t next = 0; // up to here once the intervals below are equal
   uint64_t end = 0;  // of the stream: no further than either side holds
-  enum class waiting { sums, own_sums, interval, store } waits = waiting::sums;
+  enum class waiting { sums, own_sums, again, interval, store } waits = waiting::sums;
+  unsigned looked = 0; // how often the intervals from `at` on were found to differ
   uint64_t asked_us = 0;
   std::vector<interval_sum> theirs;
   struct interval {

@@ -82,17 +82,8 @@ result<applied_as> replica::apply(kv_transaction& txn, std::span<const range> pa
   if (from > held)
     return applied_as::gap;
   wall_ms_ = wall_ms;
-  auto before = save(txn);
-  const auto until_before = until_;
-  const auto rows_until_before = rows_until_;
-  const auto fail = [&](const error& e) -> result<applied_as> {
-    restore(txn, std::move(before));
-    until_ = until_before;
-    rows_until_ = rows_until_before;
-    if (auto loaded = load_held(txn); !loaded)
-      return loaded.err();
-    return e;
-  };
+  auto before = save_ranges(txn);
+  const auto fail = [&](const error& e) { return undo(txn, std::move(before), e); };
   if (auto heeded = heed_rows(txn, parts.back()); !heeded)
     return fail(heeded.err());
   bool log_complete = true;
@@ -110,11 +101,7 @@ result<applied_as> replica::apply(kv_transaction& txn, std::span<const range> pa
         return fail(done.err());
       observe(o.decoded, wall_ms);
     }
-    for (const auto& [s, seq] : part.until)
-      if (auto& mine = until_[s]; mine < seq) {
-        mine = seq;
-        dirty_.insert(s);
-      }
+    wait_for(part.until);
   }
   held_[stream] = to;
   if (!log_complete)

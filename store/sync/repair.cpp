@@ -129,17 +129,8 @@ result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> par
   const auto stream = parts.front().stream;
   const auto from = parts.front().from;
   const auto to = std::min(parts.front().to, seq_of(held_, stream));
-  auto before = save(txn);
-  const auto until_before = until_;
-  const auto rows_until_before = rows_until_;
-  const auto fail = [&](const error& e) -> result<uint64_t> {
-    restore(txn, std::move(before));
-    until_ = until_before;
-    rows_until_ = rows_until_before;
-    if (auto loaded = load_held(txn); !loaded)
-      return loaded.err();
-    return e;
-  };
+  auto before = save_ranges(txn);
+  const auto fail = [&](const error& e) { return undo(txn, std::move(before), e); };
   uint64_t changed = 0;
   std::map<uint64_t, op> theirs;
   std::vector<std::vector<ranged_op>> decoded;
@@ -221,11 +212,7 @@ result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> par
       observe(o.decoded, wall_ms);
     }
   for (const auto& part : parts)
-    for (const auto& [s, seq] : part.until)
-      if (auto& mine = until_[s]; mine < seq) {
-        mine = seq;
-        dirty_.insert(s);
-      }
+    wait_for(part.until);
   return changed;
 }
 

@@ -157,6 +157,23 @@ void replica::restore(kv_transaction& txn, mark m) {
   parents_.clear(); // entries may reflect what was rolled back
 }
 
+error replica::undo(kv_transaction& txn, range_mark m, const error& why) {
+  restore(txn, std::move(m.all));
+  until_ = std::move(m.until);
+  rows_until_ = std::move(m.rows_until);
+  if (auto loaded = load_held(txn); !loaded)
+    return loaded.err();
+  return why;
+}
+
+void replica::wait_for(const frontier& until) {
+  for (const auto& [s, seq] : until)
+    if (auto& mine = until_[s]; mine < seq) {
+      mine = seq;
+      dirty_.insert(s);
+    }
+}
+
 // At once and not in `seal`: an op that changed no row, or a range without ops, is a write too, and
 // a transaction that looked empty would be answered without one.
 void replica::move_frontier(kv_transaction& txn, const stream_id& stream) {

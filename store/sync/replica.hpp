@@ -161,6 +161,17 @@ private:
   };
   mark save(const kv_transaction& txn) const;
   void restore(kv_transaction& txn, mark m);
+  /// The same for calls that take ranges in; `undo` answers with why.
+  struct range_mark {
+    mark all;
+    frontier until;
+    frontier rows_until;
+  };
+  range_mark save_ranges(const kv_transaction& txn) const {
+    return {save(txn), until_, rows_until_};
+  }
+  error undo(kv_transaction& txn, range_mark m, const error& why);
+  void wait_for(const frontier& until);
 
   status load(const kv_view& store);
   status load_resync(const kv_view& store); // repair.cpp

@@ -113,6 +113,11 @@ BOOST_FIXTURE_TEST_CASE(records_that_are_on_their_way_are_no_difference, filled)
         if (at.put(record("tag", "new"), {{"canonical_name", "fresh"}}).ok())
           ++written[n];
     });
+  // An edit takes the version before it away on one node first.
+  writers.emplace_back([&, at = (*this)[0].client()]() mutable {
+    for (int round = 0; !stop; ++round)
+      at.put(record("tag", numbered_id(9, 1)), {{"canonical_name", std::to_string(round)}});
+  });
   const auto verify_all = [&] {
     for (size_t n = 0; n < 3; ++n) {
       const auto before = written[n].load();

@@ -1,13 +1,15 @@
 // One replicator, message by message: horizons of deletes, comparisons, lost ops, retention.
 
-#include "actors/protocol/replicator.hpp"
+#include "tests/sim/effects.hpp"
 #include "tests/sim/workload.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 using namespace shoal;
 using namespace shoal::protocol;
+using shoal::sim::all_of;
 using shoal::sim::device_of;
+using shoal::sim::sent;
 
 namespace {
 
@@ -18,23 +20,6 @@ const stream_id own{self, 5};
 const stream_id theirs{peer, 6};
 const std::string one(16, '1');
 const std::string two(16, '2');
-
-template <class Effect>
-std::vector<Effect> all_of(const effects& out) {
-  std::vector<Effect> found;
-  for (const auto& e : out)
-    if (const auto* x = std::get_if<Effect>(&e))
-      found.push_back(*x);
-  return found;
-}
-template <class Message>
-std::vector<Message> sent(const effects& out) {
-  std::vector<Message> found;
-  for (const auto& s : all_of<protocol::send>(out))
-    if (const auto* m = std::get_if<Message>(&s.body))
-      found.push_back(*m);
-  return found;
-}
 
 struct member_node {
   replicator core;
@@ -71,6 +56,16 @@ struct member_node {
     m.members_hash = hash_of(core.members());
     m.digest = std::move(digest);
     return m;
+  }
+  /// The first two versions of `own` have other checksums at the peer, however often it is asked.
+  void differ_for_good() {
+    for (int look = 0; look < 3; ++look) {
+      if (look > 0)
+        later(600'000);
+      BOOST_REQUIRE(sent<compare_request>(last).size() == 1);
+      hear(compare_response{own, 0, 2, {{2, 2, 1}}});
+      last = core.step(summed{peer, own, 0, 2, false, {{2, 2, 2}}, false}, now);
+    }
   }
   std::optional<keep_state> kept() const {
     const auto all = all_of<keep_state>(last);
@@ -239,11 +234,46 @@ BOOST_AUTO_TEST_CASE(unequal_digests_at_one_frontier_start_a_comparison_that_tak
   BOOST_TEST(sent<compare_request>(n.last).empty());
   n.hear(n.beat(two));
   BOOST_REQUIRE(sent<compare_request>(n.last).size() == 1);
-  n.hear(compare_response{own, 0, 2, {{2, 2, 1}}});
-  n.last = n.core.step(summed{peer, own, 0, 2, false, {{2, 2, 2}}, false}, n.now);
+  n.differ_for_good();
   n.hear(repair_of(own, 0, 2));
   BOOST_REQUIRE(all_of<repair>(n.last).size() == 1);
   BOOST_TEST(!all_of<repair>(n.last)[0].adopt);
+}
+
+// An edit was between the reads of the two sides.
+BOOST_AUTO_TEST_CASE(an_interval_that_differs_once_and_then_no_more_is_no_difference) {
+  member_node n({{own, 2}});
+  n.greet(holding({{own, 2}}));
+  n.last = n.core.step(verify{}, n.now);
+  n.hear(compare_response{own, 0, 2, {{2, 2, 1}}});
+  n.last = n.core.step(summed{peer, own, 0, 2, false, {{2, 1, 3}}, false}, n.now);
+  BOOST_TEST(all_of<compared>(n.last).empty());
+  n.later(100'000);
+  BOOST_TEST(sent<compare_request>(n.last).empty());
+  n.later(600'000);
+  BOOST_REQUIRE(sent<compare_request>(n.last).size() == 1);
+  n.hear(compare_response{own, 0, 2, {{2, 1, 3}}});
+  n.last = n.core.step(summed{peer, own, 0, 2, false, {{2, 1, 3}}, false}, n.now);
+  BOOST_REQUIRE(all_of<compared>(n.last).size() == 1);
+  BOOST_TEST(all_of<compared>(n.last)[0].report.complete);
+  BOOST_TEST(all_of<compared>(n.last)[0].report.intervals_differing == 0);
+  BOOST_TEST(all_of<compared>(n.last)[0].report.versions == 1);
+  n.last = n.core.step(verify{}, n.now);
+  n.differ_for_good();
+  BOOST_REQUIRE(all_of<compared>(n.last).size() == 1);
+  BOOST_TEST(all_of<compared>(n.last)[0].report.intervals_differing == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_store_that_cannot_be_read_ends_the_link_and_with_it_the_comparison) {
+  member_node n({{theirs, 3}});
+  n.greet(holding({{theirs, 8}}));
+  n.hear(snapshot_required{{{theirs, 5}}});
+  n.hear(compare_response{theirs, 0, 3, {{3, 1, 5}}});
+  n.last = n.core.step(summed{peer, theirs, 0, 3, false, {}, true}, n.now);
+  BOOST_TEST(all_of<close_link>(n.last).size() == 1); // and the next link begins it anew
+  BOOST_TEST(!n.core.comparing());
+  n.greet(holding({{theirs, 8}}));
+  BOOST_TEST(sent<compare_request>(n.last).size() == 1);
 }
 
 BOOST_AUTO_TEST_CASE(

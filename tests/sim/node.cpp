@@ -1,5 +1,6 @@
 #include "tests/sim/node.hpp"
 
+#include "actors/stored_event.hpp"
 #include "store/sync/compare.hpp"
 #include "store/sync/keys.hpp"
 #include "tests/sim/workload.hpp"
@@ -79,7 +80,7 @@ void sim_node::start(const member_set& members) {
   s.passed_over_after_us = p.passed_over_after_us;
   core_ = std::make_unique<protocol::replicator>(s, 0);
   protocol::stored first;
-  fill_in(first, true);
+  fill_in(first, *data_, durable_, true);
   first.members = data_->members();
   for (const auto& [member, st] : data_->statements())
     first.statements.push_back(st);

@@ -103,7 +103,6 @@ private:
   void run(kv_transaction& txn, group& g, protocol::prune_marks& r);
   void run(kv_transaction& txn, group& g, protocol::repair& r);
   void run(kv_transaction& txn, group& g, protocol::keep_state& r);
-  void fill_in(protocol::stored& answer, bool with_state) const;
   // planted.cpp: what a planted bug does on the way
   bool planted(bug b) const { return around_.planned.planted == b; }
   void plant(message& arriving);

@@ -1,6 +1,7 @@
 // A node's store: requests wait in one queue, are run in groups and answered when the group is on
 // disk.
 
+#include "actors/stored_event.hpp"
 #include "store/sync/compare.hpp"
 #include "store/sync/keys.hpp"
 #include "tests/sim/node.hpp"
@@ -15,8 +16,6 @@ static std::string sign(const statement& s) {
   const auto bytes = signed_bytes(s, simulated_library);
   return keys::u64(XXH3_64bits_withSeed(bytes.data(), bytes.size(), s.member.bytes[7]));
 }
-
-static std::string raw(const digest_value& d) { return keys::u64(d.low) + keys::u64(d.high); }
 
 void sim_node::write(std::vector<edit> edits) {
   if (up())
@@ -95,7 +94,7 @@ void sim_node::end_group(group& g) {
   durable_ = std::move(g.summary);
   around_.note(durable_.digest.low ^ hash_of(durable_.held));
   auto& answer = g.answer;
-  fill_in(answer, g.state_changed);
+  fill_in(answer, *data_, durable_, g.state_changed);
   writing_ = false;
   const auto life = life_;
   step(std::move(answer));
@@ -228,23 +227,6 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::keep_state& r) {
                            r.passed_over->second == 0 ? std::nullopt
                                                       : std::optional(r.passed_over->second));
   g.state_changed = true;
-}
-
-/// What the store says of itself after a group.
-void sim_node::fill_in(protocol::stored& answer, bool with_state) const {
-  answer.held = durable_.held;
-  answer.settled = durable_.settled;
-  answer.log_entries = durable_.log_entries;
-  answer.oldest_log_ms = durable_.oldest_log_ms;
-  answer.digest = raw(durable_.digest);
-  answer.quarantine = durable_.held_back.hash;
-  for (const auto& [model, n] : durable_.records)
-    answer.records += static_cast<uint64_t>(std::max<int64_t>(n, 0));
-  if (!durable_.settled)
-    answer.until = data_->until();
-  if (with_state)
-    answer.state = protocol::durable_state{data_->deletes_from(), data_->filling(), data_->resync(),
-                                           data_->passed_over()};
 }
 
 } // namespace shoal::sim

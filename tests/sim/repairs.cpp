@@ -3,10 +3,8 @@
 #include "store/sync/compare.hpp"
 #include "store/sync/keys.hpp"
 #include "store/sync/records.hpp"
-#include "store/sync/replica.hpp"
 #include "store/sync/verify.hpp"
-#include "tests/sim/sim_store.hpp"
-#include "tests/sim/workload.hpp"
+#include "tests/sim/lone_replica.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -19,20 +17,8 @@ constexpr uint64_t wall = 1'700'000'000'000;
 constexpr uint64_t later = wall + 1000; // every mark is older than that
 const stream_id stream{device_of(0), 7};
 
-struct node {
-  sim_store disk;
-  std::unique_ptr<replica> data;
-  explicit node(size_t index)
-      : data(std::move(*replica::open(disk, device_of(index), {.fresh_epoch = 7}))) {}
-
-  template <class Call>
-  auto in_group(Call call) {
-    kv_transaction txn(disk);
-    auto out = call(txn);
-    data->seal(txn);
-    (void)disk.commit(txn.take());
-    return out;
-  }
+struct node : lone_replica {
+  using lone_replica::lone_replica;
   void write(std::vector<edit> edits) {
     auto done = in_group([&](kv_transaction& txn) { return data->commit(txn, edits, wall); });
     BOOST_REQUIRE_MESSAGE(done.ok(), (done ? "" : done.err().message));

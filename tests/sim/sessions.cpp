@@ -1,37 +1,22 @@
 // One replicator, message by message: what the seeds found in its sessions, kept as the shortest
 // story that shows it.
 
-#include "actors/protocol/replicator.hpp"
+#include "tests/sim/effects.hpp"
 #include "tests/sim/workload.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 using namespace shoal;
 using namespace shoal::protocol;
+using shoal::sim::all_of;
 using shoal::sim::device_of;
+using shoal::sim::sent;
 
 namespace {
 
 const device_id self = device_of(0);
 const device_id peer = device_of(1);
 const device_id far = device_of(2); // not linked: known through `peer`
-
-template <class Effect>
-std::vector<Effect> all_of(const effects& out) {
-  std::vector<Effect> found;
-  for (const auto& e : out)
-    if (const auto* x = std::get_if<Effect>(&e))
-      found.push_back(*x);
-  return found;
-}
-template <class Message>
-std::vector<Message> sent(const effects& out) {
-  std::vector<Message> found;
-  for (const auto& s : all_of<protocol::send>(out))
-    if (const auto* m = std::get_if<Message>(&s.body))
-      found.push_back(*m);
-  return found;
-}
 
 /// A member that is linked to one of two others.
 struct linked_node {

@@ -1,9 +1,7 @@
 // Ranges and the log, step by step, on replicas: what the seeds found, kept as the shortest story
 // that shows it.
 
-#include "store/sync/replica.hpp"
-#include "tests/sim/sim_store.hpp"
-#include "tests/sim/workload.hpp"
+#include "tests/sim/lone_replica.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -14,20 +12,8 @@ namespace {
 
 constexpr uint64_t wall = 1'700'000'000'000;
 
-struct node {
-  sim_store disk;
-  std::unique_ptr<replica> data;
-  explicit node(size_t index)
-      : data(std::move(*replica::open(disk, device_of(index), {.fresh_epoch = 7}))) {}
-
-  template <class Call>
-  auto in_group(Call call) {
-    kv_transaction txn(disk);
-    auto out = call(txn);
-    data->seal(txn);
-    (void)disk.commit(txn.take());
-    return out;
-  }
+struct node : lone_replica {
+  using lone_replica::lone_replica;
   range write(edit e) {
     return in_group([&](kv_transaction& txn) { return data->commit(txn, {&e, 1}, wall); })->covered;
   }

@@ -1,0 +1,27 @@
+#pragma once
+// One replica on a disk of its own, for stories told step by step.
+
+#include "store/sync/replica.hpp"
+#include "tests/sim/sim_store.hpp"
+#include "tests/sim/workload.hpp"
+
+namespace shoal::sim {
+
+struct lone_replica {
+  sim_store disk;
+  std::unique_ptr<replica> data;
+  explicit lone_replica(size_t index)
+      : data(std::move(*replica::open(disk, device_of(index), {.fresh_epoch = 7}))) {}
+
+  /// Runs `call` with a transaction, and makes what it wrote durable.
+  template <class Call>
+  auto in_group(Call call) {
+    kv_transaction txn(disk);
+    auto out = call(txn);
+    data->seal(txn);
+    (void)disk.commit(txn.take());
+    return out;
+  }
+};
+
+} // namespace shoal::sim
