@@ -36,7 +36,9 @@ namespace {
 
 void body_of(writer& w, const hello& m) {
   w.map(7U + (m.filling ? 1U : 0U) + (m.records != 0 ? 1U : 0U) + (m.deletes_from.empty() ? 0U : 1U)
-        + (m.models != 0 ? 1U : 0U));
+        + (m.models != 0 ? 1U : 0U) + (m.asks ? 1U : 0U));
+  if (m.asks)
+    w.str("asks"), w.boolean(true);
   w.str("boot"), w.uint(m.boot_nonce);
   w.str("caps"), w.uint(m.capabilities);
   if (!m.deletes_from.empty())
@@ -62,6 +64,8 @@ hello read_hello(reader& in) {
       m.capabilities = in.uint("caps");
     else if (key == "deletes")
       m.deletes_from = read_frontier(in);
+    else if (key == "asks")
+      m.asks = in.boolean("asks");
     else if (key == "filling")
       m.filling = in.boolean("filling");
     else if (key == "held")

@@ -58,7 +58,8 @@ struct hello {
   bool filling = false;
   uint64_t records = 0;  // live ones; what a peer that fills itself measures its progress by
   frontier deletes_from; // up to here deletes have been forgotten, and cannot be told to others
-  uint64_t models = 0;   // hash of the sender's model definitions; 0: it does not say
+  bool asks = false;   // do not push: another peer is sending the receiver's ops, a request follows
+  uint64_t models = 0; // hash of the sender's model definitions; 0: it does not say
   auto operator<=>(const hello&) const = default;
 };
 

@@ -7,6 +7,11 @@
 
 namespace shoal::protocol {
 
+constexpr uint64_t greeting_us = 500'000; // for a Hello on a connection that is there
+constexpr uint64_t hand_over_us =
+    5'000'000; // a feeder that brings nothing is not waited for longer
+constexpr uint64_t hand_over_ops = 10'000;
+
 /// By how many ops the peer is known to be ahead of this node in the origin's streams.
 uint64_t replicator::ahead(const device_id& peer, const device_id& origin) const {
   const auto known = announced_.find(peer);
@@ -32,7 +37,11 @@ std::set<device_id> replicator::wanted_origins() const {
         out.insert(stream.origin);
   std::erase_if(out, [&](const device_id& origin) {
     const auto s = sessions_.find(origin);
-    const bool pushes = s != sessions_.end() && s->second.state == session_state::live;
+    const bool pushes =
+        s != sessions_.end() && s->second.state == session_state::live && !s->second.awaits;
+    if (s != sessions_.end() && s->second.state == session_state::greeting
+        && now_us_ - s->second.last_heard_us < greeting_us)
+      return true; // about to push
     if (origin != settings_.self && !pushes)
       return false;
     // What the origin itself will push, or this node holds, needs no feeder.
@@ -54,9 +63,26 @@ std::set<device_id> replicator::wanted_origins() const {
   return out;
 }
 
+/// From a feeder to the origin itself, which was linked meanwhile and waits to be asked: once the
+/// feeder has brought what it had, or at once where that is so much that what is then sent twice (a
+/// window at most) is little.
+bool replicator::take_over(const device_id& origin) {
+  const auto s = sessions_.find(origin);
+  if (s == sessions_.end() || !s->second.awaits || s->second.state != session_state::live)
+    return false;
+  const auto feeder = feeders_.find(origin);
+  const auto lead = feeder == feeders_.end() ? 0 : ahead(feeder->second, origin);
+  if (lead > 0 && lead <= hand_over_ops && now_us_ - s->second.greeted_us < hand_over_us)
+    return false;
+  request(origin, origin, true);
+  return !s->second.awaits;
+}
+
 void replicator::choose_feeders() {
   if (!opened_)
     return;
+  for (const auto& [peer, s] : sessions_)
+    take_over(peer);
   if (kept_.resync) { // everything from one peer
     if (!resync_peer_ || !resync_compared_)
       return;

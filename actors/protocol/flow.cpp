@@ -20,7 +20,8 @@ void replicator::open_cursors(const device_id& peer, session& s) {
         cursor->second.sent = seq_of(theirs, it->first);
     }
   };
-  open(settings_.self, true);
+  if (!s.asks)
+    open(settings_.self, true);
   for (const auto& origin : s.following)
     open(origin, true);
 }

@@ -256,6 +256,10 @@ struct session {
   std::string beat_digest;
   uint64_t compared_us = 0; // when unequal digests led to a comparison last
 
+  bool asks = false;       // from its Hello: what is pushed to others waits for its request
+  bool awaits = false;     // this node's Hello said so to it
+  uint64_t greeted_us = 0; // when its Hello came
+
   bool filling = false; // from its Hello, as are the next three
   uint64_t records = 0;
   uint64_t capabilities = 0;
@@ -386,6 +390,7 @@ private:
   void send_range(const std::vector<device_id>& to, range r, bool live);
   // feeders.cpp
   void choose_feeders();
+  bool take_over(const device_id& origin);
   uint64_t ahead(const device_id& peer, const device_id& origin) const;
   std::set<device_id> wanted_origins() const;
   // statements.cpp

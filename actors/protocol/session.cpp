@@ -20,6 +20,9 @@ void replicator::send_hello(const device_id& peer, session& s) {
   m.records = records_;
   m.deletes_from = kept_.deletes_from;
   m.models = settings_.models;
+  // Its own ops are coming from another peer: what it pushed as well would come twice.
+  const auto feeder = feeders_.find(peer);
+  m.asks = s.awaits = feeder != feeders_.end() && ahead(feeder->second, peer) > 0;
   out_.push_back(send{{peer}, std::move(m)});
 }
 
@@ -56,6 +59,8 @@ void replicator::on_message(session& s, received& e, hello& m) {
   s.capabilities = m.capabilities;
   s.deletes_from = std::move(m.deletes_from);
   s.models = m.models;
+  s.asks = m.asks;
+  s.greeted_us = now_us_;
   announced_[e.peer] = std::move(m.held); // also when it is less than before: a restored copy
   send_hello(e.peer, s);
   out_.push_back(fold_members{std::move(m.members)});
@@ -271,6 +276,8 @@ void replicator::finish_range(const device_id& peer, session& s) {
   gap_asked_us_.erase(stream);
   submitted = to;
   out_.push_back(apply{peer, std::move(parts), cost});
+  if (take_over(stream.origin))
+    choose_feeders(); // the feeder is told to stop
 }
 
 /// Something before or within what came is missing.
@@ -285,6 +292,8 @@ void replicator::ask_again(const device_id& peer, const stream_id& stream) {
 void replicator::request(const device_id& peer, const device_id& origin, bool follow) {
   if (kept_.resync && !resync_compared_)
     return;
+  if (const auto s = sessions_.find(peer); peer == origin && s != sessions_.end())
+    s->second.awaits = false;
   state_request m;
   m.origin = origin;
   m.follow = follow;
@@ -302,6 +311,8 @@ void replicator::on_message(session& s, received& e, state_request& m) {
   s.following.erase(m.origin);
   if (m.stop)
     return;
+  if (m.origin == settings_.self)
+    s.asks = false;
   s.compares |= m.comparing;
   if (m.comparing && s.below_horizon) {
     s.below_horizon = false; // what it pushed before was refused

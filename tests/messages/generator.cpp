@@ -186,7 +186,7 @@ message generator::make_message(message_kind kind) {
   case message_kind::hello:
     return hello{number32(), number(),  number(), text(wire_limits::text_bytes),
                  number(),   members(), held(),   coin(),
-                 number(),   held(),    number()};
+                 number(),   held(),    coin(),   number()};
   case message_kind::goodbye: return goodbye{text(wire_limits::text_bytes), held()};
   case message_kind::error:
     return error_message{text(wire_limits::text_bytes), text(wire_limits::text_bytes)};

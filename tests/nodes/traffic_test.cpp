@@ -95,6 +95,31 @@ BOOST_FIXTURE_TEST_CASE(two_idle_nodes_exchange_next_to_nothing_however_much_the
   BOOST_TEST(bytes() - before < 100'000U);
 }
 
+BOOST_AUTO_TEST_CASE(what_was_missed_comes_once_whoever_is_linked_first) {
+  cluster lab(4);
+  lab.start();
+  auto at_a = lab[0].client();
+  std::vector<json> ops;
+  for (size_t n = 0; n < 2000; ++n)
+    ops.push_back(entry(n, "file " + std::to_string(n) + ".jpg"));
+  BOOST_REQUIRE(lab.converge());
+  for (int round = 0; round < 4; ++round) {
+    BOOST_TEST(lab[3].stop().value_or(-1) == 0);
+    for (auto& o : ops)
+      o["fields"]["size"] = round + 1;
+    write_batches(at_a, ops);
+    BOOST_REQUIRE(lab.converge(30s, {0, 1, 2}));
+    lab[3].start();
+    BOOST_REQUIRE(lab.converge());
+    const auto came =
+        metric(lab[3].client().get("/metrics").text, "shoal_ops_received_total", {"lab"})
+            .value_or(0);
+    BOOST_TEST_MESSAGE("missed 2,000 ops, received " << came);
+    BOOST_TEST(came >= 2000);
+    BOOST_TEST(came < 2200);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 } // namespace shoal::nodes

@@ -211,4 +211,43 @@ BOOST_AUTO_TEST_CASE(digests_say_nothing_where_other_ops_are_held_back) {
   BOOST_TEST(!diverged());
 }
 
+BOOST_AUTO_TEST_CASE(
+    an_origin_that_is_linked_while_another_sends_its_ops_is_asked_when_those_are_here) {
+  linked_node node({{{far, 5}, 9}});
+  const auto told = node.core.step(link_up{far}, node.now);
+  BOOST_REQUIRE(sent<hello>(told).size() == 1);
+  BOOST_TEST(sent<hello>(told).front().asks);
+  hello m;
+  m.members = node.core.members();
+  m.held = {{{far, 5}, 11}};
+  const auto greeted = node.core.step(received{far, 0, 0, std::move(m)}, node.now);
+  BOOST_TEST(sent<state_request>(greeted).empty());
+  auto from_feeder = part(0, false);
+  from_feeder.body.stream.origin = far;
+  const auto out = node.hear(std::move(from_feeder));
+  BOOST_TEST(all_of<apply>(out).size() == 1);
+  const auto asked = sent<state_request>(out);
+  BOOST_REQUIRE(asked.size() == 2);
+  BOOST_TEST((asked.front().origin == far && asked.front().from.at(5) == 9));
+  BOOST_TEST(asked.back().stop); // the feeder
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_pushed_to_who_will_ask_for_it) {
+  linked_node node;
+  stored made;
+  made.held = {{{self, 5}, 1}};
+  made.local = {range{}};
+  made.local.front().stream = {self, 5};
+  made.local.front().to = made.local.front().count = 1;
+  node.core.step(std::move(made), node.now);
+  node.core.step(link_up{far}, node.now);
+  hello m;
+  m.members = node.core.members();
+  m.asks = true;
+  BOOST_TEST(sent<range_message>(node.core.step(received{far, 0, 0, m}, node.now)).empty());
+  state_request r;
+  r.origin = self;
+  BOOST_TEST(sent<range_message>(node.core.step(received{far, 0, 0, r}, node.now)).size() == 1);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
