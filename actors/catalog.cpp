@@ -135,6 +135,11 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   lib.protocol.heartbeat_us = setup.sync.heartbeat_seconds * 1'000'000;
   lib.protocol.max_drift_ms = options.max_drift_ms;
   lib.protocol.prune_us = setup.sync.prune_seconds * 1'000'000;
+  lib.protocol.batch_ops = setup.sync.batch_max_records;
+  lib.protocol.page_ops = setup.sync.backfill_page_records;
+  lib.protocol.message_timeout_us = setup.sync.message_timeout_seconds * 1'000'000;
+  lib.protocol.retry_initial_us = setup.sync.retry_initial_ms * 1000;
+  lib.protocol.retry_max_us = setup.sync.retry_max_seconds * 1'000'000;
   lib.protocol.batch_window_us = setup.sync.batch_window_ms * 1000;
   lib.protocol.max_log_entries = setup.retention.max_log_entries;
   lib.protocol.max_log_age_ms = setup.retention.max_log_age_days * hour_ms * 24;

@@ -7,7 +7,6 @@
 
 namespace shoal::protocol {
 
-constexpr uint64_t ask_again_us = 10'000'000; // the peer reads a lot for one answer
 constexpr uint64_t lost_after_us = 3'000'000; // a link or a feeder may be about to bring it
 // Both sides read at moments of their own, and an edit between the two takes a version out of an
 // interval on one side first: what differs is looked at again before it counts.
@@ -53,6 +52,7 @@ void replicator::next_comparison() {
     comparison c;
     c.peer = c.report.peer = peer;
     c.goal = c.report.goal = goal;
+    c.retry = fresh_backoff();
     c.upto = adopts ? kept_.resync->base : held_;
     comparison_ = std::move(c);
     next_stream();
@@ -83,6 +83,7 @@ void replicator::on_message(session&, received& e, compare_response& m) {
       || comparison_->at != m.from || comparison_->waits != comparison::waiting::sums)
     return;
   auto& c = *comparison_;
+  c.retry.succeeded();
   if (m.sums.empty())
     return next_stream(); // it holds no more of this one
   c.end = std::min(c.end, m.to);
@@ -170,6 +171,7 @@ void replicator::finish_repair(const device_id& peer, session& s) {
     return;
   }
   comparison_->waits = comparison::waiting::store;
+  comparison_->retry.succeeded();
   const bool adopt = comparison_->goal == comparison_goal::adopt;
   out_.push_back(repair{peer, std::move(parts), adopt, cost});
 }
@@ -221,11 +223,14 @@ void replicator::tick_comparison() {
   const auto waited = now_us_ - comparison_->asked_us;
   if (comparison_->waits == comparison::waiting::again && waited >= look_again_us)
     return ask_sums();
-  if (waited < ask_again_us)
+  const bool sums = comparison_->waits == comparison::waiting::sums;
+  if ((!sums && comparison_->waits != comparison::waiting::interval)
+      || waited < settings_.message_timeout_us || !comparison_->retry.due(now_us_))
     return;
-  if (comparison_->waits == comparison::waiting::sums)
+  comparison_->retry.failed(now_us_ + settings_.message_timeout_us, random());
+  if (sums)
     ask_sums();
-  else if (comparison_->waits == comparison::waiting::interval)
+  else
     ask_interval();
 }
 

@@ -3,6 +3,7 @@
 // checksums of intervals, reads its own of the same, and has those fetched and merged that differ.
 // Costs what differs, and a read of everything on both sides.
 
+#include "actors/protocol/backoff.hpp"
 #include "messages/message.hpp"
 
 #include <deque>
@@ -35,6 +36,7 @@ struct comparison {
   enum class waiting { sums, own_sums, again, interval, store } waits = waiting::sums;
   unsigned looked = 0; // how often the intervals from `at` on were found to differ
   uint64_t asked_us = 0;
+  backoff retry; // of what was not answered
   std::vector<interval_sum> theirs;
   struct interval {
     uint64_t from = 0;

@@ -37,8 +37,8 @@ std::set<device_id> replicator::wanted_origins() const {
         out.insert(stream.origin);
   std::erase_if(out, [&](const device_id& origin) {
     const auto s = sessions_.find(origin);
-    const bool pushes =
-        s != sessions_.end() && s->second.state == session_state::live && !s->second.awaits;
+    const bool pushes = s != sessions_.end() && s->second.state == session_state::live
+                        && !s->second.awaits && !s->second.stale;
     if (s != sessions_.end() && s->second.state == session_state::greeting
         && now_us_ - s->second.last_heard_us < greeting_us)
       return true; // about to push
@@ -122,7 +122,7 @@ void replicator::choose_feeders() {
     device_id best_peer;
     uint64_t best_ahead = 0;
     for (const auto& [peer, s] : sessions_) {
-      if (s.state != session_state::live || peer == origin || s.below_horizon)
+      if (s.state != session_state::live || peer == origin || s.below_horizon || s.stale)
         continue;
       const auto lead = ahead(peer, origin);
       const auto rtt = [](const session& x) { return x.rtt_us.value_or(UINT64_MAX); };
@@ -141,12 +141,15 @@ void replicator::choose_feeders() {
     const auto current = feeders_.find(origin);
     if (current != feeders_.end()) {
       // Keep a feeder unless another is ahead of it for a while: it may be about to send just that.
-      if (current->second == best_peer || best_ahead <= ahead(current->second, origin)) {
+      const auto feeds = sessions_.find(current->second);
+      const bool stale = feeds != sessions_.end() && feeds->second.stale;
+      if (current->second == best_peer
+          || (best_ahead <= ahead(current->second, origin) && !stale)) {
         feeder_stalled_us_.erase(origin);
         continue;
       }
       auto [since, fresh] = feeder_stalled_us_.try_emplace(origin, now_us_);
-      if (fresh || now_us_ - since->second < settings_.exchange_every_us * 2)
+      if (!stale && (fresh || now_us_ - since->second < settings_.exchange_every_us * 2))
         continue;
       feeder_stalled_us_.erase(origin);
       stop(origin, current->second);

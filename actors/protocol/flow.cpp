@@ -1,6 +1,7 @@
 // What goes out: cursors into the durable streams, bounded by credit. A slow peer is a cursor that
 // lags, never a queue.
 
+#include "actors/protocol/coalesce.hpp"
 #include "actors/protocol/replicator.hpp"
 
 #include <algorithm>
@@ -97,6 +98,14 @@ void replicator::send_range(const std::vector<device_id>& to, range r, bool live
   }
 }
 
+/// What is newest, as one batch.
+std::optional<range> replicator::from_ring(const stream_id& stream, uint64_t from) const {
+  auto r = ring_.collect(stream, from, wire_limits::range_part_bytes, settings_.batch_ops);
+  if (r)
+    coalesce(*r);
+  return r;
+}
+
 /// New ranges to all who stand at the same place: encoded once, whatever their number.
 void replicator::pump_all() {
   if (kept_.resync && !resync_compared_)
@@ -112,7 +121,7 @@ void replicator::pump_all() {
   for (auto& [place, peers] : level) {
     if (peers.size() < 2)
       continue;
-    auto r = ring_.collect(place.first, place.second, wire_limits::range_part_bytes);
+    auto r = from_ring(place.first, place.second);
     if (!r)
       continue;
     std::erase_if(peers, [&](const device_id& peer) { // the stream before took what was left
@@ -141,14 +150,14 @@ void replicator::pump(const device_id& peer, session& s) {
       }
       const auto last = cursor.end.value_or(seq_of(held_, stream));
       while (cursor.sent < last && s.in_flight < s.window) {
-        if (auto r = ring_.collect(stream, cursor.sent, wire_limits::range_part_bytes)) {
+        if (auto r = from_ring(stream, cursor.sent)) {
           cursor.sent = r->to;
           send_range({peer}, std::move(*r), true);
           continue;
         }
         if (!s.loading) {
           s.loading = true;
-          out_.push_back(load{peer, stream, cursor.sent, settings_.load_bytes});
+          out_.push_back(load{peer, stream, cursor.sent, settings_.load_bytes, settings_.page_ops});
         }
         break;
       }

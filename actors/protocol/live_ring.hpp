@@ -33,9 +33,10 @@ public:
     }
   }
 
-  /// The ranges of `stream` that follow on `from`, joined to one of at most `max_bytes` (one range
-  /// at least), or nothing.
-  std::optional<range> collect(const stream_id& stream, uint64_t from, size_t max_bytes) const {
+  /// The ranges of `stream` that follow on `from`, joined to one of at most `max_bytes` and
+  /// `max_ops` (one range at least), or nothing.
+  std::optional<range> collect(const stream_id& stream, uint64_t from, size_t max_bytes,
+                               size_t max_ops) const {
     const auto it = streams_.find(stream);
     if (it == streams_.end())
       return std::nullopt;
@@ -46,8 +47,7 @@ public:
       return std::nullopt;
     range out = *at;
     for (++at; at != entries.end(); ++at) {
-      if (out.ops.size() + at->ops.size() > max_bytes
-          || out.count + at->count > wire_limits::range_ops)
+      if (out.ops.size() + at->ops.size() > max_bytes || out.count + at->count > max_ops)
         break;
       out.ops += at->ops;
       out.count += at->count;

@@ -19,7 +19,8 @@ uint64_t cost_of(const range& part) {
 }
 
 replicator::replicator(settings s, uint64_t now_us)
-    : settings_(std::move(s)), started_us_(now_us), now_us_(now_us), ring_(settings_.ring_bytes) {}
+    : settings_(std::move(s)), started_us_(now_us), now_us_(now_us), ring_(settings_.ring_bytes),
+      random_state_(settings_.boot_nonce) {}
 
 effects replicator::step(event e, uint64_t now_us) {
   now_us_ = std::max(now_us_, now_us);
@@ -74,6 +75,10 @@ void replicator::on(received& e) {
     return;
   auto& s = it->second;
   s.last_heard_us = now_us_;
+  if (s.stale) {
+    s.stale = false;
+    choose_feeders();
+  }
   const bool greeting = s.state != session_state::live;
   const auto kind = kind_of(e.body);
   if (greeting && kind != message_kind::hello && kind != message_kind::error
@@ -267,13 +272,17 @@ void replicator::on(loaded& e) {
 void replicator::on(tick& e) {
   wall_ms_ = e.wall_ms;
   const auto dead_us = settings_.heartbeat_us * settings_.heartbeat_misses;
+  const auto stale_us = settings_.heartbeat_us * 3 / 2;
   std::vector<device_id> silent;
   const bool tell = changed_us_ != 0 && now_us_ - changed_us_ >= settings_.beat_after_change_us;
   for (auto& [peer, s] : sessions_) {
     if (s.state == session_state::live && now_us_ - s.last_heard_us > dead_us)
       silent.push_back(peer);
-    else if (s.state == session_state::live
-             && (tell || now_us_ - s.last_beat_us >= settings_.heartbeat_us))
+    else if (s.state == session_state::live && !s.stale && now_us_ - s.last_heard_us > stale_us) {
+      s.stale = true; // `choose_feeders` below looks for others
+      beat(peer, s);
+    } else if (s.state == session_state::live
+               && (tell || now_us_ - s.last_beat_us >= settings_.heartbeat_us))
       beat(peer, s);
   }
   if (tell)
@@ -289,6 +298,7 @@ void replicator::on(tick& e) {
   consider_marks();
   consider_retention();
   tick_comparison();
+  ask_the_silent();
   choose_feeders();
   const bool alone = std::none_of(members_.begin(), members_.end(), [&](const auto& m) {
     return m.first != settings_.self && !m.second.removed;

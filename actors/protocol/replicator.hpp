@@ -7,6 +7,7 @@
 // is in flight, acknowledges, collects statements and says what may be pruned. What is durable it
 // learns from `stored` events only.
 
+#include "actors/protocol/backoff.hpp"
 #include "actors/protocol/clock_rule.hpp"
 #include "actors/protocol/comparison.hpp"
 #include "actors/protocol/live_ring.hpp"
@@ -32,7 +33,12 @@ struct settings {
   uint64_t max_drift_ms = 120'000;         // how far a wall may be from the members' median
   uint64_t exchange_every_us = 1'000'000;  // watermark exchanges with one peer, at most
   size_t ring_bytes = size_t{4} << 20; // newest ranges kept encoded, for links that lag a little
-  size_t load_bytes = size_t{1} << 20; // one read of a range
+  size_t load_bytes = size_t{1} << 20; // one read of a range ends at this,
+  size_t page_ops = 10'000;            // or at this
+  size_t batch_ops = 1000;             // live ranges that are joined into one
+  uint64_t message_timeout_us = 30'000'000; // then what was not answered is asked for again,
+  uint64_t retry_initial_us = 1'000'000;    // and again, with exponential backoff and jitter
+  uint64_t retry_max_us = 60'000'000;
   // Retention: beyond it, members that were not linked for a while are passed over.
   uint64_t max_log_entries = 1'000'000;
   uint64_t max_log_age_ms = uint64_t{30} * 24 * 3'600'000;
@@ -146,6 +152,7 @@ struct load {
   stream_id stream;
   uint64_t from = 0;
   size_t max_bytes = 0;
+  size_t max_ops = 0;
 };
 /// Commit all parts of one range; answered in `stored`.
 struct apply {
@@ -241,6 +248,10 @@ struct session {
   std::vector<range> assembling; // parts of a range that is still coming
   uint64_t assembling_cost = 0;
 
+  uint64_t expecting_us = 0; // since when ops are due from it and none came; 0: none are
+  backoff expected;          // … and when to ask again
+
+  bool stale = false; // silent for longer than a beat should take
   uint64_t last_heard_us = 0;
   uint64_t last_beat_us = 0;
   uint64_t next_ping = 1;
@@ -318,6 +329,8 @@ public:
   bool greets(const device_id& peer) const;
   /// Every linked member has acknowledged all of this node's own ops.
   bool own_ops_taken() const;
+  /// Requests that wait for their time to be made again.
+  size_t retries() const;
   /// Hash of the ops that this node holds but has not merged.
   uint64_t quarantine() const { return quarantine_; }
   /// Equal frontiers, equal quarantine, both settled, and yet another digest.
@@ -381,12 +394,16 @@ private:
   uint64_t hash_of_statements() const;
   void finish_range(const device_id& peer, session& s);
   void ask_again(const device_id& peer, const stream_id& stream);
+  void ask_the_silent();
+  backoff fresh_backoff() const;
+  uint64_t random();
   void request(const device_id& peer, const device_id& origin, bool follow);
   void exchange(const device_id& peer, session& s, bool is_response);
   // flow.cpp: what goes out
   void open_cursors(const device_id& peer, session& s);
   void pump_all();
   void pump(const device_id& peer, session& s);
+  std::optional<range> from_ring(const stream_id& stream, uint64_t from) const;
   void send_range(const std::vector<device_id>& to, range r, bool live);
   // feeders.cpp
   void choose_feeders();
@@ -430,7 +447,8 @@ private:
   std::map<device_id, device_id> feeders_; // origin → peer that was asked for it
   std::map<device_id, uint64_t>
       feeder_stalled_us_; // origin → since when another is ahead of its feeder
-  std::map<stream_id, uint64_t> gap_asked_us_;
+  std::map<stream_id, backoff> gaps_;
+  uint64_t random_state_;
 
   frontier stated_; // what was held when the newest own statement was asked for
   frontier asked_;  // the same, of one that is being made

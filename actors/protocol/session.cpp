@@ -61,6 +61,7 @@ void replicator::on_message(session& s, received& e, hello& m) {
   s.models = m.models;
   s.asks = m.asks;
   s.greeted_us = now_us_;
+  s.expected = fresh_backoff();
   announced_[e.peer] = std::move(m.held); // also when it is less than before: a restored copy
   send_hello(e.peer, s);
   out_.push_back(fold_members{std::move(m.members)});
@@ -210,6 +211,8 @@ void replicator::on_message(session& s, received& e, watermark_exchange& m) {
 
 void replicator::on_message(session& s, received& e, range_message& m) {
   const range& part = m.body;
+  s.expecting_us = 0;
+  s.expected.succeeded();
   const auto cost = cost_of(part);
   const auto origin = part.stream.origin;
   const auto feeder = feeders_.find(origin);
@@ -273,7 +276,7 @@ void replicator::finish_range(const device_id& peer, session& s) {
     out_.push_back(send{{peer}, link_ack{{}, cost}});
     return ask_again(peer, stream);
   }
-  gap_asked_us_.erase(stream);
+  gaps_.erase(stream);
   submitted = to;
   out_.push_back(apply{peer, std::move(parts), cost});
   if (take_over(stream.origin))
@@ -282,11 +285,60 @@ void replicator::finish_range(const device_id& peer, session& s) {
 
 /// Something before or within what came is missing.
 void replicator::ask_again(const device_id& peer, const stream_id& stream) {
-  auto& asked = gap_asked_us_[stream];
-  if (asked != 0 && now_us_ - asked < settings_.exchange_every_us)
+  auto& gap = gaps_.try_emplace(stream, fresh_backoff()).first->second;
+  if (!gap.due(now_us_))
     return;
-  asked = now_us_;
+  // The answer needs its time; what is behind the gap arrives meanwhile.
+  gap.failed(now_us_ + settings_.exchange_every_us, random());
   request(peer, stream.origin, true);
+}
+
+backoff replicator::fresh_backoff() const {
+  return {settings_.retry_initial_us, settings_.retry_max_us};
+}
+
+/// SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014): jitter
+/// needs no more.
+uint64_t replicator::random() {
+  random_state_ += 0x9e3779b97f4a7c15;
+  uint64_t z = random_state_;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+size_t replicator::retries() const {
+  size_t n = gaps_.size();
+  for (const auto& [peer, s] : sessions_)
+    n += s.expected.failures() > 0 ? 1 : 0;
+  return n + (comparison_ && comparison_->retry.failures() > 0 ? 1 : 0);
+}
+
+/// A peer that said it holds more, of origins that it sends, and sends nothing: is asked anew, with
+/// growing waits, for ever.
+void replicator::ask_the_silent() {
+  for (auto& [peer, s] : sessions_) {
+    std::vector<device_id> due;
+    if (s.state == session_state::live && takes_from(peer)
+        && !(kept_.resync && !resync_compared_)) {
+      if (!s.awaits && ahead(peer, peer) > 0)
+        due.push_back(peer);
+      for (const auto& [origin, feeder] : feeders_)
+        if (feeder == peer && origin != peer && ahead(peer, origin) > 0)
+          due.push_back(origin);
+    }
+    if (due.empty()) {
+      s.expecting_us = 0;
+      s.expected.succeeded();
+    } else if (s.expecting_us == 0) {
+      s.expecting_us = now_us_;
+    } else if (now_us_ - s.expecting_us >= settings_.message_timeout_us
+               && s.expected.due(now_us_)) {
+      s.expected.failed(now_us_ + settings_.message_timeout_us, random());
+      for (const auto& origin : due)
+        request(peer, origin, true);
+    }
+  }
 }
 
 void replicator::request(const device_id& peer, const device_id& origin, bool follow) {

@@ -50,7 +50,7 @@ result<uint64_t> forgotten_until(const kv_view& view, const stream_id& stream) {
 }
 
 result<std::vector<range>> read_range(const kv_view& view, const stream_id& stream, uint64_t from,
-                                      size_t max_bytes) {
+                                      size_t max_bytes, size_t max_ops) {
   auto held = read_seq(view, 'f', stream);
   auto log_from = read_seq(view, 'l', stream);
   if (!held)
@@ -79,6 +79,7 @@ result<std::vector<range>> read_range(const kv_view& view, const stream_id& stre
   std::vector<range> parts(1);
   size_t total = 0;
   size_t count = 0;
+  const auto limit = std::min(max_ops, wire_limits::range_ops - wire_limits::batch_ops);
   uint64_t to = *held;
   bool any_from_rows = !log_complete;
   uint64_t batch_end = 0; // the last seq of the atomic batch that the newest op belongs to
@@ -96,8 +97,7 @@ result<std::vector<range>> read_range(const kv_view& view, const stream_id& stre
       return result<std::vector<range>>(ec::corrupt,
                                         "by_seq is ahead of the frontier of " + to_string(stream));
     // Ends only between batches; a batch is smaller than what a range may hold.
-    if (seq > batch_end && count > 0
-        && (total >= max_bytes || count >= wire_limits::range_ops - wire_limits::batch_ops)) {
+    if (seq > batch_end && count > 0 && (total >= max_bytes || count >= limit)) {
       to = std::max(last, batch_end);
       break;
     }

@@ -292,9 +292,9 @@ private:
 result<uint64_t> forgotten_until(const kv_view& view, const stream_id& stream);
 
 /// Reads the next covering range of a stream after `from` out of a consistent view, in parts of at
-/// most wire_limits::range_part_bytes, about `max_bytes` together; empty when there is nothing
-/// after `from`.
+/// most wire_limits::range_part_bytes, about `max_bytes` and `max_ops` together; empty when there
+/// is nothing after `from`.
 result<std::vector<range>> read_range(const kv_view& view, const stream_id& stream, uint64_t from,
-                                      size_t max_bytes);
+                                      size_t max_bytes, size_t max_ops);
 
 } // namespace shoal

@@ -216,6 +216,29 @@ BOOST_FIXTURE_TEST_CASE(a_peer_is_shown_as_connected_while_it_answers, pair_of_n
   BOOST_REQUIRE(converge());
 }
 
+BOOST_AUTO_TEST_CASE(writes_to_one_record_within_a_window_travel_as_one) {
+  cluster::options how;
+  how.sync = "batch_window_ms = 2000\n";
+  cluster lab(2, how);
+  lab.start();
+  auto at = lab[0].client();
+  const auto id = numbered_id(2, 1);
+  BOOST_REQUIRE(at.put(record("entry", id), {{"name", "a"}, {"kind", "file"}}).ok());
+  BOOST_REQUIRE(lab.converge());
+  const auto received = [&] {
+    return metric(lab[1].client().get("/metrics").text, "shoal_ops_received_total", {"lab"})
+        .value_or(-1);
+  };
+  const auto before = received();
+  for (int size = 1; size <= 100; ++size)
+    BOOST_REQUIRE(at.put(record("entry", id), {{"size", size}}).ok());
+  BOOST_REQUIRE(lab.converge());
+  BOOST_TEST_MESSAGE("100 writes travelled as " << received() - before);
+  BOOST_TEST(received() - before < 50); // as many as windows were needed for them
+  BOOST_TEST(lab[1].client().get(record("entry", id)).body["fields"]["size"] == 100);
+  lab.check_exports();
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 } // namespace shoal::nodes

@@ -122,8 +122,8 @@ BOOST_AUTO_TEST_CASE(release_and_re_open_give_the_state_of_a_merge_at_once) {
   BOOST_TEST((later.now().records == at_once.now().records));
   BOOST_TEST(later.now().tombstones == at_once.now().tombstones);
   BOOST_TEST(later.now().log_entries == at_once.now().log_entries);
-  BOOST_TEST((ops_in(*read_range(later.disk, a.stream, 0, 1 << 20))
-              == ops_in(*read_range(a.disk, a.stream, 0, 1 << 20))));
+  BOOST_TEST((ops_in(*read_range(later.disk, a.stream, 0, 1 << 20, 1000))
+              == ops_in(*read_range(a.disk, a.stream, 0, 1 << 20, 1000))));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_held_is_passed_on_byte_for_byte_also_below_a_pruned_log) {
@@ -136,11 +136,11 @@ BOOST_AUTO_TEST_CASE(what_is_held_is_passed_on_byte_for_byte_also_below_a_pruned
   b.fetch(a, a.stream);
   b.prune({{a.stream, 2}});
   BOOST_TEST(b.now().log_entries == 0);
-  const auto parts = *read_range(b.disk, a.stream, 0, 1 << 20);
+  const auto parts = *read_range(b.disk, a.stream, 0, 1 << 20, 1000);
   BOOST_TEST(!parts.front().log_complete);
   BOOST_TEST(parts.front().count == 2);
   BOOST_TEST(parts.front().ops.ends_with(held.ops));
-  BOOST_TEST((*read_range(b.disk, a.stream, 1, 1 << 20)).front().count == 1);
+  BOOST_TEST((*read_range(b.disk, a.stream, 1, 1 << 20, 1000)).front().count == 1);
   BOOST_REQUIRE(c.apply(parts).ok());
   BOOST_TEST(c.now().held_back.quarantined == 1);
   BOOST_TEST(c.data->settled()); // b had not merged it: nothing that it supersedes was left out
@@ -289,8 +289,8 @@ BOOST_AUTO_TEST_CASE(an_op_of_an_unknown_form_blocks_nothing_and_goes_on_as_it_c
   replica_node c(2);
   const auto strange = from_the_future(2);
   a.write(tag(1, "x"));
-  auto first =
-      encode_op(decode_ops((*read_range(a.disk, a.stream, 0, 1000)).front())->front().decoded);
+  auto first = encode_op(
+      decode_ops((*read_range(a.disk, a.stream, 0, 1000, 1000)).front())->front().decoded);
   const auto r = range_of(a.stream, {first, strange});
   BOOST_REQUIRE(b.apply({r}).ok());
   BOOST_TEST(seq_of(b.data->held(), a.stream) == 2);
@@ -301,13 +301,13 @@ BOOST_AUTO_TEST_CASE(an_op_of_an_unknown_form_blocks_nothing_and_goes_on_as_it_c
   BOOST_TEST((*held)->bytes == strange);
   BOOST_TEST((*held)->reason.find("field kind") != std::string::npos, (*held)->reason);
 
-  const auto parts = *read_range(b.disk, a.stream, 0, 1000);
+  const auto parts = *read_range(b.disk, a.stream, 0, 1000, 1000);
   BOOST_TEST(parts.front().log_complete);
   BOOST_TEST(ops_in(parts) == r.ops);
   c.fetch(b, a.stream);
   BOOST_TEST(c.now().held_back.hash == b.now().held_back.hash);
   b.prune({{a.stream, 2}}); // from rows too
-  BOOST_TEST(ops_in(*read_range(b.disk, a.stream, 1, 1000)) == strange);
+  BOOST_TEST(ops_in(*read_range(b.disk, a.stream, 1, 1000, 1000)) == strange);
 }
 
 BOOST_AUTO_TEST_CASE(bytes_that_are_no_ops_are_refused_and_change_nothing) {

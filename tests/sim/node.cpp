@@ -75,6 +75,9 @@ void sim_node::start(const member_set& members) {
   s.prune_us = p.prune_us;
   s.batch_window_us = p.batch_window_us;
   s.ring_bytes = p.ring_bytes;
+  s.batch_ops = p.batch_ops;
+  s.page_ops = p.batch_ops * 10;
+  s.message_timeout_us = 10'000'000;
   s.load_bytes = p.load_bytes;
   s.max_log_entries = p.max_log_entries;
   s.passed_over_after_us = p.passed_over_after_us;
@@ -227,7 +230,7 @@ void sim_node::carry_out(protocol::load& e) {
   // The snapshot may be taken at once or late; what it shows is read at one moment either way.
   auto read = [this, e] {
     protocol::loaded answer{e.peer, e.stream, e.from, {}, false, 0};
-    auto parts = read_range(disk_, e.stream, e.from, e.max_bytes);
+    auto parts = read_range(disk_, e.stream, e.from, e.max_bytes, e.max_ops);
     if (!parts)
       around_.judge.fail("codec", "read_range: " + parts.err().message);
     answer.failed = !parts;

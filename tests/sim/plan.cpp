@@ -97,6 +97,7 @@ plan make_plan(uint64_t seed) {
   p.prune_us = r.one_of({100'000, 1'000'000, 1'000'000});
   p.batch_window_us = r.chance(200) ? r.one_of({1'000, 20'000}) : 0;
   p.ring_bytes = r.one_of({200, 2'000, size_t{4} << 20});
+  p.batch_ops = r.one_of({3, 100, 1'000});
   p.load_bytes = r.one_of({1, 600, 5'000, size_t{1} << 20});
   p.window_bytes = r.one_of({500, 4'000, uint64_t{4} << 20});
   p.prune_max = r.one_of({3, 50, 1000});
@@ -139,6 +140,7 @@ std::string to_string(const plan& p) {
   say("restore_late", p.restore_late);
   say("restore", p.restore_permille), say("join_us", p.join_us);
   say("skew_ms", p.skew_ms), say("step_every_us", p.step_every_us), say("ring", p.ring_bytes);
+  say("batch_ops", p.batch_ops);
   say("load_bytes", p.load_bytes), say("window", p.window_bytes), say("prune_max", p.prune_max);
   say("min_tombstone_ms", p.min_tombstone_ms);
   if (p.max_log_entries < 1'000'000)

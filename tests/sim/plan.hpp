@@ -89,6 +89,7 @@ struct plan {
   uint64_t prune_us = 1'000'000;
   uint64_t batch_window_us = 0;
   size_t ring_bytes = size_t{4} << 20;
+  size_t batch_ops = 1000;
   size_t load_bytes = size_t{1} << 20;
   uint64_t window_bytes = uint64_t{4} << 20;
   uint64_t prune_max = 1000;

@@ -26,7 +26,7 @@ struct node : lone_replica {
   void take(const node& from) {
     for (const auto& [s, seq] : from.data->held())
       for (;;) {
-        auto parts = *read_range(from.disk, s, seq_of(data->held(), s), 1 << 20);
+        auto parts = *read_range(from.disk, s, seq_of(data->held(), s), 1 << 20, 1000);
         if (parts.empty())
           break;
         const auto done =

@@ -41,7 +41,7 @@ public:
   /// All that `from` has of a stream and this node lacks.
   void fetch(const replica_node& from, const stream_id& what) {
     while (seq_of(data->held(), what) < seq_of(from.data->held(), what))
-      (void)apply(*read_range(from.disk, what, seq_of(data->held(), what), 1000));
+      (void)apply(*read_range(from.disk, what, seq_of(data->held(), what), 1000, 1000));
   }
   uint64_t release(uint64_t max = 1000) {
     return *in_group([&](kv_transaction& txn) { return data->release(txn, wall, max); });

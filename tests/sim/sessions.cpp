@@ -250,4 +250,56 @@ BOOST_AUTO_TEST_CASE(nothing_is_pushed_to_who_will_ask_for_it) {
   BOOST_TEST(sent<range_message>(node.core.step(received{far, 0, 0, r}, node.now)).size() == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_peer_that_holds_more_and_sends_nothing_is_asked_again_with_growing_waits) {
+  linked_node node({{{peer, 5}, 9}});
+  std::vector<uint64_t> asked;
+  for (const auto until = node.now + 900'000'000; node.now < until; node.now += 1'000'000) {
+    node.hear(heartbeat{});
+    for (const auto& r : sent<state_request>(node.core.step(tick{}, node.now)))
+      if (r.origin == peer)
+        asked.push_back(node.now);
+  }
+  BOOST_REQUIRE(asked.size() > 5);
+  BOOST_TEST(asked.size() < 30);
+  for (size_t i = 1; i < asked.size(); ++i) // the timeout and a random part of at most the cap
+    BOOST_TEST((asked[i] - asked[i - 1] >= 30'000'000 && asked[i] - asked[i - 1] <= 92'000'000));
+  BOOST_TEST(node.core.retries() == 1);
+  node.hear(part(0, false));
+  BOOST_TEST(node.core.retries() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_that_misses_a_beat_is_stale_and_asked_for_a_sign_of_life) {
+  linked_node node;
+  node.core.step(tick{}, node.now + 14'000'000);
+  BOOST_TEST(!node.core.sessions().at(peer).stale);
+  const auto out = node.core.step(tick{}, node.now + 16'000'000);
+  BOOST_TEST(node.core.sessions().at(peer).stale);
+  BOOST_TEST(sent<heartbeat>(out).size() == 1);
+  node.now += 17'000'000;
+  node.hear(heartbeat{});
+  BOOST_TEST(!node.core.sessions().at(peer).stale);
+  node.core.step(tick{}, node.now + 31'000'000);
+  BOOST_TEST(node.core.sessions().empty());
+}
+
+BOOST_AUTO_TEST_CASE(while_an_origin_is_stale_another_is_asked_for_its_ops) {
+  linked_node node;
+  node.core.step(link_up{far}, node.now);
+  hello m;
+  m.members = node.core.members();
+  node.core.step(received{far, 0, 0, m}, node.now);
+  const auto asks_peer = [&](const effects& out, bool stop) {
+    for (const auto& s : all_of<shoal::protocol::send>(out))
+      if (const auto* r = std::get_if<state_request>(&s.body);
+          r && r->origin == far && r->stop == stop && s.to == std::vector{peer})
+        return true;
+    return false;
+  };
+  node.now += 14'000'000;
+  BOOST_TEST(!asks_peer(node.hear(heartbeat{}), false)); // this one is not stale
+  node.now += 2'000'000;
+  BOOST_TEST(asks_peer(node.core.step(tick{}, node.now), false));
+  BOOST_TEST(asks_peer(node.core.step(received{far, 0, 0, heartbeat{}}, node.now), true));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -53,13 +53,13 @@ BOOST_AUTO_TEST_CASE(who_gets_a_range_without_the_superseded_waits_for_what_supe
   a.write(entry(2, 1));
   a.write(tag(1, 1));
   a.write(entry(2, 2));
-  const auto parts = *read_range(a.disk, stream, 0, 1); // ends behind the tag
+  const auto parts = *read_range(a.disk, stream, 0, 1, 1000); // ends behind the tag
   BOOST_REQUIRE(parts.size() == 1);
   BOOST_TEST(parts.front().to == 2);
   BOOST_TEST(parts.front().count == 1);
   BOOST_TEST((b.apply(parts) == applied_as::applied));
   BOOST_TEST(!b.data->settled());
-  BOOST_TEST((b.apply(*read_range(a.disk, stream, 2, 1000)) == applied_as::applied));
+  BOOST_TEST((b.apply(*read_range(a.disk, stream, 2, 1000, 1000)) == applied_as::applied));
   BOOST_TEST(b.data->settled());
   BOOST_TEST((a.data->summary().digest == b.data->summary().digest));
 }
@@ -71,7 +71,8 @@ BOOST_AUTO_TEST_CASE(log_entries_below_a_range_read_from_rows_are_pruned_all_the
   BOOST_TEST((b.apply({first}) == applied_as::applied));
   a.write(tag(2, 1));
   a.prune({{stream, 2}});
-  const auto from_rows = *read_range(a.disk, stream, 0, 1000); // as for one who asks for too much
+  const auto from_rows =
+      *read_range(a.disk, stream, 0, 1000, 1000); // as for one who asks for too much
   BOOST_REQUIRE(!from_rows.front().log_complete);
   BOOST_TEST((b.apply(from_rows) == applied_as::applied));
   BOOST_TEST(b.data->summary().log_entries == 1);
