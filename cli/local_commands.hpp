@@ -13,6 +13,11 @@ namespace CLI {
 class App;
 }
 
+namespace shoal::sim {
+struct campaign;
+struct campaign_result;
+} // namespace shoal::sim
+
 namespace shoal::cli {
 
 struct context;
@@ -42,6 +47,9 @@ status finish_node(const new_node& what);
 
 /// Creates a file that must not exist, with these permissions whatever the umask, and syncs it.
 status write_new_file(const std::filesystem::path& path, std::string_view content, mode_t mode);
+
+/// What `shoal sim` says of a campaign; exit_no if a seed failed or something never occurred.
+void report_simulation(context& ctx, const sim::campaign& c, const sim::campaign_result& r);
 
 /// The script that completes the tree's commands and options; `shell` is bash, zsh or fish.
 std::string completion_script(const CLI::App& root, const std::string& shell);

@@ -32,6 +32,7 @@ void add_held_commands(CLI::App& app, context& ctx);     // conflicts, deadlette
 void add_node_commands(CLI::App& app, context& ctx);
 void add_config_commands(CLI::App& app, context& ctx);
 void add_devcluster_commands(CLI::App& app, context& ctx);
+void add_sim_command(CLI::App& app, context& ctx);
 
 /// Parses and runs one command line (without the program's name) and returns the exit code. What
 /// the parser refuses is one line on `ctx.err` and exit_usage; --help goes to `ctx.out`.

@@ -6,6 +6,7 @@
 #include "cli/local_commands.hpp"
 #include "cli/node_process.hpp"
 #include "config/options.hpp"
+#include "sim/campaign.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/test/unit_test.hpp>
@@ -47,6 +48,7 @@ struct shell {
     add_node_commands(app, ctx);
     add_config_commands(app, ctx);
     add_devcluster_commands(app, ctx);
+    add_sim_command(app, ctx);
     const int code = run_command_line(app, ctx, words);
     out = out_to.str();
     err = err_to.str();
@@ -259,6 +261,62 @@ BOOST_FIXTURE_TEST_CASE(a_devcluster_that_cannot_start_says_why_and_leaves_nothi
   BOOST_TEST(said.find("node-2 ended with exit code 78") != std::string::npos, said);
   BOOST_TEST(said.find("tls.key") != std::string::npos, said);
   BOOST_TEST(!running_in(dir / "lab/node-1").has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(sim_runs_seeds_and_says_what_was_simulated, shell) {
+  BOOST_TEST(run({"sim", "--seeds", "3..8", "--steps", "300", "--nodes", "3", "-o", "json"})
+                 == exit_done,
+             err);
+  const auto said = json::parse(out);
+  BOOST_TEST(said["seeds"] == 6);
+  BOOST_TEST(said["failed"] == 0);
+  BOOST_TEST(said["events"] >= 6 * 300);
+  BOOST_TEST(said["seconds"].is_number());
+  BOOST_TEST(said["nodes"] == 3);
+  // The same seeds are the same run.
+  BOOST_TEST(
+      run({"sim", "--seeds", "3..8", "--steps", "300", "--nodes", "3", "--jobs", "2", "-o", "json"})
+          == exit_done,
+      err);
+  BOOST_TEST(json::parse(out)["events"] == said["events"]);
+  BOOST_TEST(run({"sim", "--seeds", "5", "--steps", "300", "-o", "table"}) == exit_done, err);
+  BOOST_TEST(out.starts_with("1 seeds, 0 failed, "), out);
+}
+
+BOOST_FIXTURE_TEST_CASE(sim_refuses_what_is_no_range_of_seeds, shell) {
+  for (const char* wrong : {"9..5", "1..", "..", "a..b", "1...4", "0..18446744073709551615"}) {
+    BOOST_TEST(run({"sim", "--seeds", wrong}) == exit_usage, wrong);
+    BOOST_TEST(err.find("FROM..TO") != std::string::npos, err);
+  }
+  BOOST_TEST(run({"sim", "--nodes", "1"}) == exit_usage);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_campaign_that_failed_ends_with_1_and_the_line_that_replays_it, shell) {
+  std::istringstream in;
+  std::ostringstream out_to;
+  std::ostringstream err_to;
+  context ctx(in, out_to, err_to, false);
+  ctx.output = "json";
+  sim::campaign c;
+  c.nodes = 4;
+  c.steps = 2000;
+  sim::campaign_result r;
+  r.seeds = 10;
+  report_simulation(ctx, c, r);
+  BOOST_TEST(ctx.exit_code == exit_done);
+  r.failures[7] = {{"fold", "node 2 lacks a tag"}, "4 nodes, line"};
+  out_to.str({});
+  report_simulation(ctx, c, r);
+  BOOST_TEST(ctx.exit_code == exit_no);
+  const auto said = json::parse(out_to.str());
+  BOOST_TEST(said["failed"] == 1);
+  BOOST_TEST(said["failures"][0]["checker"] == "fold");
+  BOOST_TEST(said["failures"][0]["replay"] == "shoal sim --seeds 7..7 --nodes 4 --steps 2000");
+  r.failures.clear();
+  r.unseen = {"joined"};
+  ctx.exit_code = exit_done;
+  report_simulation(ctx, c, r);
+  BOOST_TEST(ctx.exit_code == exit_no);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

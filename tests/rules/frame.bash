@@ -4,7 +4,7 @@ set -euo pipefail
 export LC_ALL=C
 
 rule=$(basename "$0" .sh)
-code_folders=(messages config store actors cli)
+code_folders=(messages config store actors sim cli)
 planted=$(mktemp -d)
 trap 'rm -rf "$planted"' EXIT
 

@@ -1,10 +1,10 @@
 // Cascades and empty writes, step by step, on one replica: what the seeds found, kept as the
 // shortest story that shows it.
 
+#include "sim/sim_store.hpp"
+#include "sim/workload.hpp"
 #include "store/sync/records.hpp"
 #include "store/sync/replica.hpp"
-#include "tests/sim/sim_store.hpp"
-#include "tests/sim/workload.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,7 +1,7 @@
 // One replicator, message by message: horizons of deletes, comparisons, lost ops, retention.
 
+#include "sim/workload.hpp"
 #include "tests/sim/effects.hpp"
-#include "tests/sim/workload.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,9 +1,9 @@
 #pragma once
 // One replica on a disk of its own, for stories told step by step.
 
+#include "sim/sim_store.hpp"
+#include "sim/workload.hpp"
 #include "store/sync/replica.hpp"
-#include "tests/sim/sim_store.hpp"
-#include "tests/sim/workload.hpp"
 
 namespace shoal::sim {
 

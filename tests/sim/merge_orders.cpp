@@ -3,10 +3,10 @@
 // that can happen between nodes; those of one device-owned tree are one stream, whose rows come in
 // any order as they do when ranges are read from rows.
 
+#include "sim/sim_store.hpp"
+#include "sim/workload.hpp"
 #include "store/sync/records.hpp"
 #include "store/sync/replica.hpp"
-#include "tests/sim/sim_store.hpp"
-#include "tests/sim/workload.hpp"
 
 #include <boost/test/unit_test.hpp>
 

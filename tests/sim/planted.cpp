@@ -1,14 +1,56 @@
-// What the planted bugs do. They change messages, requests and disk writes on their way between the
-// code under test and its world; that code itself has no such doors.
+// What the planted bugs do: they change messages, requests and disk writes on their way between the
+// code under test and its world.
 
+#include "tests/sim/planted.hpp"
+
+#include "sim/node.hpp"
 #include "store/sync/row.hpp"
-#include "tests/sim/node.hpp"
+
+#include <array>
+#include <utility>
 
 namespace shoal::sim {
 
+static constexpr std::array<std::pair<bug, const char*>, 18> names{{
+    {bug::ack_before_durable, "ack_before_durable"},
+    {bug::disk_forgets, "disk_forgets"},
+    {bug::epoch_reused, "epoch_reused"},
+    {bug::clock_goes_back, "clock_goes_back"},
+    {bug::prune_ignores_member, "prune_ignores_member"},
+    {bug::range_over_gap, "range_over_gap"},
+    {bug::range_emptied, "range_emptied"},
+    {bug::until_dropped, "until_dropped"},
+    {bug::batch_split, "batch_split"},
+    {bug::delete_mark_lost, "delete_mark_lost"},
+    {bug::cascade_index_lost, "cascade_index_lost"},
+    {bug::value_tampered, "value_tampered"},
+    {bug::prune_forgotten, "prune_forgotten"},
+    {bug::credit_forged, "credit_forged"},
+    {bug::catch_up_from_zero, "catch_up_from_zero"},
+    {bug::resurrecting_write, "resurrecting_write"},
+    {bug::held_op_lost, "held_op_lost"},
+    {bug::live_only, "live_only"},
+}};
+
+std::string to_string(bug b) {
+  for (const auto& [value, name] : names)
+    if (value == b)
+      return name;
+  return "?";
+}
+
+std::vector<bug> all_bugs() {
+  std::vector<bug> out;
+  for (const auto& [value, name] : names)
+    out.push_back(value);
+  return out;
+}
+
+namespace {
+
 /// Calls `change` on each op of a range; those for which it returns false go.
 template <class Change>
-static void rewrite(range& r, Change change) {
+void rewrite(range& r, Change change) {
   auto ops = decode_ops(r);
   if (!ops)
     return;
@@ -23,98 +65,146 @@ static void rewrite(range& r, Change change) {
   r.count = count;
 }
 
-void sim_node::plant(message& arriving) {
-  if (auto* m = std::get_if<range_message>(&arriving)) {
-    auto& r = m->body;
-    if (planted(bug::range_over_gap))
+class planter final : public saboteur {
+public:
+  planter(bug b, sim_node& node, surroundings& around, random_source r)
+      : bug_(b), node_(node), around_(around), random_(r) {}
+
+  bool arriving(message& m) override;
+  bool asking(store_request& r) override;
+  void begun(const std::vector<committed>& commits) override;
+  void writing(const sim_store& disk, kv_batch& batch) override;
+  void crashed(sim_store& disk, bool mid_sync) override;
+  void starting(sim_store& disk, uint64_t& epoch) override;
+
+private:
+  bool is(bug b) const { return bug_ == b; }
+  bool split(const protocol::apply& whole);
+
+  bug bug_;
+  sim_node& node_;
+  surroundings& around_;
+  random_source random_;
+  sim_store before_; // the image before the last group
+  uint64_t epoch_ = 0;
+};
+
+bool planter::arriving(message& m) {
+  if (is(bug::live_only) && std::holds_alternative<state_request>(m))
+    return false;
+  if (auto* what = std::get_if<range_message>(&m)) {
+    auto& r = what->body;
+    if (is(bug::range_over_gap))
       r.from = 0;
-    if (planted(bug::until_dropped))
+    if (is(bug::until_dropped))
       r.until.clear();
-    if (planted(bug::resurrecting_write))
+    if (is(bug::resurrecting_write))
       rewrite(r, [](op& o) {
         if (o.kind == op_kind::remove)
           o.stamp.wall_ms -= 60'000;
         return true;
       });
   }
-  if (auto* m = std::get_if<link_ack>(&arriving); m && planted(bug::credit_forged))
-    m->credit *= 1000;
-  if (planted(bug::catch_up_from_zero)) {
-    if (auto* m = std::get_if<hello>(&arriving))
-      m->held.clear();
-    if (auto* m = std::get_if<state_request>(&arriving))
-      m->from.clear();
-  }
-}
-
-/// False: the request is forgotten.
-bool sim_node::plant(request& r) {
-  if (std::holds_alternative<protocol::prune>(r)) {
-    if (planted(bug::prune_ignores_member))
-      std::get<protocol::prune>(r).stable = durable_.held;
-    return !planted(bug::prune_forgotten);
-  }
-  if (std::holds_alternative<protocol::prune_marks>(r) && planted(bug::prune_forgotten))
-    return false; // it takes log entries along
-  auto* a = std::get_if<protocol::apply>(&r);
-  if (!a)
-    return true;
-  if (planted(bug::range_emptied) && random_.chance(50))
-    rewrite(a->parts.back(), [&, n = a->parts.back().count](op&) mutable { return --n > 0; });
-  if (planted(bug::batch_split) && a->parts.size() == 1 && a->parts.front().count > 1) {
-    auto first = *a;
-    auto ops = decode_ops(a->parts.front());
-    if (!ops)
-      return true;
-    const auto middle = (*ops)[ops->size() / 2 - 1].decoded.seq;
-    first.cost = 0;
-    rewrite(first.parts.front(), [&](op& o) { return o.seq <= middle; });
-    first.parts.front().to = middle;
-    rewrite(a->parts.front(), [&](op& o) { return o.seq > middle; });
-    a->parts.front().from = middle;
-    queue_.push_back(std::move(first));
-    if (!writing_)
-      begin_group();
-    around_.time.after(around_.planned.sync_us * 3 + 5, [this, rest = *a, life = life_] {
-      if (life != life_)
-        return;
-      queue_.push_back(rest);
-      if (!writing_)
-        begin_group();
-    });
-    return false;
+  if (auto* what = std::get_if<link_ack>(&m); what && is(bug::credit_forged))
+    what->credit *= 1000;
+  if (is(bug::catch_up_from_zero)) {
+    if (auto* what = std::get_if<hello>(&m))
+      what->held.clear();
+    if (auto* what = std::get_if<state_request>(&m))
+      what->from.clear();
   }
   return true;
 }
 
-void sim_node::plant(kv_batch& batch) {
+bool planter::asking(store_request& r) {
+  if (auto* p = std::get_if<protocol::prune>(&r)) {
+    if (is(bug::prune_ignores_member))
+      p->stable = node_.summary().held;
+    return !is(bug::prune_forgotten);
+  }
+  if (std::holds_alternative<protocol::prune_marks>(r) && is(bug::prune_forgotten))
+    return false; // it takes log entries along
+  auto* a = std::get_if<protocol::apply>(&r);
+  if (!a)
+    return true;
+  if (is(bug::range_emptied) && random_.chance(50))
+    rewrite(a->parts.back(), [n = a->parts.back().count](op&) mutable { return --n > 0; });
+  if (is(bug::batch_split) && a->parts.size() == 1 && a->parts.front().count > 1)
+    return !split(*a);
+  return true;
+}
+
+bool planter::split(const protocol::apply& whole) {
+  auto ops = decode_ops(whole.parts.front());
+  if (!ops)
+    return false;
+  const auto middle = (*ops)[ops->size() / 2 - 1].decoded.seq;
+  auto first = whole;
+  auto rest = whole;
+  first.cost = 0;
+  rewrite(first.parts.front(), [&](op& o) { return o.seq <= middle; });
+  first.parts.front().to = middle;
+  rewrite(rest.parts.front(), [&](op& o) { return o.seq > middle; });
+  rest.parts.front().from = middle;
+  node_.ask_in(1, std::move(first));
+  node_.ask_in(around_.planned.sync_us * 3 + 5, std::move(rest));
+  return true;
+}
+
+void planter::begun(const std::vector<committed>& commits) {
+  if (is(bug::ack_before_durable))
+    for (const auto& c : commits)
+      around_.judge.acknowledged(c);
+}
+
+void planter::writing(const sim_store& disk, kv_batch& batch) {
+  if (is(bug::disk_forgets) || is(bug::epoch_reused))
+    before_ = disk;
   for (auto& w : batch) {
     const bool is_row = w.where == family::owned || w.where == family::shared;
-    if (planted(bug::delete_mark_lost) && is_row && w.value) {
+    if (is(bug::delete_mark_lost) && is_row && w.value) {
       auto r = decode_row(*w.value);
       r->removed.reset();
       w.value = encode_row(*r);
     }
-    if (planted(bug::value_tampered) && is_row && w.value && random_.chance(20)) {
+    if (is(bug::value_tampered) && is_row && w.value && random_.chance(20)) {
       auto r = decode_row(*w.value);
       if (auto name = r->fields.find({"name", field_kind::lww}); name != r->fields.end())
         name->second.lww.value = "\xa1?";
       w.value = encode_row(*r);
     }
   }
-  if (planted(bug::held_op_lost))
+  if (is(bug::held_op_lost))
     std::erase_if(batch, [](const kv_write& w) {
       return w.where == family::deadletter && w.value && w.key[0] != 'c';
     });
-  if (planted(bug::cascade_index_lost))
+  if (is(bug::cascade_index_lost))
     std::erase_if(batch, [](const kv_write& w) {
       return w.where == family::index && w.value && w.key[0] == 'p';
     });
 }
 
-void sim_node::plant_restart() {
-  if (planted(bug::clock_goes_back))
-    disk_.of(family::meta).erase("clock");
+void planter::crashed(sim_store& disk, bool mid_sync) {
+  if ((is(bug::disk_forgets) || is(bug::epoch_reused)) && !mid_sync)
+    disk = before_;
+}
+
+void planter::starting(sim_store& disk, uint64_t& epoch) {
+  if (is(bug::clock_goes_back))
+    disk.of(family::meta).erase("clock");
+  if (is(bug::epoch_reused)) {
+    if (epoch_ == 0)
+      epoch_ = epoch;
+    epoch = epoch_;
+  }
+}
+
+} // namespace
+
+sabotage with(bug b) {
+  return [b](sim_node& node, surroundings& around, random_source r) {
+    return std::make_unique<planter>(b, node, around, r);
+  };
 }
 
 } // namespace shoal::sim

@@ -1,9 +1,9 @@
 #pragma once
 // A replica on a map, driven by hand: for stories about ranges, clocks and conflicts.
 
+#include "sim/sim_store.hpp"
+#include "sim/workload.hpp"
 #include "store/sync/replica.hpp"
-#include "tests/sim/sim_store.hpp"
-#include "tests/sim/workload.hpp"
 
 namespace shoal::sim {
 

@@ -1,16 +1,13 @@
 // The seeds. A failure prints the seed; SHOAL_SEED=N runs that one alone, SHOAL_SEEDS=FROM..TO a
 // range of them (the whole last included).
 
-#include "tests/sim/world.hpp"
+#include "sim/campaign.hpp"
+#include "tests/sim/planted.hpp"
 
 #include <boost/test/unit_test.hpp>
 
-#include <atomic>
-#include <chrono>
 #include <cstdlib>
 #include <iostream>
-#include <mutex>
-#include <thread>
 
 using namespace shoal::sim;
 
@@ -18,83 +15,48 @@ BOOST_AUTO_TEST_SUITE(seeds)
 
 namespace {
 
-std::pair<uint64_t, uint64_t> wanted_seeds(uint64_t from, uint64_t to) {
+campaign wanted(uint64_t from, uint64_t to) {
+  campaign c;
+  c.from = from;
+  c.to = to;
   if (const char* one = std::getenv("SHOAL_SEED")) {
-    const auto seed = std::strtoull(one, nullptr, 10);
-    return {seed, seed};
-  }
-  if (const char* range = std::getenv("SHOAL_SEEDS")) {
+    c.from = c.to = std::strtoull(one, nullptr, 10);
+  } else if (const char* range = std::getenv("SHOAL_SEEDS")) {
     char* end = nullptr;
-    from = std::strtoull(range, &end, 10);
-    to = end[0] == '.' && end[1] == '.' ? std::strtoull(end + 2, nullptr, 10) : from;
+    c.from = std::strtoull(range, &end, 10);
+    c.to = end[0] == '.' && end[1] == '.' ? std::strtoull(end + 2, nullptr, 10) : c.from;
   }
-  return {from, to};
-}
-
-/// Runs each seed of [from, to] once, on all cores.
-template <class Done>
-void run_all(uint64_t from, uint64_t to, Done done) {
-  std::atomic<uint64_t> next = from;
-  std::mutex one_at_a_time;
-  std::vector<std::thread> threads;
-  for (unsigned i = 0; i < std::max(1U, std::thread::hardware_concurrency()); ++i)
-    threads.emplace_back([&] {
-      for (uint64_t seed = next++; seed <= to; seed = next++) {
-        auto p = make_plan(seed);
-        const auto v = world(p).run();
-        const std::scoped_lock lock(one_at_a_time);
-        done(p, v);
-      }
-    });
-  for (auto& t : threads)
-    t.join();
+  return c;
 }
 
 } // namespace
 
 BOOST_AUTO_TEST_CASE(every_seed_converges_and_loses_nothing) {
-  const auto [from, to] = wanted_seeds(1, 1000);
-  const auto begin = std::chrono::steady_clock::now();
-  uint64_t ops = 0;
-  uint64_t events = 0;
+  const auto c = wanted(1, 1000);
+  const auto sum = run(c);
+  std::cout << sum.seeds << " seeds, " << sum.acknowledged_ops << " acknowledged ops, "
+            << sum.events << " events, " << sum.virtual_us / 1'000'000 << " virtual s, "
+            << static_cast<uint64_t>(static_cast<double>(sum.seeds) * 60 / sum.seconds)
+            << " seeds/min\n";
   uint64_t faults = 0;
-  uint64_t virtual_us = 0;
-  std::map<uint64_t, std::string> failures;
-  oracle::occurred sometimes; // in how many seeds
-  run_all(from, to, [&](const plan& p, const verdict& v) {
-    ops += v.acknowledged_ops;
-    events += v.events;
-    faults += v.faults;
-    virtual_us += v.virtual_us;
-    sometimes.marks_dropped += v.sometimes.marks_dropped > 0;
-    sometimes.united += v.sometimes.united > 0;
-    sometimes.adopted += v.sometimes.adopted > 0;
-    sometimes.lost += v.sometimes.lost > 0;
-    sometimes.passed_over += v.sometimes.passed_over > 0;
-    if (v.found)
-      failures[p.seed] = v.found->checker + ": " + v.found->what + "\n  " + to_string(p);
-  });
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  const auto count = static_cast<double>(to - from + 1);
-  std::cout << to - from + 1 << " seeds, " << ops << " acknowledged ops, " << faults << " faults, "
-            << events << " events, " << virtual_us / 1'000'000 << " virtual s, "
-            << static_cast<uint64_t>(count * 60 / took.count()) << " seeds/min\n";
-  std::cout << "seeds in which marks were dropped: " << sometimes.marks_dropped
-            << ", nodes compared: " << sometimes.united
-            << ", one adopted another's state: " << sometimes.adopted
-            << ", ops were lost with a disk: " << sometimes.lost
-            << ", a member was passed over: " << sometimes.passed_over << "\n";
-  for (const auto& [seed, why] : failures)
-    std::cout << "SHOAL_SEED=" << seed << " " << why << "\n";
-  BOOST_TEST(failures.empty(), failures.size() << " seeds failed; replay one with SHOAL_SEED=N");
-  if (from != to) {
-    BOOST_TEST(ops > 20 * (to - from));
-    BOOST_TEST(faults > to - from);
+  for (size_t i = 0; i < fault_count; ++i) {
+    faults += sum.seen.faults[i];
+    std::cout << to_string(static_cast<fault>(i)) << " " << sum.seen.faults[i] << ", ";
   }
-  if (to - from >= 900) { // what never happens in a campaign was not tested by it
-    BOOST_TEST(sometimes.marks_dropped > 0);
-    BOOST_TEST(sometimes.adopted > 0);
-    BOOST_TEST(sometimes.passed_over > 0);
+  std::cout << "\nin so many seeds: ";
+  for (size_t i = 0; i < situation_count; ++i)
+    std::cout << to_string(static_cast<situation>(i)) << " " << sum.seen.situations[i] << ", ";
+  std::cout << "\n";
+  for (const auto& [seed, why] : sum.failures)
+    std::cout << "SHOAL_SEED=" << seed << " " << why.found.checker << ": " << why.found.what
+              << "\n  " << why.plan << "\n";
+  BOOST_TEST(sum.failures.empty(), sum.failures.size()
+                                       << " seeds failed; replay one with SHOAL_SEED=N");
+  for (const auto& what : sum.unseen)
+    BOOST_ERROR(what << " never occurred: nothing of it was tested");
+  if (c.from != c.to) {
+    BOOST_TEST(sum.acknowledged_ops > 20 * (c.to - c.from));
+    BOOST_TEST(faults > c.to - c.from);
   }
 }
 
@@ -115,14 +77,11 @@ BOOST_AUTO_TEST_CASE(every_planted_bug_is_found_within_200_seeds) {
   std::map<std::string, int> checkers;
   for (const auto b : all_bugs()) {
     std::string report;
-    for (uint64_t seed = 1; seed <= 200 && report.empty(); ++seed) {
-      auto p = make_plan(seed);
-      p.planted = b;
-      if (const auto v = world(p).run(); v.found) {
+    for (uint64_t seed = 1; seed <= 200 && report.empty(); ++seed)
+      if (const auto v = world(make_plan(seed), with(b)).run(); v.found) {
         report = "seed " + std::to_string(seed) + ", " + v.found->checker + ": " + v.found->what;
         ++checkers[v.found->checker];
       }
-    }
     std::cout << to_string(b) << ": " << (report.empty() ? "NOT FOUND" : report.substr(0, 160))
               << "\n";
     BOOST_TEST(!report.empty(), to_string(b) << " was not found");

@@ -1,8 +1,8 @@
 // One replicator, message by message: what the seeds found in its sessions, kept as the shortest
 // story that shows it.
 
+#include "sim/workload.hpp"
 #include "tests/sim/effects.hpp"
-#include "tests/sim/workload.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,8 +1,8 @@
 // The clock over restarts, lost syncs and steps of the wall.
 
 #include "actors/protocol/clock_rule.hpp"
+#include "sim/random.hpp"
 #include "store/sync/records.hpp"
-#include "tests/sim/random.hpp"
 #include "tests/sim/replica_node.hpp"
 
 #include <boost/test/unit_test.hpp>

@@ -4,8 +4,9 @@
 // and answered when the group is on disk.
 
 #include "actors/protocol/replicator.hpp"
-#include "tests/sim/net.hpp"
-#include "tests/sim/oracle.hpp"
+#include "sim/net.hpp"
+#include "sim/oracle.hpp"
+#include "sim/saboteur.hpp"
 
 namespace shoal::sim {
 
@@ -15,6 +16,7 @@ struct surroundings {
   timeline& time;
   sim_net& net;
   oracle& judge;
+  occurred& seen;
   std::vector<const sim_store*> disks; // by node
   uint64_t trace = 0;                  // hash of everything that happened
   void note(uint64_t what) { trace = (trace ^ what) * 0x100000001b3ULL + (trace >> 29); }
@@ -23,6 +25,10 @@ struct surroundings {
 class sim_node {
 public:
   sim_node(surroundings& s, size_t index, random_source r);
+  /// Tests only: see saboteur.hpp.
+  void bear(std::unique_ptr<saboteur> s) { saboteur_ = std::move(s); }
+  /// Queues a request as it is, in a while, unless the node is down by then.
+  void ask_in(uint64_t us, store_request r);
 
   /// Opens what is on the disk. `members` is the set a first start begins with.
   void start(const member_set& members);
@@ -42,6 +48,8 @@ public:
   void admit(const member_set& members);
   /// Moves the wall clock to an offset of at most ± plan.skew_ms, or plan.far_ms away.
   void step_clock();
+  /// An operator has it compared with its peers, and repaired.
+  void verify() { step(protocol::verify{true}); }
   /// Puts the wall where all walls are in the end: as far ahead as any was, give or take the skew.
   void set_clock_right();
 
@@ -54,14 +62,6 @@ public:
   uint64_t range_bytes_in() const { return range_bytes_in_; }
 
 private:
-  struct client_edit {
-    std::vector<edit> edits;
-  };
-  /// The clock may have caught up with what is held.
-  struct look_at_held {};
-  using request = std::variant<client_edit, look_at_held, protocol::apply, protocol::fold_members,
-                               protocol::keep_statement, protocol::make_statement, protocol::prune,
-                               protocol::prune_marks, protocol::repair, protocol::keep_state>;
   /// A group that was run and is on its way to the disk.
   struct group {
     kv_batch batch;
@@ -76,7 +76,7 @@ private:
   /// The wall as stamps go by it.
   uint64_t bounded_wall_ms() const;
   void step(protocol::event e);
-  void enqueue(request r);
+  void enqueue(store_request r);
   void begin_group();
   void end_group(group& g);
   void schedule_tick();
@@ -103,12 +103,6 @@ private:
   void run(kv_transaction& txn, group& g, protocol::prune_marks& r);
   void run(kv_transaction& txn, group& g, protocol::repair& r);
   void run(kv_transaction& txn, group& g, protocol::keep_state& r);
-  // planted.cpp: what a planted bug does on the way
-  bool planted(bug b) const { return around_.planned.planted == b; }
-  void plant(message& arriving);
-  bool plant(request& r);
-  void plant(kv_batch& batch);
-  void plant_restart();
   void check_prune(const protocol::prune& e) const;
 
   surroundings& around_;
@@ -116,8 +110,8 @@ private:
   device_id self_;
   random_source random_;
   sim_store disk_;
-  sim_store before_; // planted: the image before the last group
   sim_store backup_; // an older image, which a crash may bring back
+  std::unique_ptr<saboteur> saboteur_;
   std::unique_ptr<replica> data_;
   std::unique_ptr<protocol::replicator> core_;
   uint64_t life_ = 0; // counts starts and crashes: what was scheduled before is void
@@ -128,7 +122,7 @@ private:
   int64_t offset_ms_ = 0;
   replica_summary durable_;
 
-  std::deque<request> queue_;
+  std::deque<store_request> queue_;
   bool writing_ = false;
   std::optional<group> unsynced_;
 

@@ -4,7 +4,8 @@
 // and reordering within a connection.
 
 #include "messages/message.hpp"
-#include "tests/sim/plan.hpp"
+#include "sim/occurred.hpp"
+#include "sim/plan.hpp"
 
 #include <deque>
 #include <functional>
@@ -49,7 +50,7 @@ public:
 
 class sim_net {
 public:
-  sim_net(const plan& p, timeline& t, net_listener& l, random_source r);
+  sim_net(const plan& p, timeline& t, net_listener& l, occurred& seen, random_source r);
 
   /// Neighbours dial each other until they are linked.
   void start();
@@ -80,6 +81,7 @@ private:
   const plan& plan_;
   timeline& time_;
   net_listener& nodes_;
+  occurred& seen_;
   random_source random_;
   bool healed_ = false;
   uint64_t connections_ = 0;

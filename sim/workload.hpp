@@ -2,8 +2,8 @@
 // What clients ask for: edits on a few hot shared records, on a node's own tree of entries, and
 // atomic batches that move an amount between counters, so that their sum is always 0.
 
+#include "sim/plan.hpp"
 #include "store/edit.hpp"
-#include "tests/sim/plan.hpp"
 
 namespace shoal::sim {
 

@@ -1,4 +1,4 @@
-#include "tests/sim/sim_store.hpp"
+#include "sim/sim_store.hpp"
 
 namespace shoal::sim {
 

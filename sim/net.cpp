@@ -1,4 +1,4 @@
-#include "tests/sim/net.hpp"
+#include "sim/net.hpp"
 
 #include <algorithm>
 
@@ -20,8 +20,9 @@ bool timeline::step() {
   return true;
 }
 
-sim_net::sim_net(const plan& p, timeline& t, net_listener& l, random_source r)
-    : plan_(p), time_(t), nodes_(l), random_(r), lines_(p.nodes, std::vector<line>(p.nodes)) {}
+sim_net::sim_net(const plan& p, timeline& t, net_listener& l, occurred& seen, random_source r)
+    : plan_(p), time_(t), nodes_(l), seen_(seen), random_(r),
+      lines_(p.nodes, std::vector<line>(p.nodes)) {}
 
 bool sim_net::neighbours(size_t a, size_t b) const {
   if (a == b)
@@ -79,15 +80,20 @@ void sim_net::send(size_t from, size_t to, frame_ptr frame, bool faulty) {
 void sim_net::deliver(size_t from, size_t to, frame_ptr frame, bool faulty) {
   auto& l = lines_[from][to];
   faulty = faulty && !healed_;
-  if (faulty && random_.chance(plan_.lose))
+  if (faulty && random_.chance(plan_.lose)) {
+    ++seen_[fault::frame_lost];
     return;
+  }
   const int copies = faulty && random_.chance(plan_.duplicate) ? 2 : 1;
+  seen_[fault::frame_repeated] += copies == 2;
   for (int i = 0; i < copies; ++i) {
     uint64_t when = time_.now() + delay();
-    if (faulty && random_.chance(plan_.reorder))
+    if (faulty && random_.chance(plan_.reorder)) {
       when += random_.below(200'000);
-    else
+      ++seen_[fault::frame_reordered];
+    } else {
       when = l.last_arrival = std::max(when, l.last_arrival + 1);
+    }
     time_.at(when, [this, from, to, frame, connection = l.connection] {
       const auto& now = lines_[from][to];
       if (now.up && now.connection == connection)

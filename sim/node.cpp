@@ -1,9 +1,9 @@
-#include "tests/sim/node.hpp"
+#include "sim/node.hpp"
 
 #include "actors/stored_event.hpp"
+#include "sim/workload.hpp"
 #include "store/sync/compare.hpp"
 #include "store/sync/keys.hpp"
-#include "tests/sim/workload.hpp"
 
 #include <cstdlib>
 #include <xxhash.h>
@@ -57,9 +57,9 @@ void sim_node::start(const member_set& members) {
     (*fresh)->seal(txn);
     (void)disk_.commit(txn.take());
   }
-  if (epoch_ == 0 || !planted(bug::epoch_reused))
-    epoch_ = random_.next() | 1;
-  plant_restart();
+  epoch_ = random_.next() | 1;
+  if (saboteur_)
+    saboteur_->starting(disk_, epoch_);
   auto opened = replica::open(disk_, self_, {.fresh_epoch = epoch_});
   if (!opened)
     return around_.judge.fail("codec", "a disk image does not open: " + opened.err().message);
@@ -96,16 +96,21 @@ void sim_node::crash(bool restore) {
     return;
   ++life_;
   around_.note(0xc0 + index_);
-  if (unsynced_ && random_.chance(around_.planned.keep_unsynced_permille)) {
+  ++around_.seen[fault::crash];
+  const bool kept = unsynced_ && random_.chance(around_.planned.keep_unsynced_permille);
+  if (kept) {
     (void)disk_.commit(std::move(unsynced_->batch)); // it was there, but nobody was told
     for (const auto& c : unsynced_->commits)
       around_.judge.durable(c);
-  } else if (planted(bug::disk_forgets) || planted(bug::epoch_reused)) {
-    disk_ = before_;
   }
+  if (unsynced_)
+    ++around_.seen[kept ? situation::crash_mid_sync : situation::group_lost];
+  if (saboteur_)
+    saboteur_->crashed(disk_, kept);
   if (has_backup() && (restore || random_.chance(around_.planned.restore_permille))) {
     disk_ = backup_;
     around_.judge.restored(self_, disk_);
+    ++around_.seen[fault::old_copy];
   } else if (around_.planned.restore_permille > 0 && random_.chance(500)) {
     backup_ = disk_;
   }
@@ -190,11 +195,8 @@ void sim_node::arrived(size_t peer, const frame_ptr& frame) {
     windows_[peer].credited += ack->credit;
   if (const auto* r = std::get_if<range_message>(&body))
     range_bytes_in_ += r->body.ops.size();
-  if (around_.planned.planted != bug::none) {
-    if (planted(bug::live_only) && std::holds_alternative<state_request>(body))
-      return;
-    plant(body);
-  }
+  if (saboteur_ && !saboteur_->arriving(body))
+    return;
   step(protocol::received{device_of(peer), e->timestamp_ms, wall_ms(), std::move(body)});
 }
 

@@ -3,10 +3,11 @@
 // was told what, and every node's disk.
 
 #include "actors/protocol/comparison.hpp"
+#include "sim/model.hpp"
+#include "sim/occurred.hpp"
+#include "sim/plan.hpp"
+#include "sim/sim_store.hpp"
 #include "store/sync/replica.hpp"
-#include "tests/sim/model.hpp"
-#include "tests/sim/plan.hpp"
-#include "tests/sim/sim_store.hpp"
 
 namespace shoal::sim {
 
@@ -20,7 +21,7 @@ struct violation {
 
 class oracle {
 public:
-  explicit oracle(const plan& p) : plan_(p) {}
+  oracle(const plan& p, occurred& seen) : plan_(p), seen_(seen) {}
 
   void fail(std::string checker, std::string what);
   const std::optional<violation>& found() const { return found_; }
@@ -35,10 +36,6 @@ public:
   /// A node is about to remove what `stable` covers from its log; `disks` are all members'.
   void pruning(const device_id& device, const frontier& stable,
                const std::map<device_id, const sim_store*>& disks);
-  /// A node gave up waiting for ops that went with a restored disk.
-  void lost() { ++sometimes_.lost; }
-  void passed_over() { ++sometimes_.passed_over; }
-  void marks_dropped(uint64_t n) { sometimes_.marks_dropped += n; }
   /// A node compared what it holds with a peer.
   void compared(const protocol::comparison_report& report);
   /// An older image is back: what the device wrote since may be lost, if no other node has it.
@@ -49,15 +46,6 @@ public:
   /// Every durable op applied to an empty replica, streams in an order drawn from `r`.
   void final_fold(random_source& r);
 
-  /// How often what must happen in a campaign did.
-  struct occurred {
-    uint64_t marks_dropped = 0;
-    uint64_t united = 0;  // comparisons that ended
-    uint64_t adopted = 0; // and those below a horizon
-    uint64_t lost = 0;    // ops that were no longer waited for
-    uint64_t passed_over = 0;
-  };
-  const occurred& sometimes() const { return sometimes_; }
   uint64_t acknowledged_ops() const { return acknowledged_ops_; }
   uint64_t durable_bytes() const { return durable_bytes_; }
   /// Whether a frontier covers all there is.
@@ -72,6 +60,7 @@ private:
   void check_digest(const device_id& device, const sim_store& disk, const digest_value& said);
 
   const plan& plan_;
+  occurred& seen_;
   std::optional<violation> found_;
   std::map<stream_id, std::vector<range>> streams_; // durable, in order
   frontier durable_frontier_;
@@ -85,8 +74,9 @@ private:
   std::optional<std::string> export_;
   /// Nobody can say what the records must be: what a range read from rows had left out may have
   /// gone with a disk, or deletes that a node never heard of were forgotten meanwhile.
-  bool fold_is_moot() const { return sometimes_.lost > 0 || sometimes_.adopted > 0; }
-  occurred sometimes_;
+  bool fold_is_moot() const {
+    return seen_[situation::given_up] > 0 || seen_[situation::adopted] > 0;
+  }
   uint64_t acknowledged_ops_ = 0;
   uint64_t durable_bytes_ = 0;
 };

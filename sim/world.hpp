@@ -1,8 +1,8 @@
 #pragma once
 // One run: nodes, network and faults on one timeline, first under load and faults, then quiet.
 
-#include "tests/sim/node.hpp"
-#include "tests/sim/workload.hpp"
+#include "sim/node.hpp"
+#include "sim/workload.hpp"
 
 namespace shoal::sim {
 
@@ -12,13 +12,12 @@ struct verdict {
   uint64_t acknowledged_ops = 0;
   uint64_t events = 0;
   uint64_t virtual_us = 0;
-  uint64_t faults = 0;
-  oracle::occurred sometimes;
+  occurred seen;
 };
 
 class world final : public net_listener {
 public:
-  explicit world(const plan& p);
+  explicit world(const plan& p, const sabotage& planted = {});
   verdict run();
 
   bool is_up(size_t node) const override { return nodes_[node]->up(); }
@@ -39,6 +38,7 @@ private:
   void drive_crashes();
   void drive_clock(size_t node);
   void drive_join();
+  void drive_verify();
   uint64_t around(uint64_t mean) { return 1 + random_.below(2 * mean); }
   /// Runs until nothing is left to do, or fails with what is in the way.
   void settle(uint64_t at_most_us);
@@ -46,8 +46,11 @@ private:
   void catch_up();
   /// Runs for a while.
   void run_for(uint64_t us);
+  /// Runs until so many events have happened since the start.
+  void run_to_step(uint64_t step);
 
   plan plan_;
+  occurred seen_;
   random_source random_;
   timeline time_;
   oracle oracle_;
@@ -59,7 +62,6 @@ private:
   bool loading_ = true;
   bool joined_ = true;
   uint64_t events_ = 0;
-  uint64_t faults_ = 0;
 };
 
 } // namespace shoal::sim

@@ -1,60 +1,24 @@
-#include "tests/sim/plan.hpp"
+#include "sim/plan.hpp"
 
 #include <cstdlib>
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 namespace shoal::sim {
 
-static constexpr std::array<std::pair<bug, const char*>, 19> names{{
-    {bug::none, "none"},
-    {bug::ack_before_durable, "ack_before_durable"},
-    {bug::disk_forgets, "disk_forgets"},
-    {bug::epoch_reused, "epoch_reused"},
-    {bug::clock_goes_back, "clock_goes_back"},
-    {bug::prune_ignores_member, "prune_ignores_member"},
-    {bug::range_over_gap, "range_over_gap"},
-    {bug::range_emptied, "range_emptied"},
-    {bug::until_dropped, "until_dropped"},
-    {bug::batch_split, "batch_split"},
-    {bug::delete_mark_lost, "delete_mark_lost"},
-    {bug::cascade_index_lost, "cascade_index_lost"},
-    {bug::value_tampered, "value_tampered"},
-    {bug::prune_forgotten, "prune_forgotten"},
-    {bug::credit_forged, "credit_forged"},
-    {bug::catch_up_from_zero, "catch_up_from_zero"},
-    {bug::resurrecting_write, "resurrecting_write"},
-    {bug::held_op_lost, "held_op_lost"},
-    {bug::live_only, "live_only"},
-}};
-
-std::string to_string(bug b) {
-  for (const auto& [value, name] : names)
-    if (value == b)
-      return name;
-  return "?";
-}
-
-std::vector<bug> all_bugs() {
-  std::vector<bug> out;
-  for (const auto& [value, name] : names)
-    if (value != bug::none)
-      out.push_back(value);
-  return out;
-}
-
-plan make_plan(uint64_t seed) {
+plan make_plan(uint64_t seed, size_t nodes, uint64_t steps) {
   random_source r(seed ^ 0x5e1f);
   plan p;
   p.seed = seed;
   p.nodes = r.between(2, 5);
+  if (nodes != 0)
+    p.nodes = nodes;
   p.shape = r.chance(600) ? topology::mesh : static_cast<topology>(r.between(1, 3));
-  p.load_us = r.between(2, 12) * 1'000'000;
+  p.steps = r.between(500, 3'000);
+  if (steps != 0)
+    p.steps = steps;
   p.edit_every_us = r.one_of({20'000, 100'000, 200'000, 500'000});
-  const uint64_t edits_max = 350; // bounds the cost of a seed
-  p.load_us = std::min(p.load_us, edits_max * p.edit_every_us / p.nodes);
   p.hot_tags = r.between(1, 6);
   p.entries = r.between(3, 10);
   p.batch_permille = r.one_of({0, 100, 400});
@@ -62,7 +26,7 @@ plan make_plan(uint64_t seed) {
   p.account_permille = r.one_of({0, 150, 300});
   p.value_bytes = r.chance(40) ? r.between(20'000, 70'000) : r.between(1, 40);
   if (p.value_bytes > 1000)
-    p.load_us = std::min<uint64_t>(p.load_us, 60 * p.edit_every_us / p.nodes);
+    p.edit_every_us *= 5; // bounds the cost of a seed
 
   p.latency_us = r.one_of({200, 2'000, 20'000, 80'000});
   p.jitter_us = r.one_of({0, 1'000, 50'000});
@@ -92,7 +56,7 @@ plan make_plan(uint64_t seed) {
   if (p.crash_every_us != 0 && r.chance(250))
     p.restore_permille = 300;
   if (p.nodes > 2 && r.chance(300))
-    p.join_us = 1 + r.below(p.load_us);
+    p.join_step = 1 + r.below(p.steps);
   p.heartbeat_us = r.one_of({1'000'000, 3'000'000, 10'000'000});
   p.prune_us = r.one_of({100'000, 1'000'000, 1'000'000});
   p.batch_window_us = r.chance(200) ? r.one_of({1'000, 20'000}) : 0;
@@ -120,6 +84,7 @@ plan make_plan(uint64_t seed) {
       p.step_every_us = 1'000'000;
   }
   p.release_max = r.one_of({1, 20, 1000});
+  p.verify_every_us = r.chance(250) ? r.one_of({300'000, 2'000'000}) : 0;
   p.restore_late = p.min_tombstone_ms < 10'000 && r.chance(100);
   return p;
 }
@@ -132,13 +97,13 @@ std::string to_string(const plan& p) {
     if (n != 0)
       out += std::string(", ") + what + " " + std::to_string(n);
   };
-  say("load_us", p.load_us), say("edit_every_us", p.edit_every_us);
+  say("steps", p.steps), say("edit_every_us", p.edit_every_us);
   say("value_bytes", p.value_bytes), say("latency_us", p.latency_us);
   say("cut_every_us", p.cut_every_us), say("block_every_us", p.block_every_us);
   say("one_way", p.one_way_blocks), say("lose", p.lose), say("duplicate", p.duplicate);
   say("reorder", p.reorder), say("crash_every_us", p.crash_every_us), say("sync_us", p.sync_us);
   say("restore_late", p.restore_late);
-  say("restore", p.restore_permille), say("join_us", p.join_us);
+  say("restore", p.restore_permille), say("join_step", p.join_step);
   say("skew_ms", p.skew_ms), say("step_every_us", p.step_every_us), say("ring", p.ring_bytes);
   say("batch_ops", p.batch_ops);
   say("load_bytes", p.load_bytes), say("window", p.window_bytes), say("prune_max", p.prune_max);
@@ -147,10 +112,8 @@ std::string to_string(const plan& p) {
     say("max_log_entries", p.max_log_entries + 1), say("passed_over", p.passed_over_after_us);
   if (p.far_ms != 0)
     out += ", node " + std::to_string(p.far_node) + " far_ms " + std::to_string(p.far_ms);
-  say("release_max", p.release_max);
+  say("release_max", p.release_max), say("verify_every_us", p.verify_every_us);
   say("heartbeat_us", p.heartbeat_us), say("batch_window_us", p.batch_window_us);
-  if (p.planted != bug::none)
-    out += ", planted " + to_string(p.planted);
   return out;
 }
 

@@ -1,4 +1,4 @@
-#include "tests/sim/workload.hpp"
+#include "sim/workload.hpp"
 
 namespace shoal::sim {
 

@@ -2,7 +2,7 @@
 // What one run is made of. Drawn from the seed, so that each seed meets other faults, other bounds
 // and another shape of network ("swarm testing": each class of fault is off in many seeds).
 
-#include "tests/sim/random.hpp"
+#include "sim/random.hpp"
 
 #include <cstddef>
 #include <string>
@@ -12,42 +12,14 @@ namespace shoal::sim {
 
 enum class topology { mesh, line, star, ring };
 
-/// Bugs that the driver plants between the code under test and its world, one for each way in which
-/// a checker must bite. None of them is reachable from production code.
-enum class bug {
-  none,
-  ack_before_durable,   // clients are told when the group starts, not when it is on disk
-  disk_forgets,         // a crash also loses the last group that was synced
-  epoch_reused,         // … and the restarted node goes on under its old epoch
-  clock_goes_back,      // the persisted bound of the clock is lost at restart
-  prune_ignores_member, // the log goes when one member's word covers it
-  range_over_gap,       // a range is applied though what precedes it is missing
-  range_emptied,        // one op of a range is dropped on the way to the store
-  until_dropped,        // ranges read from rows pass for complete
-  batch_split,          // an atomic batch reaches the store in two ranges
-  delete_mark_lost,     // delete marks are missing from the rows on disk
-  cascade_index_lost,   // children are not found when their parent changes
-  value_tampered,       // a row on disk is not the row that was digested
-  prune_forgotten,      // nothing is ever pruned
-  credit_forged,        // a peer's credit counts many times over
-  catch_up_from_zero,   // what the peer holds is not looked at
-  resurrecting_write,   // a delete's stamp is taken for older than it is
-  held_op_lost,         // ops that are held back are missing on disk
-  live_only,            // requests for what was missed are ignored
-};
-std::string to_string(bug b);
-/// All but `none`.
-std::vector<bug> all_bugs();
-
 struct plan {
   uint64_t seed = 0;
-  bug planted = bug::none;
 
   size_t nodes = 3;
   topology shape = topology::mesh;
 
   // Load, in the first part of the run.
-  uint64_t load_us = 10'000'000;
+  uint64_t steps = 2'000;           // events until load and faults end
   uint64_t edit_every_us = 200'000; // mean, per node
   uint64_t hot_tags = 4;
   uint64_t entries = 8; // ids a node makes entries under
@@ -74,7 +46,7 @@ struct plan {
   uint64_t keep_unsynced_permille = 500; // a crash during a sync: was it there or not
   uint64_t restore_permille = 0;         // crashes after which an older copy of the disk is back
   bool restore_late = false;             // when all is level, one node is back from half way
-  uint64_t join_us = 0;                  // the last node is admitted only then; 0: from the start
+  uint64_t join_step = 0; // the last node is admitted only at this event; 0: from the start
 
   // Clocks. Offsets stay within ± skew_ms, so that they are inside max_drift.
   uint64_t skew_ms = 0;
@@ -99,10 +71,13 @@ struct plan {
   uint64_t passed_over_after_us = 60'000'000;
   uint64_t release_max = 1000; // quarantined ops merged in one group
 
+  uint64_t verify_every_us = 0; // mean, over all nodes, of an operator's `shoal verify --repair`
+
   bool catch_up_phase = true; // after the load: one node is cut off, misses a little, and returns
 };
 
-plan make_plan(uint64_t seed);
+/// Nodes and steps of 0 are drawn as well: 2 to 5, and 500 to 3,000.
+plan make_plan(uint64_t seed, size_t nodes = 0, uint64_t steps = 0);
 /// One line, for the report of a failure.
 std::string to_string(const plan& p);
 

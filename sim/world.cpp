@@ -1,18 +1,21 @@
-#include "tests/sim/world.hpp"
+#include "sim/world.hpp"
 
 #include "store/sync/keys.hpp"
 
 namespace shoal::sim {
 
-world::world(const plan& p)
-    : plan_(p), random_(p.seed), time_(random_.fork(1)), oracle_(plan_),
-      net_(plan_, time_, *this, random_.fork(2)), around_{plan_, time_, net_, oracle_, {}, 0} {
-  joined_ = plan_.join_us == 0;
+world::world(const plan& p, const sabotage& planted)
+    : plan_(p), random_(p.seed), time_(random_.fork(1)), oracle_(plan_, seen_),
+      net_(plan_, time_, *this, seen_, random_.fork(2)), around_{plan_, time_, net_, oracle_,
+                                                                 seen_, {},    0} {
+  joined_ = plan_.join_step == 0;
   for (size_t n = 0; n + (joined_ ? 0 : 1) < plan_.nodes; ++n)
     members_[device_of(n)] = {};
   for (size_t n = 0; n < plan_.nodes; ++n) {
     loads_.emplace_back(plan_, n);
     nodes_.push_back(std::make_unique<sim_node>(around_, n, random_.fork(10 + n)));
+    if (planted)
+      nodes_[n]->bear(planted(*nodes_[n], around_, random_source(p.seed ^ (n + 77))));
   }
 }
 
@@ -21,6 +24,11 @@ void world::run_for(uint64_t us) {
   bool reached = false;
   time_.at(until, [&] { reached = true; });
   while (!reached && !oracle_.found() && time_.step())
+    ++events_;
+}
+
+void world::run_to_step(uint64_t step) {
+  while (events_ < step && !oracle_.found() && time_.step())
     ++events_;
 }
 
@@ -42,7 +50,7 @@ void world::drive_cuts() {
     const auto a = random_.below(plan_.nodes);
     const auto b = random_.below(plan_.nodes);
     if (a != b) {
-      ++faults_;
+      ++seen_[fault::cut];
       net_.cut(a, b);
     }
     drive_cuts();
@@ -55,7 +63,7 @@ void world::drive_blocks() {
   time_.after(around(plan_.block_every_us), [this] {
     if (!loading_)
       return;
-    ++faults_;
+    ++seen_[fault::partition];
     std::vector<std::pair<size_t, size_t>> pairs;
     const bool isolate = random_.chance(400);
     const auto alone = random_.below(plan_.nodes);
@@ -90,7 +98,6 @@ void world::drive_crashes() {
       return;
     const auto node = random_.below(plan_.nodes);
     if (nodes_[node]->up()) {
-      ++faults_;
       nodes_[node]->crash();
       time_.after(random_.between(1'000, 4'000'000), [this, node] {
         if (!nodes_[node]->up() && members_.contains(device_of(node)))
@@ -107,9 +114,20 @@ void world::drive_clock(size_t node) {
   time_.after(around(plan_.step_every_us), [this, node] {
     if (!loading_)
       return;
-    ++faults_;
+    ++seen_[fault::clock_step];
     nodes_[node]->step_clock();
     drive_clock(node);
+  });
+}
+
+void world::drive_verify() {
+  if (plan_.verify_every_us == 0)
+    return;
+  time_.after(around(plan_.verify_every_us), [this] {
+    if (!loading_)
+      return;
+    nodes_[random_.below(plan_.nodes)]->verify();
+    drive_verify();
   });
 }
 
@@ -120,6 +138,7 @@ void world::drive_join() {
   const auto joiner = device_of(last);
   if (!joined_) {
     joined_ = true;
+    ++seen_[situation::joined];
     members_[joiner] = {};
     nodes_[last]->start(members_);
   }
@@ -216,7 +235,6 @@ void world::restore_late() {
   const auto node = random_.below(plan_.nodes);
   if (!nodes_[node]->up() || !nodes_[node]->has_backup())
     return;
-  ++faults_;
   nodes_[node]->crash(true);
   nodes_[node]->start(members_);
   settle(120'000'000);
@@ -227,8 +245,6 @@ verdict world::run() {
     if (members_.contains(device_of(n)))
       nodes_[n]->start(members_);
   net_.start();
-  if (plan_.join_us != 0)
-    time_.at(plan_.join_us, [this] { drive_join(); });
   for (size_t n = 0; n < plan_.nodes; ++n) {
     drive_load(n);
     drive_clock(n);
@@ -236,13 +252,22 @@ verdict world::run() {
   drive_cuts();
   drive_blocks();
   drive_crashes();
-  if (plan_.restore_late)
-    time_.at(plan_.load_us / 2, [this] {
-      for (auto& n : nodes_)
-        if (n->up())
-          n->back_up();
-    });
-  run_for(plan_.load_us);
+  drive_verify();
+  const auto half = plan_.steps / 2;
+  const auto join = plan_.join_step;
+  const auto back_up = [this] {
+    for (auto& n : nodes_)
+      if (n->up())
+        n->back_up();
+  };
+  for (const auto at : {std::min(half, join), std::max(half, join)}) {
+    run_to_step(at);
+    if (plan_.restore_late && at == half)
+      back_up();
+    if (join != 0 && at == join)
+      drive_join();
+  }
+  run_to_step(plan_.steps);
 
   loading_ = false;
   net_.heal();
@@ -251,7 +276,7 @@ verdict world::run() {
   for (auto& n : nodes_)
     if (!n->up())
       n->start(members_);
-  if (plan_.join_us != 0)
+  if (join != 0)
     drive_join();
   settle(120'000'000);
   if (plan_.restore_late && !oracle_.found())
@@ -270,8 +295,7 @@ verdict world::run() {
   v.acknowledged_ops = oracle_.acknowledged_ops();
   v.events = events_;
   v.virtual_us = time_.now();
-  v.faults = faults_;
-  v.sometimes = oracle_.sometimes();
+  v.seen = seen_;
   return v;
 }
 

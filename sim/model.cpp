@@ -1,4 +1,4 @@
-#include "tests/sim/model.hpp"
+#include "sim/model.hpp"
 
 #include <algorithm>
 #include <optional>

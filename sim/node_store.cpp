@@ -2,10 +2,10 @@
 // disk.
 
 #include "actors/stored_event.hpp"
+#include "sim/node.hpp"
+#include "sim/workload.hpp"
 #include "store/sync/compare.hpp"
 #include "store/sync/keys.hpp"
-#include "tests/sim/node.hpp"
-#include "tests/sim/workload.hpp"
 
 #include <xxhash.h>
 
@@ -24,8 +24,18 @@ void sim_node::write(std::vector<edit> edits) {
 
 void sim_node::admit(const member_set& members) { enqueue(protocol::fold_members{members}); }
 
-void sim_node::enqueue(request r) {
-  if (around_.planned.planted != bug::none && !plant(r))
+void sim_node::ask_in(uint64_t us, store_request r) {
+  around_.time.after(us, [this, r = std::move(r), life = life_]() mutable {
+    if (life != life_)
+      return;
+    queue_.push_back(std::move(r));
+    if (!writing_)
+      begin_group();
+  });
+}
+
+void sim_node::enqueue(store_request r) {
+  if (saboteur_ && !saboteur_->asking(r))
     return;
   if (const auto* e = std::get_if<protocol::prune>(&r))
     check_prune(*e);
@@ -63,12 +73,13 @@ void sim_node::begin_group() {
       g.touched = true;
     }
     g.summary = data_->summary();
-    if (planted(bug::ack_before_durable))
-      for (const auto& c : g.commits)
-        around_.judge.acknowledged(c);
+    if (saboteur_)
+      saboteur_->begun(g.commits);
     uint64_t delay = g.touched ? 1 + random_.below(around_.planned.sync_us * 2) : 1;
-    if (g.touched && random_.chance(around_.planned.stall_permille))
+    if (g.touched && random_.chance(around_.planned.stall_permille)) {
       delay += random_.below(2'000'000);
+      ++around_.seen[fault::sync_stalled];
+    }
     unsynced_ = std::move(g);
     around_.time.after(delay, [this, life_then = life_] {
       if (life_then != life_)
@@ -81,21 +92,20 @@ void sim_node::begin_group() {
 }
 
 void sim_node::end_group(group& g) {
-  if (planted(bug::disk_forgets) || planted(bug::epoch_reused))
-    before_ = disk_;
-  if (around_.planned.planted != bug::none)
-    plant(g.batch);
+  if (saboteur_)
+    saboteur_->writing(disk_, g.batch);
   (void)disk_.commit(std::move(g.batch));
   for (const auto& c : g.commits) {
     around_.judge.durable(c);
-    if (!planted(bug::ack_before_durable))
-      around_.judge.acknowledged(c);
+    around_.judge.acknowledged(c);
   }
   durable_ = std::move(g.summary);
   around_.note(durable_.digest.low ^ hash_of(durable_.held));
   auto& answer = g.answer;
   fill_in(answer, *data_, durable_, g.state_changed);
   writing_ = false;
+  if (durable_.held_back.quarantined != 0)
+    ++around_.seen[situation::quarantined];
   const auto life = life_;
   step(std::move(answer));
   if (life != life_)
@@ -110,6 +120,8 @@ void sim_node::run(kv_transaction& txn, group& g, client_edit& r) {
   auto done = data_->commit(txn, r.edits, bounded_wall_ms());
   if (!done) {
     const auto code = done.err().code;
+    if (code == ec::clock)
+      ++around_.seen[situation::clock_refused];
     if (code != ec::not_found && code != ec::missing_field && code != ec::missing_parent
         && code != ec::invalid_field && (code != ec::clock || around_.planned.far_ms == 0))
       around_.judge.fail("refused", "an edit was refused: " + done.err().message);
@@ -192,7 +204,7 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::prune_marks& r) {
   if (!dropped)
     return around_.judge.fail("refused", "prune_marks: " + dropped.err().message);
   g.state_changed |= *dropped > 0;
-  around_.judge.marks_dropped(*dropped);
+  around_.seen[situation::marks_dropped] += *dropped;
   auto dead = data_->buried(txn, r.stable, before, 50);
   if (!dead)
     return around_.judge.fail("refused", "buried: " + dead.err().message);
@@ -219,9 +231,9 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::keep_state& r) {
   data_->raise_deletes_from(txn, r.deletes_from);
   data_->lower_until(txn, r.lost);
   if (!r.lost.empty())
-    around_.judge.lost();
+    ++around_.seen[situation::given_up];
   if (r.passed_over && r.passed_over->second != 0)
-    around_.judge.passed_over();
+    ++around_.seen[situation::passed_over];
   if (r.passed_over)
     data_->set_passed_over(txn, r.passed_over->first,
                            r.passed_over->second == 0 ? std::nullopt

@@ -1,8 +1,8 @@
-#include "tests/sim/oracle.hpp"
+#include "sim/oracle.hpp"
 
+#include "sim/workload.hpp"
 #include "store/sync/keys.hpp"
 #include "store/sync/records.hpp"
-#include "tests/sim/workload.hpp"
 
 namespace shoal::sim {
 
@@ -69,8 +69,8 @@ void oracle::durable(const committed& c) {
 
 void oracle::compared(const protocol::comparison_report& report) {
   const bool adopts = report.goal == protocol::comparison_goal::adopt;
-  sometimes_.united += !adopts && report.complete ? 1 : 0;
-  sometimes_.adopted += adopts ? 1 : 0;
+  seen_[situation::compared] += !adopts && report.complete ? 1 : 0;
+  seen_[situation::adopted] += adopts ? 1 : 0;
 }
 
 void oracle::restored(const device_id& device, const sim_store& disk) {
