@@ -93,7 +93,10 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   open_library out;
   out.store = std::move(*opened);
   replica_options options;
-  options.fresh_epoch = random_u64();
+  auto epoch = next_epoch(*out.store, setup.key.device(), wall_ms(), random_u64());
+  if (!epoch)
+    return error{epoch.err().code, "library " + entry.name + ": " + epoch.err().message};
+  options.fresh_epoch = *epoch;
   options.max_drift_ms = setup.sync.max_clock_drift_seconds * 1000;
   options.max_record_bytes = setup.sync.max_record_bytes;
   options.program = SHOAL_VERSION;

@@ -36,6 +36,7 @@ public:
     done(about_.why);
   }
   frontier now() const override { return {}; }
+  folded_frontier folded_now() const override { return {}; }
   void add_member(device_id, std::string, std::string, bool, api::callback<nothing> done) override {
     done(about_.why);
   }

@@ -80,6 +80,11 @@ frontier library_core::now() const {
   return summary_.held;
 }
 
+folded_frontier library_core::folded_now() const {
+  const std::lock_guard guard(mutex_);
+  return fold(summary_.held, protocol_->ended());
+}
+
 void library_core::write(std::vector<edit> edits, std::optional<api::idempotency> once,
                          api::callback<api::write_answer> done) {
   write_job w;

@@ -43,6 +43,7 @@ public:
   void wait(frontier what, std::vector<device_id> devices, size_t needed, uint64_t timeout_ms,
             api::callback<api::wait_answer> done) override;
   frontier now() const override;
+  folded_frontier folded_now() const override;
   void add_member(device_id device, std::string address, std::string name, bool readmit,
                   api::callback<nothing> done) override;
   void remove_member(device_id device, bool purge, api::callback<nothing> done) override;

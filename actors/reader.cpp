@@ -34,7 +34,8 @@ struct answering {
     self->send(job.answer_to, std::move(answer));
   }
   void operator()(const protocol::load& l) const {
-    ranges(l.peer, l.stream, l.from, read_range(snapshot, l.stream, l.from, l.max_bytes, l.max_ops));
+    ranges(l.peer, l.stream, l.from,
+           read_range(snapshot, l.stream, l.from, l.max_bytes, l.max_ops));
   }
   void operator()(const protocol::load_standing& l) const {
     ranges(l.peer, l.stream, l.from,

@@ -155,6 +155,7 @@ public:
       data_.set_resync(txn_, k.what.resync);
     data_.raise_deletes_from(txn_, k.what.deletes_from);
     data_.lower_until(txn_, k.what.lost);
+    data_.set_ended(txn_, k.what.ended);
     if (const auto& p = k.what.passed_over)
       data_.set_passed_over(txn_, p->first,
                             p->second == 0 ? std::nullopt : std::optional(p->second));
@@ -239,7 +240,7 @@ public:
     }
     const auto synced = mono_us();
     if (durable) {
-      token_ = to_token(data_.settled() ? data_.held() : own_streams());
+      token_ = to_token(fold(data_.settled() ? data_.held() : own_streams(), data_.ended()));
       setup_.counted.writes->Increment(static_cast<double>(writes_));
       setup_.counted.ops_applied->Increment(static_cast<double>(applied_));
       for (const auto t : asked_)

@@ -61,9 +61,93 @@ frontier read_frontier(reader& in) {
   return f;
 }
 
+/// Those of `f` that a fold takes.
+static frontier ended_before(const frontier& f, const device_id& origin, uint64_t before) {
+  return {f.lower_bound({origin, 0}), f.lower_bound({origin, before})};
+}
+
+folded_frontier fold(const frontier& f, const std::map<device_id, uint64_t>& before) {
+  folded_frontier out{f, {}};
+  for (const auto& [origin, epoch] : before) {
+    const auto ended = ended_before(f, origin, epoch);
+    if (ended.size() < 2) // one costs as much in full
+      continue;
+    for (const auto& [stream, seq] : ended)
+      out.open.erase(stream);
+    out.ended[origin] = {epoch, ended.size(), hash_of(ended)};
+  }
+  return out;
+}
+
+unfolded unfold(const folded_frontier& f, const frontier& held) {
+  unfolded out{f.open, true};
+  for (const auto& [origin, e] : f.ended) {
+    auto here = ended_before(held, origin, e.before);
+    if (here.size() == e.count && hash_of(here) == e.hash)
+      out.held.merge(here);
+    else
+      out.whole = false;
+  }
+  return out;
+}
+
+void encode(writer& out, const folded_frontier& f) {
+  out.array(f.open.size() + f.ended.size());
+  auto ended = f.ended.begin();
+  const auto write_ended = [&] {
+    out.array(4);
+    out.bin(ended->first.view());
+    out.uint(ended->second.before);
+    out.uint(ended->second.count);
+    out.uint(ended->second.hash);
+    ++ended;
+  };
+  for (const auto& [stream, seq] : f.open) {
+    while (ended != f.ended.end() && !(stream.origin < ended->first))
+      write_ended();
+    out.array(3);
+    out.bin(stream.origin.view());
+    out.uint(stream.epoch);
+    out.uint(seq);
+  }
+  while (ended != f.ended.end())
+    write_ended();
+}
+
+folded_frontier read_folded_frontier(reader& in) {
+  folded_frontier f;
+  const size_t n = in.array(wire_limits::streams, "frontier");
+  stream_id last;
+  for (size_t i = 0; i < n && !in.failed(); ++i) {
+    const size_t items = in.array(4, "frontier entry");
+    if (items != 3 && items != 4)
+      in.fail(ec::bad_value, "frontier entry");
+    stream_id s;
+    s.origin = in.id<device_id>("frontier origin");
+    s.epoch = in.uint("frontier epoch");
+    ended_epochs e{s.epoch, in.uint("frontier seq"), 0};
+    if (items == 4)
+      e.hash = in.uint("frontier hash");
+    if (in.failed())
+      break;
+    // Ascending; the first epoch that stays open may be named by the fold before it.
+    const bool after_fold = items == 3 && s == last && f.ended.contains(s.origin);
+    if (i > 0 && s <= last && !(after_fold && !f.open.contains(s)))
+      in.fail(ec::duplicate_key, "frontier");
+    else if (items == 3)
+      f.open.emplace_hint(f.open.end(), s, e.count);
+    else if (i > 0 && last.origin == s.origin)
+      in.fail(ec::bad_value, "frontier fold");
+    else
+      f.ended.emplace(s.origin, e);
+    last = s;
+  }
+  return f;
+}
+
 static constexpr char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-std::string to_token(const frontier& f) {
+std::string to_token(const folded_frontier& f) {
   std::string raw;
   writer w(raw);
   encode(w, f);
@@ -80,7 +164,7 @@ std::string to_token(const frontier& f) {
   return out;
 }
 
-result<frontier> parse_token(std::string_view token) {
+result<folded_frontier> parse_token(std::string_view token) {
   // The text came from outside and may go into a reply: printable ASCII only.
   std::string shown(token.substr(0, 64));
   std::replace_if(
@@ -107,7 +191,7 @@ result<frontier> parse_token(std::string_view token) {
   if (count >= 6 || (bits & ((1U << count) - 1)) != 0)
     return bad;
   reader in(raw);
-  auto f = read_frontier(in);
+  auto f = read_folded_frontier(in);
   in.finish("token");
   if (in.failed())
     return bad;

@@ -24,9 +24,37 @@ frontier minimum(const frontier& a, const frontier& b);
 void encode(writer& out, const frontier& f);
 frontier read_frontier(reader& in);
 
+/// Epochs of one origin that have ended: whoever holds the same ones needs no more than this.
+struct ended_epochs {
+  uint64_t before = 0; // all below this one
+  uint64_t count = 0;
+  uint64_t hash = 0; // of their wire form
+  auto operator<=>(const ended_epochs&) const = default;
+};
+/// A frontier as statements and tokens carry it: a device adds an epoch with every start, so that
+/// they would grow for ever. Epochs of one device grow with time; see next_epoch.
+struct folded_frontier {
+  frontier open;
+  std::map<device_id, ended_epochs> ended;
+  auto operator<=>(const folded_frontier&) const = default;
+};
+/// `before`: origin → its first epoch that stays open.
+folded_frontier fold(const frontier& f, const std::map<device_id, uint64_t>& before);
+struct unfolded {
+  frontier held;     // what is certain
+  bool whole = true; // and is all
+};
+/// Reads a folded frontier with the help of the one that is held here. Of an origin whose ended
+/// epochs differ here, only the open ones count.
+unfolded unfold(const folded_frontier& f, const frontier& held);
+/// Wire form: as a frontier; the entries of an origin with folded epochs begin with [origin,
+/// before, count, hash].
+void encode(writer& out, const folded_frontier& f);
+folded_frontier read_folded_frontier(reader& in);
+
 /// Opaque to users: url-safe base64 of the wire form, behind a version letter.
-std::string to_token(const frontier& f);
-result<frontier> parse_token(std::string_view token);
+std::string to_token(const folded_frontier& f);
+result<folded_frontier> parse_token(std::string_view token);
 
 /// 64-bit FNV-1a of the wire form: equal frontiers have equal hashes.
 uint64_t hash_of(const frontier& f);

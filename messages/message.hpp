@@ -179,7 +179,7 @@ struct statement {
   device_id member;
   uint64_t number = 0;
   uint64_t membership = 0; // membership_hash it was made under
-  frontier held;           // a settled frontier
+  folded_frontier held;    // a settled frontier
   std::string public_key;  // SPKI, DER; its hash is the member's id
   std::string signature;   // over `signed_bytes`
   auto operator<=>(const statement&) const = default;

@@ -22,7 +22,7 @@ statement read_statement(reader& in) {
   s.member = in.id<device_id>("statement member");
   s.number = in.uint("statement number");
   s.membership = in.uint("statement membership");
-  s.held = read_frontier(in);
+  s.held = read_folded_frontier(in);
   s.public_key = in.bin(256, "statement key");
   s.signature = in.bin(256, "statement signature");
   for (size_t i = 6; i < items && !in.failed(); ++i)

@@ -57,7 +57,10 @@ void sim_node::start(const member_set& members) {
     (*fresh)->seal(txn);
     (void)disk_.commit(txn.take());
   }
-  epoch_ = random_.next() | 1;
+  auto epoch = next_epoch(disk_, self_, wall_ms(), random_.next());
+  if (!epoch)
+    return around_.judge.fail("codec", "a disk image does not open: " + epoch.err().message);
+  epoch_ = *epoch;
   if (saboteur_)
     saboteur_->starting(disk_, epoch_);
   auto opened = replica::open(disk_, self_, {.fresh_epoch = epoch_});

@@ -230,8 +230,11 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::keep_state& r) {
     data_->set_resync(txn, r.resync);
   data_->raise_deletes_from(txn, r.deletes_from);
   data_->lower_until(txn, r.lost);
+  data_->set_ended(txn, r.ended);
   if (!r.lost.empty())
     ++around_.seen[situation::given_up];
+  if (!r.ended.empty())
+    ++around_.seen[situation::folded];
   if (r.passed_over && r.passed_over->second != 0)
     ++around_.seen[situation::passed_over];
   if (r.passed_over)

@@ -23,6 +23,7 @@ const char* to_string(situation s) {
   case situation::compared: return "compared";
   case situation::adopted: return "adopted";
   case situation::given_up: return "given_up";
+  case situation::folded: return "folded";
   case situation::passed_over: return "passed_over";
   case situation::crash_mid_sync: return "crash_mid_sync";
   case situation::group_lost: return "group_lost";

@@ -27,6 +27,7 @@ enum class situation : uint8_t {
   compared,       // two nodes compared what they hold and were level afterwards
   adopted,        // a node took over a peer's state below its horizon
   given_up,       // ops that went with a restored disk were no longer waited for
+  folded,         // ended epochs were folded
   passed_over,    // retention went past a member that was away
   crash_mid_sync, // … and the group was there afterwards
   group_lost,     // … and it was not
@@ -34,7 +35,7 @@ enum class situation : uint8_t {
   clock_refused,  // a node's own stamps would have been too far ahead
   joined,         // a node was admitted while the others wrote
 };
-constexpr size_t situation_count = 10;
+constexpr size_t situation_count = 11;
 
 const char* to_string(fault f);
 const char* to_string(situation s);

@@ -131,6 +131,8 @@ public:
                     uint64_t timeout_ms, callback<wait_answer> done) = 0;
   /// A token's frontier as of now.
   virtual frontier now() const = 0;
+  /// The same as a new token carries it.
+  virtual folded_frontier folded_now() const = 0;
   virtual void add_member(device_id device, std::string address, std::string name, bool readmit,
                           callback<nothing> done) = 0;
   virtual void remove_member(device_id device, bool purge, callback<nothing> done) = 0;

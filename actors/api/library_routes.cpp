@@ -74,7 +74,12 @@ result<wait_for> parse_wait(const target& where, const library& l, const device_
     if (!parsed)
       return error{ec::bad_request,
                    "parameter for is no token of this program: " + parsed.err().message};
-    out.what = std::move(*parsed);
+    auto whole = unfold(*parsed, l.now());
+    if (!whole.whole)
+      return error{ec::unavailable,
+                   "the token names writes of long ago that this node does not hold "
+                   "yet; ask again when it has caught up, or ask another node"};
+    out.what = std::move(whole.held);
   } else {
     out.what = l.now();
   }

@@ -103,9 +103,12 @@ void replicator::on(stored& e) {
     if (e.state->deletes_from != kept_.deletes_from)
       ring_.clear();
     const bool filling = (opened_ ? kept_.filling : true) && e.state->filling;
+    const auto ended = kept_.ended;
     kept_ = std::move(*e.state);
     kept_.resync = resync;
     kept_.filling = filling;
+    for (const auto& [origin, epoch] : ended)
+      kept_.ended[origin] = std::max(kept_.ended[origin], epoch);
   }
   digest_ = std::move(e.digest);
   quarantine_ = e.quarantine;
@@ -176,15 +179,18 @@ void replicator::on(stored& e) {
     if (own) {
       // Not its own frontier, which leaves out what waits; one that was not asked for is from
       // before a restore.
-      stated_ = statement_pending_ ? asked_ : st.held;
+      stated_ = statement_pending_ ? asked_ : unfold(st.held, held_).held;
       stated_quarantine_ = asked_quarantine_;
       statement_pending_ = false;
       stated_membership_ = st.membership;
     }
     statements_[st.member] = st;
+    note_said(st);
     spread(st, std::nullopt);
   }
-  if (held_.size() != streams_) { // a stream that was not there before
+  for (const auto& member : std::set(said_more_))
+    note_said(statements_.at(member)); // what differed may have come
+  if (held_.size() != streams_) {      // a stream that was not there before
     streams_ = held_.size();
     for (auto& [peer, s] : sessions_)
       if (s.state == session_state::live)
@@ -297,6 +303,7 @@ void replicator::on(tick& e) {
   consider_prune();
   consider_marks();
   consider_retention();
+  consider_ended();
   tick_comparison();
   ask_the_silent();
   choose_feeders();
@@ -331,8 +338,8 @@ frontier replicator::held_by(const device_id& device) const {
   frontier out;
   if (const auto it = announced_.find(device); it != announced_.end())
     out = it->second;
-  if (const auto it = statements_.find(device); it != statements_.end())
-    merge(out, it->second.held);
+  if (const auto* said = said_by(device))
+    merge(out, *said);
   return out;
 }
 

@@ -92,6 +92,7 @@ struct durable_state {
   bool filling = false;
   std::optional<resync_state> resync;
   std::map<device_id, uint64_t> passed_over; // since when, wall ms
+  std::map<device_id, uint64_t> ended;       // first epoch that is not folded
 };
 /// A group of writes is durable (or was refused). Also the first event after opening.
 struct stored {
@@ -213,6 +214,7 @@ struct keep_state {
   frontier deletes_from;                                     // to be raised to
   std::vector<stream_id> lost;                               // see replica::lower_until
   std::optional<std::pair<device_id, uint64_t>> passed_over; // 0: no longer
+  std::map<device_id, uint64_t> ended;                       // to be raised to
 };
 /// A comparison with a peer has ended: to be logged and counted.
 struct compared {
@@ -317,6 +319,8 @@ public:
     std::optional<uint64_t> eta_us; // not known in the first moments
   };
   std::optional<backfill> filling_from() const;
+  /// Per origin the first epoch that statements and tokens name.
+  const std::map<device_id, uint64_t>& ended() const { return kept_.ended; }
   /// Members that retention passes over, and since when (wall ms).
   const std::map<device_id, uint64_t>& passed_over() const { return kept_.passed_over; }
   bool comparing() const { return comparison_.has_value() || !to_compare_.empty(); }
@@ -415,6 +419,9 @@ private:
   void consider_prune();
   void consider_marks();
   void consider_retention();
+  void consider_ended();
+  void note_said(const statement& s);
+  const frontier* said_by(const device_id& member) const;
   std::optional<frontier> covered_by_all(bool passed_over_too) const;
   void spread(const statement& s, const std::optional<device_id>& from);
 
@@ -442,6 +449,8 @@ private:
   std::map<device_id, frontier>
       announced_; // kept when the link goes: what was durable stays durable
   std::map<device_id, statement> statements_;
+  std::map<device_id, frontier> said_; // by their statements, unfolded
+  std::set<device_id> said_more_;      // in epochs that differ here
   live_ring ring_;
 
   std::map<device_id, device_id> feeders_; // origin → peer that was asked for it

@@ -185,7 +185,7 @@ void replicator::on_message(session& s, received& e, statement& m) {
   // An own one that is newer than the newest here comes from before a restore: it is kept for its
   // number, so that the next one is taken for newer by those who have it.
   if (m.member == e.peer)
-    merge(announced_[e.peer], m.held);
+    merge(announced_[e.peer], unfold(m.held, held_).held);
   (void)s;
   out_.push_back(keep_statement{e.peer, std::move(m)});
 }

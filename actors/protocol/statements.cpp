@@ -38,6 +38,51 @@ void replicator::spread(const statement& st, const std::optional<device_id>& fro
     out_.push_back(send{std::move(to), st});
 }
 
+void replicator::note_said(const statement& st) {
+  auto said = unfold(st.held, held_);
+  said_[st.member] = std::move(said.held);
+  if (said.whole)
+    said_more_.erase(st.member);
+  else
+    said_more_.insert(st.member);
+}
+
+/// Of a member whose statement is kept; never more than it said.
+const frontier* replicator::said_by(const device_id& member) const {
+  const auto it = said_.find(member);
+  return it == said_.end() ? nullptr : &it->second;
+}
+
+/// An epoch has ended when its device is in a later one. Once all members hold it to its end, it
+/// needs no line of its own in what is said again and again.
+void replicator::consider_ended() {
+  if (!settled_ || kept_.filling || kept_.resync)
+    return;
+  const auto covered = stable();
+  if (!covered)
+    return;
+  keep_state k;
+  for (auto it = held_.begin(); it != held_.end();) {
+    const auto origin = it->first.origin;
+    bool all = true;
+    uint64_t newest = 0;
+    for (; it != held_.end() && it->first.origin == origin; ++it) {
+      all = all && (newest == 0 || covered->contains({origin, newest}))
+            && (newest == 0 || covered->at({origin, newest}) == held_.at({origin, newest}));
+      newest = it->first.epoch;
+    }
+    const auto known = kept_.ended.find(origin);
+    if (all && newest != 0 && (known == kept_.ended.end() || known->second < newest)
+        && newest != held_.lower_bound({origin, 0})->first.epoch)
+      k.ended[origin] = newest;
+  }
+  if (k.ended.empty())
+    return;
+  for (const auto& [origin, epoch] : k.ended)
+    kept_.ended[origin] = epoch;
+  out_.push_back(std::move(k));
+}
+
 std::optional<frontier> replicator::covered_by_all(bool passed_over_too) const {
   // From what is held, not from the own statement: before a restore it may have said more, and what
   // comes back would enter the log below what was pruned.
@@ -49,7 +94,7 @@ std::optional<frontier> replicator::covered_by_all(bool passed_over_too) const {
     const auto it = statements_.find(device);
     if (it == statements_.end() || it->second.membership != membership)
       return std::nullopt;
-    out = minimum(*out, it->second.held);
+    out = minimum(*out, *said_by(device));
   }
   return out;
 }
@@ -64,7 +109,7 @@ std::vector<device_id> replicator::holding_back() const {
       continue;
     const auto it = statements_.find(device);
     if (it == statements_.end() || it->second.membership != membership
-        || !covers(it->second.held, held_))
+        || !covers(*said_by(device), held_))
       out.push_back(device);
   }
   return out;
@@ -91,7 +136,10 @@ void replicator::consider_marks() {
   // stand on nodes that forgot it and not on the others.
   auto covered = covered_by_all(true);
   const auto membership = membership_hash(members_);
-  if (!covered) {
+  // Of a statement that does not unfold here nobody knows all that it said.
+  const bool more = std::any_of(said_more_.begin(), said_more_.end(),
+                                [&](const auto& member) { return is_member(members_, member); });
+  if (!covered || more) {
     round_.reset();
     return;
   }
@@ -112,7 +160,7 @@ void replicator::consider_marks() {
     stability_round r{*covered, held_, membership};
     for (const auto& [device, m] : members_)
       if (const auto st = statements_.find(device); !m.removed && st != statements_.end())
-        merge(r.level, st->second.held);
+        merge(r.level, *said_by(device));
     round_ = std::move(r);
   }
 }
@@ -127,7 +175,7 @@ void replicator::consider_retention() {
   for (const auto& [device, since] : passed) {
     const auto st = statements_.find(device);
     const bool heard = st != statements_.end() && st->second.membership == membership_hash(members_)
-                       && covers(st->second.held, pruned_);
+                       && covers(*said_by(device), pruned_);
     const auto s = sessions_.find(device);
     const bool linked = s != sessions_.end() && s->second.state == session_state::live;
     if (!is_member(members_, device) || (heard && linked)) {

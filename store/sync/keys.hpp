@@ -11,6 +11,7 @@
 //   frontiers        'f' stream -> seq held    'u' stream -> seq of `until`    'l' stream ->
 //   log_from
 //                    'd' stream -> seq up to which deletes are forgotten
+//                    'e' device -> first epoch that is not folded
 //                    's' device -> statement    'n' device -> wall ms since when retention passes
 //                    the member over
 //   checkpoints      "resync" -> see replica::set_resync

@@ -6,6 +6,7 @@
 
 #include "store/sync/replica.hpp"
 
+#include "store/sync/by_seq.hpp"
 #include "store/sync/conflicts.hpp"
 #include "store/sync/keys.hpp"
 
@@ -42,6 +43,9 @@ status replica::load(const kv_view& store) {
     case 'r': rows_until_[keys::parse_stream(key)] = keys::read_u64(c->value()); break;
     case 'l': log_from_[keys::parse_stream(key)] = keys::read_u64(c->value()); break;
     case 'd': deletes_from_[keys::parse_stream(key)] = keys::read_u64(c->value()); break;
+    case 'e':
+      ended_[device_id::from_bytes(key).value_or(device_id{})] = keys::read_u64(c->value());
+      break;
     case 'n':
       passed_over_[device_id::from_bytes(key).value_or(device_id{})] = keys::read_u64(c->value());
       break;
@@ -264,13 +268,34 @@ std::optional<statement> replica::next_statement() const {
   s.member = self_;
   s.number = statement_number_ + 1;
   s.membership = membership_hash(members_);
-  s.held = held_;
+  auto held = held_;
   // What waits has not moved the clock: this node may yet write something older, which a mark that
   // all members are taken to have seen would have to mask.
   for (const auto& [stream, seqs] : quarantined_)
-    s.held[stream] = *seqs.begin() - 1;
-  std::erase_if(s.held, [](const auto& h) { return h.second == 0; });
+    held[stream] = *seqs.begin() - 1;
+  std::erase_if(held, [](const auto& h) { return h.second == 0; });
+  s.held = fold(held, ended_);
   return s;
+}
+
+void replica::set_ended(kv_transaction& txn, const std::map<device_id, uint64_t>& before) {
+  for (const auto& [origin, epoch] : before)
+    if (auto& at = ended_[origin]; at < epoch) {
+      at = epoch;
+      txn.put(family::frontiers, keys::tagged('e', origin.view()), keys::u64(epoch));
+    }
+}
+
+result<uint64_t> next_epoch(const kv_view& store, const device_id& self, uint64_t wall_ms,
+                            uint64_t random) {
+  constexpr unsigned random_bits = 30;
+  auto own = read_frontiers(store, "fu", &self);
+  if (!own)
+    return own.err();
+  uint64_t time = wall_ms / 1000;
+  if (!own->empty())
+    time = std::max(time, (own->rbegin()->first.epoch >> random_bits) + 1);
+  return (time << random_bits) | (random >> (64 - random_bits));
 }
 
 } // namespace shoal

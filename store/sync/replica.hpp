@@ -122,6 +122,10 @@ public:
   /// Made empty, and not level with anyone since.
   bool filling() const { return filling_; }
   void set_filled(kv_transaction& txn);
+  /// Per origin the first epoch that statements and tokens name: those before have ended, and every
+  /// member holds them.
+  const std::map<device_id, uint64_t>& ended() const { return ended_; }
+  void set_ended(kv_transaction& txn, const std::map<device_id, uint64_t>& before);
   /// Members that retention passed over, since when (wall ms).
   const std::map<device_id, uint64_t>& passed_over() const { return passed_over_; }
   /// Makes indexes, counts and digest anew from the rows. Reads everything: for an operator.
@@ -263,6 +267,7 @@ private:
   bool filling_ = false;
   std::optional<resync_state> resync_;
   std::map<device_id, uint64_t> passed_over_;
+  std::map<device_id, uint64_t> ended_;
   held_counts held_counts_;
   std::map<stream_id, std::set<uint64_t>> quarantined_; // seqs of those
   uint64_t next_due_ms_ = UINT64_MAX;     // earliest wall among the quarantined stamps
@@ -287,6 +292,12 @@ private:
   std::unordered_set<std::string>
       awaited_; // class and key of absent parents that a child waits for
 };
+
+/// An epoch for the next start of `self`: beyond all it had in this store, and with time as its
+/// upper part, so that epochs of one device ascend; `random` tells copies of one store apart that
+/// start in the same second.
+result<uint64_t> next_epoch(const kv_view& store, const device_id& self, uint64_t wall_ms,
+                            uint64_t random);
 
 /// Up to here deletes of the stream have been forgotten in this view.
 result<uint64_t> forgotten_until(const kv_view& view, const stream_id& stream);

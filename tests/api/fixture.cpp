@@ -143,6 +143,11 @@ frontier test_library::now() const {
   return replica_->held();
 }
 
+folded_frontier test_library::folded_now() const {
+  std::lock_guard lock(mutex_);
+  return fold(replica_->held(), replica_->ended());
+}
+
 void test_library::write(std::vector<edit> edits, std::optional<api::idempotency> once,
                          api::callback<api::write_answer> done) {
   if (swallow)
@@ -163,7 +168,8 @@ void test_library::write(std::vector<edit> edits, std::optional<api::idempotency
     }
     replica_->seal(txn);
     BOOST_REQUIRE(store_.commit(txn.take()).ok());
-    api::write_answer answer{to_token(replica_->held()), std::move(made->results)};
+    api::write_answer answer{to_token(fold(replica_->held(), replica_->ended())),
+                             std::move(made->results)};
     lock.unlock();
     done(std::move(answer));
   });

@@ -104,17 +104,89 @@ BOOST_AUTO_TEST_CASE(a_frontier_out_of_order_or_with_a_stream_twice_is_a_duplica
 
 BOOST_AUTO_TEST_SUITE_END()
 
+BOOST_AUTO_TEST_SUITE(folds)
+
+namespace {
+
+const device_id one = id_of<device_id>(1);
+const device_id two = id_of<device_id>(2);
+const frontier lived = {{{one, 3}, 10}, {{one, 4}, 20}, {{one, 9}, 30}, {{two, 5}, 40}};
+
+std::string wire(const folded_frontier& f) {
+  std::string out;
+  writer w(out);
+  encode(w, f);
+  return out;
+}
+std::string fault_of_folded(const std::string& bytes) {
+  return fault_of(bytes, [](reader& in) { read_folded_frontier(in); });
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(ended_epochs_become_one_line_that_who_holds_them_reads) {
+  const auto f = fold(lived, {{one, 9}});
+  BOOST_TEST((f.open == frontier{{{one, 9}, 30}, {{two, 5}, 40}}));
+  BOOST_REQUIRE(f.ended.size() == 1U);
+  BOOST_TEST(f.ended.at(one).count == 2U);
+  const auto read = unfold(f, lived);
+  BOOST_TEST(read.whole);
+  BOOST_TEST((read.held == lived));
+}
+
+BOOST_AUTO_TEST_CASE(who_holds_others_reads_what_is_certain) {
+  const auto f = fold(lived, {{one, 9}});
+  for (const auto& here :
+       {frontier{}, frontier{{{one, 3}, 10}}, frontier{{{one, 3}, 10}, {{one, 4}, 21}},
+        frontier{{{one, 3}, 10}, {{one, 4}, 20}, {{one, 5}, 1}}}) {
+    const auto read = unfold(f, here);
+    BOOST_TEST(!read.whole);
+    BOOST_TEST((read.held == f.open));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_frontier_that_lacks_some_of_what_has_ended_does_not_pass_for_whole) {
+  auto less = lived;
+  less[{one, 4}] = 19;
+  const auto read = unfold(fold(less, {{one, 9}}), lived);
+  BOOST_TEST(!read.whole);
+}
+
+BOOST_AUTO_TEST_CASE(a_single_ended_epoch_is_not_folded) {
+  BOOST_TEST(fold(lived, {{one, 4}}).ended.empty());
+  BOOST_TEST((fold(lived, {{two, 9}}).open == lived));
+}
+
+BOOST_AUTO_TEST_CASE(a_folded_frontier_survives_the_wire_and_has_one_form) {
+  for (const uint64_t before : {9, 10}) {
+    const auto f = fold(lived, {{one, before}});
+    const auto bytes = wire(f);
+    reader in(bytes);
+    BOOST_TEST((read_folded_frontier(in) == f));
+    BOOST_TEST(!in.failed());
+  }
+  const std::string line(16, '\x11');
+  const auto fold_line = "\x94\xc4\x10" + line + "\x09\x02\x07";
+  const auto open_line = "\x93\xc4\x10" + line + "\x09\x01";
+  BOOST_TEST(fault_of_folded("\x92" + fold_line + open_line) == "none");
+  BOOST_TEST(fault_of_folded("\x92" + open_line + fold_line) != "none");
+  BOOST_TEST(fault_of_folded("\x92" + fold_line + fold_line) != "none");
+  BOOST_TEST(fault_of_folded("\x93" + fold_line + open_line + open_line) != "none");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
 BOOST_AUTO_TEST_SUITE(tokens)
 
 BOOST_AUTO_TEST_CASE(the_empty_token_and_one_of_one_stream_are_golden) {
   BOOST_TEST(to_token({}) == "tkA");
-  BOOST_TEST(to_token({{first, 300}}) == "tkZPEEAEBAQEBAQEBAQEBAQEBAQEHzQEs");
+  BOOST_TEST(to_token({{{first, 300}}, {}}) == "tkZPEEAEBAQEBAQEBAQEBAQEBAQEHzQEs");
 }
 
 BOOST_AUTO_TEST_CASE(every_frontier_survives_its_token) {
   generator g(test_seed());
   for (int i = 0; i < 1000; ++i) {
-    const auto f = g.held(6);
+    const auto f = fold(g.held(6), {{g.id<device_id>(), g.number()}});
     const auto token = to_token(f);
     BOOST_REQUIRE(
         token.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
@@ -126,7 +198,7 @@ BOOST_AUTO_TEST_CASE(every_frontier_survives_its_token) {
 }
 
 BOOST_AUTO_TEST_CASE(a_token_cut_or_lengthened_anywhere_is_refused) {
-  const auto token = to_token({{first, 300}, {second, 70'000}, {third, 1}});
+  const auto token = to_token({{{first, 300}, {second, 70'000}, {third, 1}}, {}});
   for (size_t size = 0; size < token.size(); ++size)
     BOOST_TEST(fault_of(parse_token(token.substr(0, size))) == "bad_request", size);
   for (char c : {'A', 'B', '_', '=', ' '})

@@ -178,7 +178,11 @@ range generator::make_range() {
 }
 
 statement generator::make_statement() {
-  return {id<device_id>(), number(), number(), held(), bytes(upto(256)), bytes(upto(256))};
+  const auto f = held();
+  std::map<device_id, uint64_t> ended;
+  if (!f.empty() && coin())
+    ended[f.begin()->first.origin] = UINT64_MAX;
+  return {id<device_id>(), number(), number(), fold(f, ended), bytes(upto(256)), bytes(upto(256))};
 }
 
 message generator::make_message(message_kind kind) {

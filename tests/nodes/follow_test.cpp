@@ -239,6 +239,39 @@ BOOST_AUTO_TEST_CASE(writes_to_one_record_within_a_window_travel_as_one) {
   lab.check_exports();
 }
 
+BOOST_AUTO_TEST_CASE(tokens_do_not_grow_with_the_starts_of_a_node) {
+  cluster lab(2);
+  lab.start();
+  const auto id = numbered_id(2, 1);
+  const auto write = [&](int size) {
+    const auto wrote =
+        lab[0].client().put(record("entry", id), {{"name", "a"}, {"kind", "file"}, {"size", size}});
+    BOOST_REQUIRE_MESSAGE(wrote.ok(), wrote.text);
+    return std::string(wrote.body["token"]);
+  };
+  std::string early;
+  for (int start = 0; start < 10; ++start) {
+    write(start);
+    if (start == 8)
+      early = write(100);
+    BOOST_TEST(lab[0].stop().value_or(-1) == 0);
+    lab[0].start();
+  }
+  std::string token;
+  BOOST_TEST(eventually([&] {
+    token = write(11);
+    return token.size() < 200;
+  }));
+  BOOST_TEST(early.size() > 0U);
+  // Both kinds say what they said, on the other node too.
+  for (const auto& t : {token, early})
+    for (size_t n = 0; n < 2; ++n) {
+      const auto held = lab[n].client().get(lab_path("/wait?timeout=30&for=" + t));
+      BOOST_TEST(held.ok(), held.text);
+    }
+  BOOST_TEST(lab.converge());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 } // namespace shoal::nodes

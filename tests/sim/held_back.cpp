@@ -184,14 +184,14 @@ BOOST_AUTO_TEST_CASE(a_statement_stops_short_of_what_waits) {
   a.write(tag(3, "x"));
   b.fetch(a, a.stream);
   BOOST_TEST(seq_of(b.data->held(), a.stream) == 3);
-  BOOST_TEST(seq_of(b.data->next_statement()->held, a.stream) == 1);
+  BOOST_TEST(seq_of(b.data->next_statement()->held.open, a.stream) == 1);
   b.reopen(8);
-  BOOST_TEST(seq_of(b.data->next_statement()->held, a.stream) == 1);
+  BOOST_TEST(seq_of(b.data->next_statement()->held.open, a.stream) == 1);
   b.wall = a.wall;
   b.release(1);
-  BOOST_TEST(seq_of(b.data->next_statement()->held, a.stream) == 2);
+  BOOST_TEST(seq_of(b.data->next_statement()->held.open, a.stream) == 2);
   b.release();
-  BOOST_TEST(seq_of(b.data->next_statement()->held, a.stream) == 3);
+  BOOST_TEST(seq_of(b.data->next_statement()->held.open, a.stream) == 3);
 }
 
 BOOST_AUTO_TEST_CASE(a_repair_neither_merges_what_waits_nor_takes_it_for_gone) {

@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(a_restored_node_learns_the_number_of_its_last_statement_fro
   statement lost;
   lost.member = self;
   lost.number = 40;
-  lost.held = {{{self, 5}, 99}};
+  lost.held.open = {{{self, 5}, 99}};
   const auto kept = all_of<keep_statement>(node.hear(lost));
   BOOST_REQUIRE(kept.size() == 1);
   BOOST_TEST((kept.front().what == lost));
@@ -300,6 +300,55 @@ BOOST_AUTO_TEST_CASE(while_an_origin_is_stale_another_is_asked_for_its_ops) {
   node.now += 2'000'000;
   BOOST_TEST(asks_peer(node.core.step(tick{}, node.now), false));
   BOOST_TEST(asks_peer(node.core.step(received{far, 0, 0, heartbeat{}}, node.now), true));
+}
+
+BOOST_AUTO_TEST_CASE(a_statement_of_folded_epochs_counts_for_what_is_certain) {
+  linked_node node;
+  const frontier lived = {{{far, 1}, 7}, {{far, 2}, 7}, {{far, 3}, 7}};
+  statement st;
+  st.member = peer;
+  st.number = 1;
+  st.membership = membership_hash(node.core.members());
+  st.held = fold(lived, {{far, 3}});
+  stored kept;
+  kept.statements.push_back(st);
+  node.core.step(std::move(kept), node.now);
+  BOOST_TEST((node.core.held_by(peer) == frontier{{{far, 3}, 7}}));
+  stored more; // what the fold stands for arrives here, too
+  more.held = lived;
+  node.core.step(std::move(more), node.now);
+  BOOST_TEST((node.core.held_by(peer) == lived));
+}
+
+BOOST_AUTO_TEST_CASE(epochs_fold_once_every_member_holds_them_to_their_end) {
+  linked_node node;
+  const frontier lived = {{{far, 1}, 7}, {{far, 2}, 7}, {{far, 3}, 7}};
+  stored s;
+  s.held = lived;
+  const auto state = [&](frontier held_by_far) {
+    uint64_t number = node.now;
+    for (const auto& [member, held] :
+         std::map<device_id, frontier>{{self, lived}, {peer, lived}, {far, held_by_far}}) {
+      statement st;
+      st.member = member;
+      st.number = number;
+      st.membership = membership_hash(node.core.members());
+      st.held.open = held;
+      s.statements.push_back(st);
+    }
+    node.core.step(s, node.now);
+    s.statements.clear();
+    node.now += 1'000'000;
+    std::map<device_id, uint64_t> ended;
+    for (const auto& k : all_of<keep_state>(node.core.step(tick{}, node.now)))
+      ended.insert(k.ended.begin(), k.ended.end());
+    return ended;
+  };
+  auto behind = lived;
+  behind[{far, 2}] = 6;
+  BOOST_TEST(state(behind).empty());
+  BOOST_TEST((state(lived) == std::map<device_id, uint64_t>{{far, 3}}));
+  BOOST_TEST(state(lived).empty()); // said once
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -148,4 +148,17 @@ BOOST_AUTO_TEST_CASE(a_wall_goes_by_the_median_of_those_that_are_linked) {
   BOOST_TEST(bounded({base, base, base, base + years}, base + years) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(epochs_of_a_device_ascend_also_when_the_wall_went_back) {
+  replica_node a(0);
+  const auto next = [&](uint64_t wall_ms, uint64_t random) {
+    return *next_epoch(a.disk, a.data->self(), wall_ms, random);
+  };
+  const auto first = next(a.wall, 5);
+  BOOST_TEST(next(a.wall + 1000, 0) > next(a.wall, UINT64_MAX));
+  BOOST_TEST(next(a.wall, 0) != next(a.wall, UINT64_MAX)); // copies that start at once
+  a.reopen(first);
+  a.write(tag("x"));
+  BOOST_TEST(next(a.wall - 10 * year_ms, 0) > first);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
