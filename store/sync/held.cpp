@@ -1,5 +1,5 @@
 // Disk form of a held op, MessagePack:
-//   [why, batch_rest, stamp (28 bytes), since_ms, hidden, complete, reason, bytes]
+//   [why, batch_rest, stamp (28 bytes), since_ms, hidden, complete, reason, bytes, released]
 
 #include "store/sync/held.hpp"
 
@@ -29,9 +29,10 @@ std::string encode(const held_op& h) {
   std::string stamp;
   append_hlc(stamp, h.stamp);
   writer w(out);
-  w.array(8);
+  w.array(9);
   w.uint(static_cast<uint64_t>(h.why)), w.uint(h.batch_rest), w.bin(stamp), w.uint(h.since_ms);
   w.boolean(h.hidden), w.boolean(h.complete), w.str(h.reason), w.bin(h.bytes);
+  w.boolean(h.released);
   return out;
 }
 
@@ -39,7 +40,8 @@ result<held_op> read_held(const dot& at, std::string_view raw) {
   reader in(raw);
   held_op h;
   h.at = at;
-  if (in.array(8, "held op") != 8)
+  const auto members = in.array(9, "held op");
+  if (members < 8) // one less before ops could be released
     in.fail(ec::bad_value, "held op");
   h.why = static_cast<held_why>(in.uint_max(1, "held op"));
   h.batch_rest = static_cast<uint32_t>(in.uint_max(wire_limits::batch_ops, "held op"));
@@ -49,6 +51,7 @@ result<held_op> read_held(const dot& at, std::string_view raw) {
   h.complete = in.boolean("held op");
   h.reason = in.str(raw.size(), "held op");
   h.bytes = in.bin(raw.size(), "held op");
+  h.released = members == 9 && in.boolean("held op");
   in.finish("held op");
   if (in.failed() || !stamp)
     return error{ec::corrupt, "held op on disk: " + (in.failed() ? in.err() : stamp.err()).message};

@@ -23,6 +23,7 @@ struct held_op {
   hlc stamp;             // as far as it could be read
   uint64_t since_ms = 0; // local wall
   bool hidden = false;   // an operator does not want to see it in lists
+  bool released = false; // its edits were committed anew here; see recommit.cpp
   /// Nobody who sent rows had merged it: what it supersedes is here. Else some of that may be
   /// missing until it is merged.
   bool complete = true;

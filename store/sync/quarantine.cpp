@@ -190,6 +190,8 @@ result<bool> replica::merge_held(kv_transaction& txn, const dot& at, uint64_t wa
     }
     return false;
   }
+  if (auto kept = remember_released(txn, h, o, wall_ms); !kept)
+    return kept.err();
   let_go(txn, h);
   // Below log_from a range is read from rows: the log must not hold what it does not serve.
   const bool into_log = at.seq > seq_of(log_from_, at.stream());
