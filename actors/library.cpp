@@ -166,6 +166,10 @@ void library_core::retry_held(std::optional<dot> which, api::callback<api::retry
   store(retry_job{which, std::move(done)});
 }
 
+void library_core::release_held(dot which, api::callback<api::release_answer> done) {
+  store(release_job{which, std::move(done)});
+}
+
 void library_core::hide_held(dot which, api::callback<nothing> done) {
   store(hide_job{which, std::move(done)});
 }

@@ -81,7 +81,7 @@ void library_loop::consider_end() {
   say_goodbye(ending_->reason);
   links_.clear();
   core_->close("library " + setup_.name + " is closed: " + ending_->reason);
-  self_->send(setup_.node, library_stopped{setup_.id});
+  self_->send(setup_.node, library_stopped{setup_.id, told_});
   self_->quit();
 }
 
@@ -95,7 +95,7 @@ void library_loop::drop_strangers() {
         gone.push_back(peer);
   }
   for (const auto& peer : gone)
-    end_session(peer, "no longer a member");
+    end_session(peer, protocol::no_longer_a_member);
 }
 
 /// A peer that durably holds more of this device's own ops than this device: they were written by
@@ -118,6 +118,24 @@ void library_loop::note_restored(const device_id& peer, const frontier& theirs) 
   spdlog::get("library")->warn("{}: restored: {} holds {} ops of this device that are not here; "
                                "they are fetched back",
                                setup_.name, to_string(peer), lost);
+}
+
+/// A restored store that holds what the linked members do is no older copy any more. Who links
+/// later and knows of more says so.
+void library_loop::note_made_up() {
+  {
+    const std::lock_guard guard(core_->mutex_);
+    const auto& sessions = core_->protocol_->sessions();
+    const bool any = std::any_of(sessions.begin(), sessions.end(), [](const auto& s) {
+      return s.second.state == protocol::session_state::live;
+    });
+    if (core_->restored_.empty() || !any
+        || core_->protocol_->state(mono_us()) != protocol::library_state::ready)
+      return;
+    core_->restored_.clear();
+  }
+  spdlog::get("library")->info("{}: no older copy any more: what was lost has been fetched back",
+                               setup_.name);
 }
 
 /// Peers that came and went are events: each is one line.
