@@ -228,6 +228,12 @@ api::library_status library_core::status() const {
   } else if (s.state == "uninitialized" && own == protocol_->members().end()) {
     s.why = "no member has added this device yet; `shoal member add` there does";
   }
+  if (const auto halves = summary_.held_back.halves; halves > 0 && s.state == "ready") {
+    s.state = "catching_up";
+    s.why = std::to_string(halves)
+            + " ops are held of atomic batches whose others show; they merge in their time, or "
+              "see `shoal deadletter LIB list`, release and drop";
+  }
   if (paused_) {
     s.state = "paused";
     s.why = "paused by command; `shoal resume` goes on";
@@ -267,9 +273,11 @@ api::library_status library_core::status() const {
     out.behind_out = lacking(held, s.held);
     missing = std::max(missing, out.behind_in);
     const auto session = protocol_->sessions().find(device);
+    bool stale = false;
     if (session != protocol_->sessions().end()
         && session->second.state == protocol::session_state::live) {
       out.connected = true;
+      stale = session->second.stale;
       if (const auto models = session->second.models; models != 0)
         out.models = models == protocol_->models() ? "same" : "differ";
       if (session->second.rtt_us)
@@ -284,6 +292,7 @@ api::library_status library_core::status() const {
     out.state = m.removed                                   ? "removed"
                 : protocol_->passed_over().contains(device) ? "needs_snapshot"
                 : !out.connected ? (out.last_seen_ms == 0 && held.empty() ? "never_seen" : "down")
+                : stale          ? "stale"
                 : out.behind_in + out.behind_out == 0 ? "synced"
                                                       : "catching_up";
     show_dials(out, setup_.dials->get(device));

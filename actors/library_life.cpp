@@ -138,16 +138,20 @@ void library_loop::note_made_up() {
                                setup_.name);
 }
 
-/// Peers that came and went are events: each is one line.
+/// Peers that came, went, fell silent and are heard again are events: each is one line.
 void library_loop::note_sessions() {
   std::set<device_id> now;
+  std::set<device_id> stale;
   std::vector<std::string> lines;
   {
     const std::lock_guard guard(core_->mutex_);
     for (const auto& [peer, s] : core_->protocol_->sessions())
-      if (s.state == protocol::session_state::live)
+      if (s.state == protocol::session_state::live) {
         now.insert(peer);
-    if (now == connected_)
+        if (s.stale)
+          stale.insert(peer);
+      }
+    if (now == connected_ && stale == stale_)
       return;
     const auto named = [&](const device_id& d) {
       const auto m = core_->protocol_->members().find(d);
@@ -165,7 +169,14 @@ void library_loop::note_sessions() {
         lines.push_back("disconnected from " + named(peer)
                         + (told ? ": " + note->second.last_error : std::string()));
       }
+    for (const auto& peer : stale)
+      if (!stale_.contains(peer))
+        lines.push_back(named(peer) + " is stale: nothing was heard for longer than its heartbeat");
+    for (const auto& peer : stale_)
+      if (now.contains(peer) && !stale.contains(peer))
+        lines.push_back(named(peer) + " is heard again");
     connected_ = std::move(now);
+    stale_ = std::move(stale);
   }
   for (const auto& line : lines)
     spdlog::get("library")->info("{}: {}", setup_.name, line);

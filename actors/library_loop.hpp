@@ -100,6 +100,7 @@ private:
   uint64_t generation_ = 0;
   bool paused_ = false;
   std::set<device_id> connected_; // live sessions, as last logged
+  std::set<device_id> stale_;     // those of them that are silent
   struct ending {
     std::string reason;
     bool left = false;

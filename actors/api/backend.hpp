@@ -38,7 +38,9 @@ struct member_status {
   std::string address;
   bool removed = false;
   bool connected = false;
-  std::string state; // "synced", "catching_up", "down", "never_seen", "removed"
+  /// "synced", "catching_up", "stale" (linked, and silent for too long), "down", "never_seen",
+  /// "needs_snapshot", "removed"
+  std::string state;
   std::optional<double> rtt_ms;
   std::optional<double> clock_offset_ms;
   uint64_t behind_in = 0;    // ops it holds that this node does not

@@ -214,6 +214,8 @@ private:
   uint64_t hash_of_held(const held_op& h) const;
   /// True when the op is held instead of merged.
   bool hold_back(kv_transaction& txn, const ranged_op& o, const range& part, uint64_t wall_ms);
+  status mark_halves(kv_transaction& txn, std::span<const range> parts,
+                     const std::vector<dot>& waiting);
   result<bool> is_set_aside(const kv_view& view, const ranged_op& o, const stream_id& stream,
                             uint64_t wall_ms) const;
   status heed_rows(kv_transaction& txn, const range& last);
@@ -245,6 +247,11 @@ private:
   // purge.cpp
   bool is_purged(const device_id& owner) const;
   status purge(kv_transaction& txn, const device_id& owner);
+  // local.cpp
+  status load_local(const kv_view& store);
+  status keep_local(kv_transaction& txn, const edit& e, const std::string& row_key);
+  void drop_local(kv_transaction& txn, record_class cls, std::string_view row_key,
+                  const row& before, const row& after);
   // cascade.cpp
   result<bool> is_visible(kv_transaction& txn, record_class cls, std::string_view key,
                           const row& r);
@@ -276,6 +283,7 @@ private:
   uint64_t oldest_log_ms_ = 0;
   frontier deletes_from_;
   bool filling_ = false;
+  bool has_local_ = false; // some record has fields that stay on this node
   std::optional<resync_state> resync_;
   std::map<device_id, uint64_t> passed_over_;
   held_counts held_counts_;

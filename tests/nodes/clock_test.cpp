@@ -164,6 +164,26 @@ BOOST_AUTO_TEST_CASE(a_released_write_is_in_use_everywhere_and_later_ones_outlas
     BOOST_TEST(name_at(n) == "since");
 }
 
+BOOST_AUTO_TEST_CASE(a_node_that_shows_half_of_an_atomic_batch_is_not_ready) {
+  clocks lab(2);
+  lab.set_clock(0, hour_ms);
+  lab.start_all();
+  const json ops = {{{"model", "volume"}, {"id", "new"}, {"fields", {{"fingerprint", "f"}}}},
+                    {{"model", "tag"}, {"id", tag_id}, {"fields", {{"canonical_name", "x"}}}}};
+  BOOST_REQUIRE(lab[0].client().post(lab_path("/batch"), {{"ops", ops}}).ok());
+  BOOST_REQUIRE(eventually([&] { return lab.letters(1).size() == 1; }));
+  auto b = lab[1].client();
+  BOOST_TEST(b.get(lab_path("/records/volume")).body["items"].size() == 1U);
+  BOOST_TEST(eventually([&] {
+    const auto ready = b.get("/readyz?library=lab");
+    return ready.status == 503 && ready.text.find("atomic batches") != std::string::npos;
+  }));
+  const std::string id = lab.letters(1)[0]["id"];
+  BOOST_REQUIRE(lab[1].cli({"deadletter", "lab", "release", id}).code == 0);
+  BOOST_TEST(eventually([&] { return b.get("/readyz?library=lab").status == 200; }));
+  BOOST_TEST(b.get(record("tag", tag_id)).ok());
+}
+
 BOOST_AUTO_TEST_CASE(one_clock_among_three_that_steps_by_hours_or_years_neither_wins_nor_loses) {
   clocks lab(3);
   lab.start_all();
