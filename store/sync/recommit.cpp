@@ -217,8 +217,9 @@ result<std::vector<edit>> replica::given_back(kv_transaction& txn) {
     e.model = kept.model;
     e.id = kept.id;
     const auto& before = kept.before;
+    const auto& merged = kept.merged;
     const auto stands = [&](const std::optional<version>& v) {
-      return v && kept.merged.contains(v->at());
+      return v && merged.contains(v->at());
     };
     if (!before.exists() && now.exists()) { // deleted since the release
       if (!stands(now.insert))
@@ -235,7 +236,7 @@ result<std::vector<edit>> replica::given_back(kv_transaction& txn) {
         for (const auto& [name, state] : now.fields) {
           const auto old = before.fields.find(name);
           if (auto f = field_back(name, old == before.fields.end() ? nullptr : &old->second, state,
-                                  kept.merged))
+                                  merged))
             e.fields.push_back(std::move(*f));
         }
       if (e.fields.empty())
