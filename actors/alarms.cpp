@@ -30,4 +30,51 @@ std::vector<std::string> clock_alarms(const clock_facts& f) {
   return out;
 }
 
+bool alarm_list::raise(const std::string& cause, const std::string& text,
+                       std::optional<uint64_t> until_us) {
+  const std::lock_guard guard(mutex_);
+  const auto known =
+      std::find_if(all_.begin(), all_.end(), [&](const alarm& a) { return a.cause == cause; });
+  if (known != all_.end()) {
+    known->until_us = until_us;
+    return false;
+  }
+  all_.push_back({cause, text, until_us});
+  if (all_.size() > kept)
+    all_.erase(all_.begin());
+  return true;
+}
+
+std::string alarm_list::clear(const std::string& cause) {
+  const std::lock_guard guard(mutex_);
+  std::string over;
+  std::erase_if(all_, [&](alarm& a) {
+    if (a.cause != cause)
+      return false;
+    over = std::move(a.text);
+    return true;
+  });
+  return over;
+}
+
+std::vector<std::string> alarm_list::expire(uint64_t now_us) {
+  const std::lock_guard guard(mutex_);
+  std::vector<std::string> over;
+  std::erase_if(all_, [&](alarm& a) {
+    if (!a.until_us || *a.until_us > now_us)
+      return false;
+    over.push_back(std::move(a.text));
+    return true;
+  });
+  return over;
+}
+
+std::vector<std::string> alarm_list::all() const {
+  const std::lock_guard guard(mutex_);
+  std::vector<std::string> out;
+  for (const auto& a : all_)
+    out.push_back(a.text);
+  return out;
+}
+
 } // namespace shoal

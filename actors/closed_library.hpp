@@ -47,6 +47,7 @@ public:
   void retry_held(std::optional<dot>, api::callback<api::retry_answer> done) override {
     done(about_.why);
   }
+  void release_held(dot, api::callback<api::release_answer> done) override { done(about_.why); }
   void hide_held(dot, api::callback<nothing> done) override { done(about_.why); }
 
 private:

@@ -67,6 +67,11 @@ struct retry_job {
   std::optional<dot> which;
   api::callback<api::retry_answer> done;
 };
+/// Commit what a quarantined op says anew.
+struct release_job {
+  dot which;
+  api::callback<api::release_answer> done;
+};
 /// Leave a held op out of lists.
 struct hide_job {
   dot which;
@@ -74,7 +79,7 @@ struct hide_job {
 };
 using job = std::variant<write_job, apply_job, members_job, keep_statement_job, make_statement_job,
                          prune_job, prune_marks_job, repair_job, keep_state_job, reindex_job,
-                         retry_job, hide_job>;
+                         retry_job, release_job, hide_job>;
 struct store_job {
   std::shared_ptr<job> what;
 };
@@ -227,6 +232,13 @@ struct duplicate_reported {
 /// Library → node: its last word. The store may still have readers.
 struct library_stopped {
   library_id library;
+  bool told = false; // a member holds this device's removal durably
+};
+/// Departed library → node: the peer has taken note of the removal, or has taken this device back.
+struct departure_heard {
+  library_id library;
+  device_id peer;
+  uint64_t taken_back = 0; // the generation of that; 0: noted
 };
 /// Store writer → node: the store is damaged; this library alone cannot go on.
 struct library_damaged {
@@ -285,6 +297,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(shoal_node, caf::id_block::shoal_transport::end)
   CAF_ADD_TYPE_ID(shoal_node, (shoal::link_alive))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::duplicate_reported))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::library_stopped))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::departure_heard))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::library_damaged))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::library_order))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::node_step))
@@ -320,6 +333,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::probe_link)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::link_alive)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::duplicate_reported)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_stopped)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::departure_heard)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_damaged)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_order)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::node_step)

@@ -171,6 +171,10 @@ void library_core::retry_held(std::optional<dot> which, api::callback<api::retry
   store(retry_job{which, std::move(done)});
 }
 
+void library_core::release_held(dot which, api::callback<api::release_answer> done) {
+  store(release_job{which, std::move(done)});
+}
+
 void library_core::hide_held(dot which, api::callback<nothing> done) {
   store(hide_job{which, std::move(done)});
 }
@@ -229,6 +233,12 @@ api::library_status library_core::status() const {
   } else if (s.state == "uninitialized" && own == protocol_->members().end()) {
     s.why = "no member has added this device yet; `shoal member add` there does";
   }
+  if (const auto halves = summary_.held_back.halves; halves > 0 && s.state == "ready") {
+    s.state = "catching_up";
+    s.why = std::to_string(halves)
+            + " ops are held of atomic batches whose others show; they merge in their time, or "
+              "see `shoal deadletter LIB list`, release and drop";
+  }
   if (paused_) {
     s.state = "paused";
     s.why = "paused by command; `shoal resume` goes on";
@@ -268,9 +278,11 @@ api::library_status library_core::status() const {
     out.behind_out = lacking(held, s.held);
     missing = std::max(missing, out.behind_in);
     const auto session = protocol_->sessions().find(device);
+    bool stale = false;
     if (session != protocol_->sessions().end()
         && session->second.state == protocol::session_state::live) {
       out.connected = true;
+      stale = session->second.stale;
       if (const auto models = session->second.models; models != 0)
         out.models = models == protocol_->models() ? "same" : "differ";
       if (session->second.rtt_us)
@@ -285,6 +297,7 @@ api::library_status library_core::status() const {
     out.state = m.removed                                   ? "removed"
                 : protocol_->passed_over().contains(device) ? "needs_snapshot"
                 : !out.connected ? (out.last_seen_ms == 0 && held.empty() ? "never_seen" : "down")
+                : stale          ? "stale"
                 : out.behind_in + out.behind_out == 0 ? "synced"
                                                       : "catching_up";
     show_dials(out, setup_.dials->get(device));

@@ -54,6 +54,7 @@ public:
   /// The hash of the node's model definitions after a reload.
   void set_models(uint64_t hash);
   void retry_held(std::optional<dot> which, api::callback<api::retry_answer> done) override;
+  void release_held(dot which, api::callback<api::release_answer> done) override;
   void hide_held(dot which, api::callback<nothing> done) override;
 
   /// The wall that stamps go by: never far from those of the members that are linked. Any thread.

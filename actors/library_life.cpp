@@ -81,7 +81,7 @@ void library_loop::consider_end() {
   say_goodbye(ending_->reason);
   links_.clear();
   core_->close("library " + setup_.name + " is closed: " + ending_->reason);
-  self_->send(setup_.node, library_stopped{setup_.id});
+  self_->send(setup_.node, library_stopped{setup_.id, told_});
   self_->quit();
 }
 
@@ -95,7 +95,7 @@ void library_loop::drop_strangers() {
         gone.push_back(peer);
   }
   for (const auto& peer : gone)
-    end_session(peer, "no longer a member");
+    end_session(peer, protocol::no_longer_a_member);
 }
 
 /// A peer that durably holds more of this device's own ops than this device: they were written by
@@ -120,16 +120,38 @@ void library_loop::note_restored(const device_id& peer, const frontier& theirs) 
                                setup_.name, to_string(peer), lost);
 }
 
-/// Peers that came and went are events: each is one line.
+/// A restored store that holds what the linked members do is no older copy any more. Who links
+/// later and knows of more says so.
+void library_loop::note_made_up() {
+  {
+    const std::lock_guard guard(core_->mutex_);
+    const auto& sessions = core_->protocol_->sessions();
+    const bool any = std::any_of(sessions.begin(), sessions.end(), [](const auto& s) {
+      return s.second.state == protocol::session_state::live;
+    });
+    if (core_->restored_.empty() || !any
+        || core_->protocol_->state(mono_us()) != protocol::library_state::ready)
+      return;
+    core_->restored_.clear();
+  }
+  spdlog::get("library")->info("{}: no older copy any more: what was lost has been fetched back",
+                               setup_.name);
+}
+
+/// Peers that came, went, fell silent and are heard again are events: each is one line.
 void library_loop::note_sessions() {
   std::set<device_id> now;
+  std::set<device_id> stale;
   std::vector<std::string> lines;
   {
     const std::lock_guard guard(core_->mutex_);
     for (const auto& [peer, s] : core_->protocol_->sessions())
-      if (s.state == protocol::session_state::live)
+      if (s.state == protocol::session_state::live) {
         now.insert(peer);
-    if (now == connected_)
+        if (s.stale)
+          stale.insert(peer);
+      }
+    if (now == connected_ && stale == stale_)
       return;
     const auto named = [&](const device_id& d) {
       const auto m = core_->protocol_->members().find(d);
@@ -147,7 +169,14 @@ void library_loop::note_sessions() {
         lines.push_back("disconnected from " + named(peer)
                         + (told ? ": " + note->second.last_error : std::string()));
       }
+    for (const auto& peer : stale)
+      if (!stale_.contains(peer))
+        lines.push_back(named(peer) + " is stale: nothing was heard for longer than its heartbeat");
+    for (const auto& peer : stale_)
+      if (now.contains(peer) && !stale.contains(peer))
+        lines.push_back(named(peer) + " is heard again");
     connected_ = std::move(now);
+    stale_ = std::move(stale);
   }
   for (const auto& line : lines)
     spdlog::get("library")->info("{}: {}", setup_.name, line);

@@ -127,6 +127,7 @@ void library_loop::on(group_stored& g) {
       broadcasts_.push_back({r.stream, r.to, g.synced_us});
   const auto members = g.what->members;
   step(std::move(*g.what));
+  note_made_up();
   if (!members || ended_)
     return;
   drop_strangers();
@@ -184,12 +185,14 @@ void library_loop::on(inbound& in) {
     note_restored(in.peer, h->held);
   }
   if (const auto* bye = std::get_if<goodbye>(in.body.get())) {
+    told_ |= bye->reason == protocol::no_longer_a_member;
     const std::lock_guard guard(core_->mutex_);
     core_->notes_[in.peer].last_error = "peer said goodbye: " + bye->reason;
   }
   const bool is_beat = std::holds_alternative<heartbeat>(*in.body);
   step(protocol::received{in.peer, in.sent_wall_ms, in.wall_ms, std::move(*in.body)});
   if (is_beat) {
+    note_made_up();
     bound_wall();
     note_mismatch(in.peer);
   }

@@ -75,6 +75,7 @@ private:
   // library_life.cpp
   void say_goodbye(const std::string& reason);
   void note_restored(const device_id& peer, const frontier& theirs);
+  void note_made_up();
   void note_sessions();
   void drop_strangers();
   void consider_end();
@@ -99,6 +100,7 @@ private:
   uint64_t generation_ = 0;
   bool paused_ = false;
   std::set<device_id> connected_; // live sessions, as last logged
+  std::set<device_id> stale_;     // those of them that are silent
   struct ending {
     std::string reason;
     bool left = false;
@@ -106,6 +108,7 @@ private:
   };
   std::optional<ending> ending_;
   bool ended_ = false;
+  bool told_ = false; // a peer holds this device's removal durably
 };
 
 } // namespace shoal

@@ -35,8 +35,8 @@ class node_access final : public api::node {
 public:
   node_access(const node_setup& setup, std::shared_ptr<current_models> models)
       : device_(setup.catalog.key.device()), name_(setup.catalog.node_name),
-        address_(setup.catalog.address), open_(setup.open), alarms_(setup.alarms),
-        counted_(setup.catalog.counted), models_(std::move(models)) {}
+        address_(setup.catalog.address), data_dir_(setup.catalog.data_dir), open_(setup.open),
+        alarms_(setup.alarms), counted_(setup.catalog.counted), models_(std::move(models)) {}
 
   void connect(caf::actor actor) { node_ = std::move(actor); }
 
@@ -68,6 +68,7 @@ public:
             done(error{ec::unavailable, "library " + to_string(id) + " is closed again already"});
           });
   }
+  bool left_before(const library_id& id) const override { return has_left(data_dir_, id); }
   void leave_library(const library_id& id, api::leave_request how,
                      api::callback<std::string> done) override {
     library_order o;
@@ -114,6 +115,7 @@ private:
   device_id device_;
   std::string name_;
   std::string address_;
+  fs::path data_dir_;
   std::shared_ptr<library_list> open_;
   std::shared_ptr<alarm_list> alarms_;
   std::shared_ptr<shoal::metrics> counted_;
@@ -286,6 +288,10 @@ static int run_in(caf::actor_system& system, const config::options& options,
   if (!entries)
     return fail(entries.err());
   setup->entries = std::move(*entries);
+  auto departures = find_departures(options.node.data_dir);
+  if (!departures)
+    return fail(departures.err());
+  setup->departures = std::move(*departures);
   auto socket = transport::open_listener(options.node.listen);
   if (!socket)
     return fail(socket.err());

@@ -36,7 +36,7 @@ void node_loop::start() {
   context.tls = setup_->tls;
   context.owner = caf::actor_cast<caf::actor>(self_);
   context.counters = setup_->traffic;
-  for (const auto& entry : setup_->entries)
+  for (const auto& entry : without_departed(std::move(setup_->entries)))
     open_or_show(entry);
   update_peers();
   dialer_ = transport::spawn_dialer(self_->home_system(), context);
@@ -44,12 +44,6 @@ void node_loop::start() {
   setup_->started.set_value(success());
   dial_due();
   self_->delayed_send(self_, std::chrono::microseconds(tick_us), node_tick{});
-}
-
-void node_loop::each_library_of(const device_id& device, const std::function<void(library&)>& on) {
-  for (auto& [id, l] : libraries_)
-    if (l.actor && l.wants(device, self_id()))
-      on(l);
 }
 
 static void add_address(std::vector<config::address>& to, const config::address& a) {
@@ -104,6 +98,7 @@ void node_loop::update_peers() {
         in_force.insert(device);
     }
   }
+  want_departed(accepted, wanted);
   setup_->accepted->set(std::move(accepted));
   for (auto& [device, addresses] : wanted) {
     auto& p = peer_of(device);
@@ -195,6 +190,8 @@ void node_loop::on(const dial_now&) {
 void node_loop::on(const node_tick&) {
   step_closing();
   step_next();
+  for (const auto& over : setup_->alarms->expire(mono_us()))
+    spdlog::info("alarm is over: {}", over);
   if (stop_at_us_ != 0) {
     finish_stop();
   } else {
@@ -213,6 +210,8 @@ void node_loop::on(const stop_node&) {
   for (auto& [id, l] : libraries_)
     if (l.actor)
       self_->send(l.actor, stop_library{"stopping", false});
+  for (auto& [id, d] : departed_)
+    self_->send_exit(d.actor, caf::exit_reason::user_shutdown);
   finish_stop();
 }
 
@@ -256,6 +255,7 @@ caf::behavior node_actor(caf::event_based_actor* self, std::shared_ptr<node_setu
       [=](create_library_request& x) { loop->on(x); },
       [=](library_order& x) { loop->on(x); },
       [=](const library_stopped& x) { loop->on(x); },
+      [=](const departure_heard& x) { loop->on(x); },
       [=](const library_damaged& x) { loop->on(x); },
       [=](node_step& x) { (*x.run)(); },
       [=](const dial_now& x) { loop->on(x); },

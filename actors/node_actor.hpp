@@ -2,7 +2,9 @@
 // The NODE actor: owns the transport, decides whom to dial and when, keeps one connection per peer,
 // and tells each library which of its members are linked.
 
+#include "actors/alarms.hpp"
 #include "actors/catalog.hpp"
+#include "actors/departures.hpp"
 #include "actors/protocol/backoff.hpp"
 #include "actors/transport/dialer.hpp"
 #include "actors/transport/link.hpp"
@@ -85,34 +87,11 @@ private:
   std::map<library_id, one> all_;
 };
 
-/// What somebody should look at; for status and log. Written by the node, read by the API.
-class alarm_list {
-public:
-  /// False when it is known already.
-  bool raise(const std::string& text) {
-    const std::lock_guard guard(mutex_);
-    if (std::find(all_.begin(), all_.end(), text) != all_.end())
-      return false;
-    all_.push_back(text);
-    if (all_.size() > kept)
-      all_.erase(all_.begin());
-    return true;
-  }
-  std::vector<std::string> all() const {
-    const std::lock_guard guard(mutex_);
-    return all_;
-  }
-
-private:
-  static constexpr size_t kept = 32; // the oldest go
-  mutable std::mutex mutex_;
-  std::vector<std::string> all_;
-};
-
 struct node_setup {
   catalog_setup catalog;
   config::options options;
   std::vector<library_entry> entries;
+  std::vector<departure> departures;
   std::shared_ptr<accepted_devices> accepted;
   std::shared_ptr<library_list> open;
   std::shared_ptr<alarm_list> alarms;

@@ -121,6 +121,9 @@ void node_loop::join(const library_order& o) {
   entry.id = o.library;
   entry.name = o.name;
   entry.contacts[o.via] = o.address;
+  if (auto gone = forget_departure(setup_->catalog.data_dir, o.library); !gone)
+    return (*o.done)(gone.err());
+  end_departure(o.library);
   if (auto opened = open_one(entry); !opened)
     return (*o.done)(opened.err());
   introduce(libraries_[entry.id]);
@@ -189,25 +192,46 @@ void node_loop::leave_now(const library_id& id, bool drop, const answer& done) {
   const auto it = libraries_.find(id);
   if (it == libraries_.end() || closing_.contains(id))
     return (*done)(error{ec::unavailable, "library " + to_string(id) + " is being closed"});
-  const auto forget = [=, this] {
-    const auto& dir = setup_->catalog.data_dir;
-    const auto name = libraries_[id].entry.name;
+  const auto& dir = setup_->catalog.data_dir;
+  // First this: cut off from here on, the next start leaves.
+  departure note{id, it->second.entry.name, 0, true, wall_ms(), it->second.entry.contacts};
+  const auto self = it->second.members.find(self_id());
+  if (it->second.actor && self != it->second.members.end())
+    note.generation = self->second.generation;
+  else if (!it->second.actor)
+    note.generation = it->second.entry.generation;
+  const bool member = note.generation != 0 && !it->second.removed(self_id());
+  note.told = !member || note.contacts.empty() || !it->second.entry.sync;
+  if (auto kept = keep_departure(dir, note); !kept)
+    return (*done)(kept.err());
+  auto forget = [=, this](bool told) mutable {
+    const auto name = note.name;
+    const auto configured = std::exchange(libraries_[id].entry, {});
     auto aside = drop ? result<std::filesystem::path>(std::filesystem::path())
                       : put_aside(dir, id, "left", false);
     auto gone = drop ? delete_library(dir, id) : success();
     libraries_.erase(id);
     setup_->open->erase(id);
+    if (told && !note.told) {
+      note.told = true;
+      if (auto kept = keep_departure(dir, note); !kept)
+        spdlog::error("library {}: {}", name, kept.err().message);
+    }
+    const bool untold = !note.told;
+    depart(std::move(note), configured.configured ? std::optional(configured) : std::nullopt);
     update_peers();
+    dial_due();
     if (!aside)
       return (*done)(aside.err());
     if (!gone)
       return (*done)(gone.err());
-    spdlog::info("left library {}{}", name,
-                 aside->empty() ? "" : "; its files are in " + aside->string());
+    spdlog::info(
+        "left library {}{}{}", name, aside->empty() ? "" : "; its files are in " + aside->string(),
+        untold ? "; no member has heard of it yet, and the first to be linked is told" : "");
     (*done)(aside->string());
   };
   if (!it->second.actor)
-    return forget();
+    return forget(false);
   const auto core = setup_->open->find(id)->core;
   core->refuse_writes("library " + it->second.entry.name + " is being left");
   core->remove_self([=, this](const status& removed) {
@@ -217,6 +241,8 @@ void node_loop::leave_now(const library_id& id, bool drop, const answer& done) {
         return (*done)(error{ec::unavailable, "library " + to_string(id) + " is being closed"});
       if (!removed) {
         core->refuse_writes({});
+        if (auto gone = forget_departure(setup_->catalog.data_dir, id); !gone)
+          spdlog::error("library {}: {}", l->second.entry.name, gone.err().message);
         return (*done)(removed.err());
       }
       close_one(l->second, "left", true, done, forget);
@@ -226,7 +252,7 @@ void node_loop::leave_now(const library_id& id, bool drop, const answer& done) {
 
 /// Ends the library's actors, and runs `then` when nobody uses its store any more.
 void node_loop::close_one(library& l, const std::string& reason, bool left, answer told,
-                          std::function<void()> then) {
+                          std::function<void(bool told)> then) {
   const auto id = l.entry.id;
   auto& c = closing_[id];
   c.then = std::move(then);
@@ -256,15 +282,16 @@ void node_loop::on(const library_stopped& s) {
   show_closed(it->second.entry, "closing",
               {ec::unavailable, "library " + it->second.entry.name + " is being closed"});
   c->second.stopped = true;
+  c->second.told = s.told;
   update_peers();
 }
 
 void node_loop::step_closing() {
-  std::vector<std::function<void()>> due;
+  std::vector<std::pair<std::function<void(bool)>, bool>> due;
   for (auto it = closing_.begin(); it != closing_.end();) {
     auto& c = it->second;
     if (c.stopped && c.in_use.expired()) {
-      due.push_back(std::move(c.then));
+      due.emplace_back(std::move(c.then), c.told);
       it = closing_.erase(it);
       continue;
     }
@@ -275,13 +302,14 @@ void node_loop::step_closing() {
     }
     ++it;
   }
-  for (const auto& then : due)
-    then();
+  for (const auto& [then, told] : due)
+    then(told);
 }
 
 /// Its store goes to WHY-ID-TIME, a new one is filled from the others.
 void node_loop::begin_anew(library& l, const std::string& why, answer done) {
-  close_one(l, "begins anew", false, done, [=, this, id = l.entry.id] { refill(id, why, done); });
+  close_one(l, "begins anew", false, done,
+            [=, this, id = l.entry.id](bool) { refill(id, why, done); });
 }
 
 void node_loop::refill(const library_id& id, const std::string& why, const answer& done) {
@@ -318,7 +346,7 @@ void node_loop::on(const library_damaged& d) {
     return;
   spdlog::error("library {} has failed: {}", it->second.entry.name, d.reason);
   close_one(it->second, "its store is damaged", false, nullptr,
-            [this, id = d.library, reason = d.reason] {
+            [this, id = d.library, reason = d.reason](bool) {
               show_closed(libraries_[id].entry, "failed", {ec::corrupt, reason});
             });
 }

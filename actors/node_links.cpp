@@ -21,8 +21,10 @@ node_loop::peer& node_loop::peer_of(const device_id& device) {
   return it->second;
 }
 
-void node_loop::alarm(const std::string& text) {
-  if (setup_->alarms->raise(text))
+/// The cause is over when it was not met for as long as two dials may be apart.
+void node_loop::alarm(const std::string& cause, const std::string& text) {
+  const auto for_us = setup_->options.sync.retry_max_seconds * 2'000'000 + limits::alarm_ms * 1000;
+  if (setup_->alarms->raise(cause, text, mono_us() + for_us))
     spdlog::error("ALARM: {}", text);
 }
 
@@ -80,8 +82,8 @@ void node_loop::on(const transport::link_up& up) {
 void node_loop::adopt(const device_id& device, peer& p, connection c) {
   if (p.link) {
     self_->send(p.link, transport::close_link{"duplicate connection"});
-    each_library_of(device, [&](library& l) {
-      self_->send(l.actor, session_down{device, p.number, "replaced"});
+    each_actor_of(device, [&](const caf::actor& to) {
+      self_->send(to, session_down{device, p.number, "replaced"});
     });
   }
   p.link = c.link;
@@ -95,8 +97,8 @@ void node_loop::adopt(const device_id& device, peer& p, connection c) {
   spdlog::info("linked to {} at {}{}", to_string(device), c.remote,
                c.outbound ? "" : ", which dialled");
   // The libraries hear of the link before its first frame can reach them.
-  each_library_of(device, [&](library& l) {
-    self_->send(l.actor, session_up{device, p.number, p.link});
+  each_actor_of(device, [&](const caf::actor& to) {
+    self_->send(to, session_up{device, p.number, p.link});
   });
   self_->send(c.receiver, admit_link{});
   publish(device, p);
@@ -144,9 +146,10 @@ void node_loop::on(const link_alive& a) {
   auto& p = it->second;
   if (!p.next || p.next->waits != connection::reason::old_link)
     return;
-  alarm("device " + to_string(a.peer)
-        + " runs twice: a second node with its key was refused, since the first one still answers; "
-          "stop one of them, and give it a key of its own");
+  alarm("twice " + to_string(a.peer), "device " + to_string(a.peer)
+                                          + " runs twice: a second node with its key was refused, "
+                                            "since the first one still answers; "
+                                            "stop one of them, and give it a key of its own");
   self_->send(p.next->link,
               transport::frames_out{{encode_frame(
                   {p.next->greeted_in, self_id(), wall_ms(),
@@ -155,9 +158,10 @@ void node_loop::on(const link_alive& a) {
 }
 
 void node_loop::on(const duplicate_reported& d) {
-  alarm("another node runs with this device's key: " + to_string(d.peer)
-        + " is linked with it and refuses this one; stop one of them, and give it a key of its "
-          "own");
+  alarm("refused by " + to_string(d.peer),
+        "another node runs with this device's key: " + to_string(d.peer)
+            + " is linked with it and refuses this one; stop one of them, and give it a key of its "
+              "own");
 }
 
 /// What did not come in time.
@@ -200,10 +204,11 @@ void node_loop::on(const transport::link_down& down) {
   if (now - p.since_us >= limits::backoff_reset_ms * 1000)
     p.wait.succeeded();
   p.wait.failed(now, random_());
-  each_library_of(down.peer, [&](library& l) {
-    self_->send(l.actor, session_down{down.peer, p.number, reason});
+  each_actor_of(down.peer, [&](const caf::actor& to) {
+    self_->send(to, session_down{down.peer, p.number, reason});
   });
   publish(down.peer, p);
+  note_refusal(down.peer, reason);
   if (stop_at_us_ != 0)
     finish_stop();
   else if (p.next)
@@ -236,7 +241,8 @@ void node_loop::on(const transport::link_refused& refused) {
 
 void node_loop::note_own_key(const std::string& reason) {
   if (reason.find(transport::own_device_text) != std::string::npos)
-    alarm("a node with this device's own key was dialled or has dialled: an address leads back to "
+    alarm("own key",
+          "a node with this device's own key was dialled or has dialled: an address leads back to "
           "this node, or its directory was copied and runs elsewhere");
 }
 

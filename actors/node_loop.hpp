@@ -32,6 +32,8 @@ public:
   void on(library_order& o);
   void on(const library_stopped& s);
   void on(const library_damaged& d);
+  // node_departures.cpp
+  void on(const departure_heard& h);
 
 private:
   /// An authenticated connection that is not in force (yet).
@@ -77,13 +79,21 @@ private:
   struct closing {
     std::weak_ptr<const void> in_use;
     bool stopped = false; // the library actor said its last word
-    std::function<void()> then;
+    bool told = false;    // and a member has noted that this device left
+    std::function<void(bool told)> then;
     std::shared_ptr<api::callback<std::string>> answer; // told when it takes long; may be null
     uint64_t patient_until_us = 0;
   };
+  struct departed {
+    departure note;
+    std::optional<library_entry> entry; // when the configuration names it
+    caf::actor actor;
+
+    bool tells() const;
+    bool wants(const device_id& device) const;
+  };
   using answer = std::shared_ptr<api::callback<std::string>>;
 
-  void each_library_of(const device_id& device, const std::function<void(library&)>& on);
   void update_peers();
   void want(std::map<device_id, std::vector<config::address>>& wanted, const library& l) const;
   void drop_strangers();
@@ -95,7 +105,7 @@ private:
   void adopt_next(const device_id& device, peer& p);
   void give_up_next(peer& p, const std::string& why);
   void step_next();
-  void alarm(const std::string& text);
+  void alarm(const std::string& cause, const std::string& text);
   void note_own_key(const std::string& reason);
   void publish(const device_id& device, const peer& p);
   const device_id& self_id() const { return setup_->catalog.key.device(); }
@@ -105,7 +115,7 @@ private:
   void introduce(const library& l);
   void show_closed(const library_entry& entry, const std::string& state, error why);
   void close_one(library& l, const std::string& reason, bool left, answer told,
-                 std::function<void()> then);
+                 std::function<void(bool told)> then);
   void step_closing();
   void begin_anew(library& l, const std::string& why, answer done);
   void refill(const library_id& id, const std::string& why, const answer& done);
@@ -113,6 +123,15 @@ private:
   void leave(library& l, const library_order& o);
   void leave_now(const library_id& id, bool drop, const answer& done);
   void pause(library& l, bool on, const answer& done);
+  // node_departures.cpp
+  void each_actor_of(const device_id& device, const std::function<void(const caf::actor&)>& on);
+  std::vector<library_entry> without_departed(std::vector<library_entry> entries);
+  void depart(departure note, std::optional<library_entry> configured);
+  void end_departure(const library_id& id);
+  void note_told(const library_id& id, const device_id& by);
+  void note_refusal(const device_id& device, const std::string& reason);
+  void want_departed(std::unordered_set<device_id>& accepted,
+                     std::map<device_id, std::vector<config::address>>& wanted) const;
   bool is_name_taken(const std::string& name) const;
   /// Wraps what is to go on here when another thread answers.
   void post(std::function<void()> run);
@@ -125,6 +144,7 @@ private:
   std::map<device_id, peer> peers_;
   std::map<library_id, library> libraries_;
   std::map<library_id, closing> closing_;
+  std::map<library_id, departed> departed_; // that members must be told of, or may take back
   uint64_t next_number_ = 1;
   uint64_t stop_at_us_ = 0; // 0: running; else when libraries must be done with their offers
   bool links_told_ = false; // to end

@@ -5,6 +5,7 @@
 #include "config/limits.hpp"
 
 #include <caf/all.hpp>
+#include <spdlog/spdlog.h>
 
 namespace shoal {
 
@@ -188,12 +189,31 @@ public:
       failure_ = merged.err();
       return;
     }
+    give_back();
     answers_.push_back([done = std::move(r.done), n = *merged ? 1U : 0U](bool durable) {
       if (durable)
         done(api::retry_answer{1, n, false});
       else
         done(unknown());
     });
+  }
+
+  void operator()(release_job& r) {
+    auto made = data_.recommit(txn_, r.which, setup_.wall_ms());
+    if (!made) {
+      answers_.push_back([done = std::move(r.done), e = made.err()](bool) { done(e); });
+      return;
+    }
+    writes_ += made->made.covered.count;
+    answers_.push_back([this, done = std::move(r.done), ops = made->ops,
+                        left_out = std::move(made->left_out),
+                        results = std::move(made->made.results)](bool durable) mutable {
+      if (durable)
+        done(api::release_answer{{token_, std::move(results)}, ops, std::move(left_out)});
+      else
+        done(unknown());
+    });
+    stored_->local.push_back(std::move(made->made.covered));
   }
 
   void operator()(hide_job& h) {
@@ -211,6 +231,7 @@ public:
       failure_ = merged.err();
       return;
     }
+    give_back();
     for (auto& [tried, done] : retries_)
       answers_.push_back([done = std::move(done), tried = tried, n = *merged,
                           more = data_.retrying()](bool durable) {
@@ -265,6 +286,25 @@ public:
   const std::optional<frontier>& marks_again() const { return marks_again_; }
 
 private:
+  /// Record by record: one that cannot be written back must not keep the others from it.
+  void give_back() {
+    auto edits = data_.given_back(txn_);
+    if (!edits) {
+      failure_ = edits.err();
+      return;
+    }
+    for (const auto& e : *edits) {
+      auto made = data_.commit(txn_, std::span(&e, 1), setup_.wall_ms());
+      if (made)
+        stored_->local.push_back(std::move(made->covered));
+      else
+        spdlog::get("store")->warn("library {}: {} {} shows an op that had been released, for what "
+                                   "was written since cannot be written again: {}",
+                                   to_string(setup_.library), e.model, to_string(e.id),
+                                   made.err().message);
+    }
+  }
+
   static error unknown() {
     return {ec::outcome_unknown,
             "the disk failed while the write was made durable: it may or may not be there"};

@@ -76,6 +76,10 @@ constexpr int open_files_max = 512;              // per library; links need desc
 constexpr uint64_t high_water_ms = 1'000; // the mark outside of a store lags at most this behind it
 constexpr uint64_t leave_wait_ms =
     30'000; // for another member to hold everything, before a library is left
+constexpr uint64_t alarm_ms =
+    10'000; // an alarm about a link goes two longest retries and this after it was met last
+constexpr uint64_t departure_told_ms =
+    30ULL * 24 * 3600 * 1000; // so long members are dialled to be told that a library was left
 constexpr uint64_t close_wait_ms = 10'000; // for whoever still reads a store that is to be closed
 constexpr uint64_t removed_retry_ms =
     600'000; // a removed device asks this often whether it was taken back

@@ -12,8 +12,8 @@ namespace shoal::config {
 namespace {
 
 constexpr std::array<std::string_view, 4> model_words = {"name", "class", "id_from", "fields"};
-constexpr std::array<std::string_view, 6> field_words = {"name",       "type",     "merge",
-                                                         "references", "required", "cascades"};
+constexpr std::array<std::string_view, 7> field_words = {
+    "name", "type", "merge", "references", "required", "cascades", "local"};
 
 bool is_one_of(std::string_view word, std::span<const std::string_view> words) {
   return std::find(words.begin(), words.end(), word) != words.end();
@@ -103,10 +103,8 @@ result<field_options> read_field(const raw_field& raw, const std::string& model)
   out.where = raw.where;
   const bool in_list = out.name.empty();
   value_reader values(raw.values, raw.where, model + ".fields" + (in_list ? "" : "." + raw.name));
-  if (const auto* local = values.find("local"))
-    values.fail(*local, "local", "this version keeps no fields that stay on one node",
-                "leave the key out: every field is synced");
-  values.only(field_words, "; a field has name, type, merge, references, required and cascades");
+  values.only(field_words,
+              "; a field has name, type, merge, references, required, cascades and local");
   if (in_list)
     out.name = values.text("name");
   else if (const auto* name = values.find("name"); name != nullptr)
@@ -118,6 +116,7 @@ result<field_options> read_field(const raw_field& raw, const std::string& model)
   out.references = values.text("references");
   out.required = values.truth("required");
   out.cascades = values.truth("cascades");
+  out.local = values.truth("local");
   if (out.type.empty() && out.merge == "counter")
     out.type = "integer";
   if (out.type.empty() && !out.references.empty())
@@ -199,7 +198,7 @@ status add_models(const raw_config& raw, std::vector<model_options>& into) {
 
 bool is_same(const model_options& a, const model_options& b) {
   const auto said = [](const field_options& f) {
-    return std::tie(f.name, f.type, f.merge, f.references, f.required, f.cascades);
+    return std::tie(f.name, f.type, f.merge, f.references, f.required, f.cascades, f.local);
   };
   const auto by_name = [](const field_options* x, const field_options* y) {
     return x->name < y->name;

@@ -14,7 +14,8 @@ struct field_options {
   std::string references;    // model; empty: none
   bool required = false;
   bool cascades = false;
-  std::string where; // FILE:LINE
+  bool local = false; // stays on the node that it is written on
+  std::string where;  // FILE:LINE
 };
 
 struct model_options {

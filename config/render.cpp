@@ -111,6 +111,7 @@ void add(std::vector<shown_key>& out, const model_options& m) {
       out.push_back({field + "references", toml_string(f.references), f.where});
     out.push_back({field + "required", truth(f.required), f.where});
     out.push_back({field + "cascades", truth(f.cascades), f.where});
+    out.push_back({field + "local", truth(f.local), f.where});
   }
 }
 
@@ -131,6 +132,8 @@ std::string model_text(const model_options& m) {
       line += ", required = true";
     if (f.cascades)
       line += ", cascades = true";
+    if (f.local)
+      line += ", local = true";
     out += padded(line + " }") + "# " + f.where + "\n";
   }
   return out;

@@ -38,6 +38,9 @@ struct edit {
   /// needs the record to exist (ec::missing_field names the first of these otherwise).
   std::vector<std::string> missing_required;
   std::vector<field_edit> fields; // unique names
+  /// Name → encoded value, nil clears: what stays on this node. With nothing else to say, the edit
+  /// makes no op; the record must exist.
+  std::vector<std::pair<std::string, std::string>> local;
 };
 
 /// What became of one edit.

@@ -38,7 +38,9 @@ struct member_status {
   std::string address;
   bool removed = false;
   bool connected = false;
-  std::string state; // "synced", "catching_up", "down", "never_seen", "removed"
+  /// "synced", "catching_up", "stale" (linked, and silent for too long), "down", "never_seen",
+  /// "needs_snapshot", "removed"
+  std::string state;
   std::optional<double> rtt_ms;
   std::optional<double> clock_offset_ms;
   uint64_t behind_in = 0;    // ops it holds that this node does not
@@ -112,6 +114,12 @@ struct retry_answer {
   bool more = false;   // the rest is tried in the groups that follow
 };
 
+struct release_answer {
+  write_answer write;
+  uint64_t released = 0;             // held ops: the one that was named, and others of its batch
+  std::vector<std::string> left_out; // MODEL.FIELD of counters, which wait for their time
+};
+
 /// One open library.
 class library {
 public:
@@ -143,6 +151,8 @@ public:
   virtual void verify(bool repair, callback<verify_answer> done) = 0;
   /// Tries one op that is held but not merged, or all that this version could not merge.
   virtual void retry_held(std::optional<dot> which, callback<retry_answer> done) = 0;
+  /// Commits what a quarantined op says anew, with a stamp of now.
+  virtual void release_held(dot which, callback<release_answer> done) = 0;
   /// Leaves a held op out of lists from now on.
   virtual void hide_held(dot which, callback<nothing> done) = 0;
 };
@@ -169,6 +179,8 @@ public:
   virtual std::string address() const = 0;
   virtual std::vector<std::shared_ptr<library>> libraries() const = 0;
   virtual void create_library(std::string name, callback<std::shared_ptr<library>> done) = 0;
+  /// This device was a member of the library, and has left it: it takes a re-admission.
+  virtual bool left_before(const library_id& id) const = 0;
   virtual void join_library(join_request what, callback<std::shared_ptr<library>> done) = 0;
   /// Answers where the files are now; empty when they are deleted.
   virtual void leave_library(const library_id& id, leave_request how,

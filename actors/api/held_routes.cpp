@@ -62,6 +62,7 @@ json held_json(const held_op& h, bool whole) {
   out["seq"] = h.at.seq;
   out["hlc"] = h.stamp.is_zero() ? json(nullptr) : json(to_string(h.stamp));
   out["since"] = h.since_ms;
+  out["released"] = h.released;
   out["bytes"] = h.bytes.size();
   if (!whole)
     return out;
@@ -290,6 +291,31 @@ void retry_deadletters(const context& c, request r, responder to) {
                   out["more"] = a.more;
                   return json_reply(out);
                 }));
+}
+
+/// Body: `{"id": ID}`.
+void release_deadletter(const context& c, request r, responder to) {
+  auto l = library_of(c, r, to, {});
+  if (!l)
+    return;
+  auto body = parse_object(r.body, {"id"});
+  if (!body)
+    return to->send(error_reply(body.err()));
+  auto text = required_text(*body, "id");
+  if (!text)
+    return to->send(error_reply(text.err()));
+  auto id = parse_held_id(*text);
+  if (!id)
+    return to->send(error_reply(id.err()));
+  l->release_held(*id, answers<release_answer>(c, std::move(to),
+                                               [text = std::move(*text)](const release_answer& a) {
+                                                 json out;
+                                                 out["id"] = text;
+                                                 out["released"] = a.released;
+                                                 out["left_out"] = a.left_out;
+                                                 out["token"] = a.write.token;
+                                                 return json_reply(out);
+                                               }));
 }
 
 void drop_deadletter(const context& c, request r, responder to) {

@@ -27,10 +27,11 @@ status read_via(const std::string& text, join_request& into) {
 }
 
 /// The command that makes this node a member, to be run where the library is.
-std::string admission_line(const context& c, const join_request& asked) {
+std::string admission_line(const context& c, const join_request& asked, bool again) {
   const auto address = c.self->address();
   return "shoal member add " + asked.name + " " + to_string(c.self->device()) + "@"
-         + (address.empty() ? "HOST:PORT" : address) + " --name " + c.self->name();
+         + (address.empty() ? "HOST:PORT" : address) + " --name " + c.self->name()
+         + (again ? " --readmit" : "");
 }
 
 std::shared_ptr<library> named_library(const context& c, const request& r, const responder& to,
@@ -62,13 +63,15 @@ void join(const context& c, const nlohmann::json& body, const std::string& name,
   asked.id = *id;
   asked.name = name;
   auto shown = asked;
-  c.self->join_library(std::move(asked),
-                       answers<std::shared_ptr<library>>(
-                           c, std::move(to), [c, shown](const std::shared_ptr<library>& made) {
-                             auto out = library_json(made->status());
-                             out["run"] = admission_line(c, shown);
-                             return json_reply(out);
-                           }));
+  const bool again = c.self->left_before(asked.id);
+  c.self->join_library(
+      std::move(asked),
+      answers<std::shared_ptr<library>>(c, std::move(to),
+                                        [c, shown, again](const std::shared_ptr<library>& made) {
+                                          auto out = library_json(made->status());
+                                          out["run"] = admission_line(c, shown, again);
+                                          return json_reply(out);
+                                        }));
 }
 
 void pause(const context& c, const request& r, responder to, bool on) {

@@ -36,6 +36,7 @@ json field_json(const models::field_def& f) {
   out["references"] = text_or_null(f.references);
   out["cascades"] = f.kind == field_kind::parent;
   out["managed"] = f.managed;
+  out["local"] = f.local;
   return out;
 }
 

@@ -38,6 +38,13 @@ result<record_class> class_of(const models::registry& known, const kv_view& view
                                       + "\" on this node, and the library has no record of one"};
 }
 
+bool has_local_fields(const models::registry& known, std::string_view model) {
+  const auto* def = known.find(model);
+  return def != nullptr
+         && std::any_of(def->fields.begin(), def->fields.end(),
+                        [](const models::field_def& f) { return f.local; });
+}
+
 /// One page of a model's records.
 class page_scan : public std::enable_shared_from_this<page_scan> {
 public:
@@ -51,12 +58,14 @@ public:
     if (!found)
       return to_->send(error_reply(found.err()));
     class_ = *found;
+    with_local_ = has_local_fields(*context_.self->models(), model_);
     step();
   }
 
 private:
   void step() {
     bool paused = false;
+    std::optional<error> fault;
     const auto until = steady::now() + step_time;
     const auto from = after_;
     auto scanned = list_records(
@@ -67,6 +76,11 @@ private:
             paused = true;
             return false;
           }
+          if (with_local_)
+            if (auto added = add_local(*view_, record); !added) {
+              fault = added.err();
+              return false;
+            }
           if (filter_.matches(record)) {
             if ((count_ >= limit_ || items_.size() >= page_bytes) && listed_ != record.id) {
               more_ = true;
@@ -77,8 +91,8 @@ private:
           after_ = record.id;
           return true;
         });
-    if (!scanned)
-      return to_->send(error_reply(scanned.err()));
+    if (!scanned || fault)
+      return to_->send(error_reply(fault ? *fault : scanned.err()));
     if (paused) {
       context_.work->post([self = shared_from_this()] { self->step(); });
       return;
@@ -105,6 +119,7 @@ private:
   std::optional<record_id> after_; // the last record looked at
   uint64_t limit_;
   record_class class_ = record_class::shared;
+  bool with_local_ = false;
   std::string items_;
   uint64_t count_ = 0;
   std::optional<record_id> listed_; // the last record shown
@@ -186,6 +201,9 @@ void read_record(const context& c, request r, responder to) {
     return to->send(error_reply(
         {ec::not_found, model + " " + to_string(*id)
                             + " was deleted; ?deleted=true shows it while its tombstone stands"}));
+  if (has_local_fields(*c.self->models(), model))
+    if (auto added = add_local(*view, **record); !added)
+      return to->send(error_reply(added.err()));
   to->send(json_reply(models::to_json(**record)));
 }
 

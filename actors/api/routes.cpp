@@ -37,6 +37,7 @@ constexpr std::array routes{
     route{verb::get, "v1/libraries/:/conflicts", list_conflicts},
     route{verb::get, "v1/libraries/:/deadletter", list_deadletters},
     route{verb::post, "v1/libraries/:/deadletter/retry", retry_deadletters},
+    route{verb::post, "v1/libraries/:/deadletter/release", release_deadletter},
     route{verb::get, "v1/libraries/:/deadletter/:", show_deadletter},
     route{verb::delete_, "v1/libraries/:/deadletter/:", drop_deadletter},
     route{verb::get, "v1/libraries/:/export", export_records},

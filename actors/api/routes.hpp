@@ -83,6 +83,7 @@ void export_records(const context&, request, responder);
 void list_deadletters(const context&, request, responder);
 void show_deadletter(const context&, request, responder);
 void retry_deadletters(const context&, request, responder);
+void release_deadletter(const context&, request, responder);
 void drop_deadletter(const context&, request, responder);
 void list_conflicts(const context&, request, responder);
 // record_writes.cpp

@@ -218,7 +218,7 @@ void replicator::end_sessions_of_strangers() {
     if (!greets(peer))
       gone.push_back(peer);
   for (const auto& peer : gone) {
-    out_.push_back(send{{peer}, goodbye{"no longer a member"}});
+    out_.push_back(send{{peer}, goodbye{no_longer_a_member}});
     link_down down{peer};
     on(down);
   }

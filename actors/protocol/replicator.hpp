@@ -19,6 +19,9 @@
 
 namespace shoal::protocol {
 
+/// A Goodbye's reason, said once the receiver's removal is durable at the sender.
+constexpr const char* no_longer_a_member = "no longer a member";
+
 struct settings {
   device_id self;
   uint64_t boot_nonce = 0;

@@ -19,6 +19,8 @@ namespace shoal::transport {
 
 /// In the reason of every link that leads to this device's own key.
 constexpr const char* own_device_text = "the peer is this device itself";
+/// Why a link that this device dialled ended: the peer's certificate check refused it.
+constexpr const char* refused_text = "the peer holds this device no member of any of its libraries";
 
 /// Both sides must name it; another major version of Shoal's link layer has another name.
 constexpr std::string_view alpn = "shoal/1";

@@ -71,9 +71,12 @@ tls_session::~tls_session() = default;
 
 status tls_session::failed(int ssl_error) {
   state_ = state::closed;
+  const bool refused = ERR_GET_REASON(ERR_peek_error()) == SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE;
   auto reason = openssl_error();
   if (!check_.refusal.empty())
     return {ec::forbidden, check_.refusal};
+  if (refused)
+    return {ec::bad_value, refused_text};
   if (ssl_error == SSL_ERROR_SSL || ssl_error == SSL_ERROR_SYSCALL)
     return {ec::bad_value, "TLS failed: " + reason};
   return {ec::bad_value,

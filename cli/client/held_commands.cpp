@@ -15,7 +15,7 @@ struct held_words {
 };
 
 void list_deadletters(context& ctx, const std::string& library) {
-  list_printer printer(ctx, {"id", "why", "model", "record", "hlc", "reason"});
+  list_printer printer(ctx, {"id", "why", "released", "model", "record", "hlc", "reason"});
   const page_request pages{library_path(library, {"deadletter"})};
   const auto next = for_each_item(ctx, pages, [&](const json& item) { printer.add(item); });
   if (next)
@@ -77,6 +77,15 @@ void add_held_commands(CLI::App& app, context& ctx) {
     const auto what = words->id.empty() ? std::string() : text_of(json{{"id", words->id}});
     if (const auto body =
             ctx.call("POST", library_path(words->library, {"deadletter", "retry"}), what))
+      print_object(ctx, *body);
+  });
+  auto* release = deadletter->add_subcommand(
+      "release", "Write what one stamped in the future says anew, as of now: its values are in use "
+                 "on every node at once");
+  release->add_option("ID", words->id, "as `list` shows it")->required();
+  release->callback([&ctx, words] {
+    if (const auto body = ctx.call("POST", library_path(words->library, {"deadletter", "release"}),
+                                   text_of(json{{"id", words->id}})))
       print_object(ctx, *body);
   });
   auto* drop = deadletter->add_subcommand(

@@ -79,6 +79,7 @@ status fill(field_def& out, const model_def& m, const config::field_options& f) 
   out.name = f.name;
   out.where = f.where;
   out.required = f.required;
+  out.local = f.local;
   out.references = f.references;
   const auto type = meaning(types, f.type, type_list);
   if (!type)
@@ -143,7 +144,7 @@ status check_wider(const registry& old, const registry& wider) {
     for (const auto& f : before->fields) {
       const auto* same = after->field(f.name);
       if (!same || same->type != f.type || same->kind != f.kind || same->required != f.required
-          || same->references != f.references)
+          || same->references != f.references || same->local != f.local)
         return error{ec::config, "model " + before->name + ", field " + f.name
                                      + (same ? " is declared in another way" : " is gone")};
     }

@@ -106,7 +106,10 @@ result<edit> to_edit(const registry& models, const edit_request& request) {
     auto made = to_field_edit(m, *f, value);
     if (!made)
       return made.err();
-    out.fields.push_back(std::move(*made));
+    if (f->local)
+      out.local.emplace_back(name, std::move(made->value));
+    else
+      out.fields.push_back(std::move(*made));
   }
   out.missing_required = required_but_missing(out, m);
   if (auto ok = settle_id(out, m, request); !ok)

@@ -94,6 +94,10 @@ status check_field(const model_def& m, const field_def& f, const model_map& know
     return bad(m, f, "a cascading field references the model it cascades from");
   if (f.required && f.kind != field_kind::lww && f.kind != field_kind::parent)
     return bad(m, f, "a set, counter or map is never missing, so it cannot be required");
+  if (f.local && (f.required || f.kind != field_kind::lww))
+    return bad(m, f,
+               "a local field is an optional last-writer value; leave required, merge and "
+               "cascades out");
   if (f.references.empty())
     return success();
   if (f.type != value_type::uuid)
@@ -122,6 +126,8 @@ status check_id_rule(const model_def& m) {
     if (!f)
       return bad(m, "id field " + shown(name) + " is not a field of the model"
                         + nearest_of(name, names_of(m)));
+    if (f->local)
+      return bad(m, *f, "an id field is the same on every node, so it cannot be local");
     if (f->kind != field_kind::lww || f->type == value_type::json || f->type == value_type::real)
       return bad(m, *f, "an id field is a last-writer string, integer, boolean, time or uuid");
     // Without it a record could begin under no id. A condition says itself what is needed.
@@ -173,6 +179,8 @@ uint64_t hash_definition(const model_def& m) {
     out.uint(static_cast<uint64_t>(f->kind));
     out.str(f->references);
     out.boolean(f->managed);
+    if (f->local) // else the hash is that of versions without such fields
+      out.str("local");
   }
   out.uint(static_cast<uint64_t>(m.id.from));
   out.array(m.id.fields.size());

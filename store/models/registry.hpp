@@ -32,6 +32,7 @@ struct field_def {
   field_kind kind = field_kind::lww;    // parent: the target's death is this record's
   std::string references;               // model whose ids the values are; empty: none
   bool managed = false;                 // only the node itself writes it
+  bool local = false;                   // stays on the node that it is written on
   std::string where;                    // FILE:LINE of its declaration; empty: built in
 };
 

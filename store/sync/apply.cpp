@@ -87,6 +87,7 @@ result<applied_as> replica::apply(kv_transaction& txn, std::span<const range> pa
   if (auto heeded = heed_rows(txn, parts.back()); !heeded)
     return fail(heeded.err());
   bool log_complete = true;
+  std::vector<dot> waiting;
   for (const auto& part : parts) {
     auto ops = frame_ops(part);
     if (!ops)
@@ -95,14 +96,19 @@ result<applied_as> replica::apply(kv_transaction& txn, std::span<const range> pa
     for (const auto& o : *ops) {
       if (o.decoded.seq <= held)
         continue; // held already, or superseded by what is held
-      if (hold_back(txn, o, part, wall_ms))
+      if (hold_back(txn, o, part, wall_ms)) {
+        waiting.push_back({stream.origin, stream.epoch, o.decoded.seq});
         continue;
+      }
       if (auto done = apply_op(txn, o.decoded, stream, o.bytes, part.log_complete); !done)
         return fail(done.err());
       observe(o.decoded, wall_ms);
     }
     wait_for(part.until);
   }
+  if (!waiting.empty())
+    if (auto marked = mark_halves(txn, parts, waiting); !marked)
+      return fail(marked.err());
   held_[stream] = to;
   if (!log_complete)
     log_from_[stream] =

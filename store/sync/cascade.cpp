@@ -119,6 +119,7 @@ status replica::write_row(kv_transaction& txn, record_class cls, const std::stri
     return visible.err();
   after.visible = *visible;
   count(before, after, cls, key);
+  drop_local(txn, cls, key, before, after);
 
   const auto old_parents = parents(before);
   const auto new_parents = parents(after);
@@ -194,6 +195,7 @@ status replica::reevaluate_children(kv_transaction& txn, record_class cls, const
       row after = *before;
       after.visible = *visible;
       count(*before, after, cls, child);
+      drop_local(txn, cls, child, *before, after);
       txn.put(rows, child, encode_row(after));
       if (const auto it = parents_.find(cache_key(cls, child)); it != parents_.end())
         it->second.visible = after.visible;

@@ -218,6 +218,9 @@ result<op> replica::make_op(kv_transaction& txn, const edit& e, const hlc& stamp
   return o;
 }
 
+/// False for an edit of nothing but values that stay on this node.
+static bool makes_op(const edit& e) { return e.remove || !e.fields.empty() || e.local.empty(); }
+
 /// `revived`: how many records the edits make anew that a cascade took, each an op more; the first
 /// pass finds it out.
 result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit> edits,
@@ -229,13 +232,22 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
   auto& seq = held_[stream];
   out.covered.stream = stream;
   out.covered.from = seq;
-  size_t rest = edits.size() + revived;
+  size_t rest = static_cast<size_t>(std::count_if(edits.begin(), edits.end(), makes_op)) + revived;
   revived = 0;
   for (auto e = edits.begin(); e != edits.end();) {
     row before;
     auto made = make_op(txn, *e, next_stamp(e->cls, wall_ms), before);
     if (!made)
       return made.err();
+    const auto row_key = keys::row(e->cls, e->model, e->id, self_);
+    if (!makes_op(*e)) {
+      const auto standing = view_of(before, e->cls, e->model, e->id, std::nullopt);
+      if (auto kept = keep_local(txn, *e, row_key); !kept)
+        return kept.err();
+      out.results.push_back({e->model, e->id, standing.stamp, standing.newest.seq});
+      ++e;
+      continue;
+    }
     op& o = *made;
     o.seq = seq + 1;
     rest -= rest > 0 ? 1 : 0;
@@ -259,6 +271,8 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
       ++revived; // and now the insert
       continue;
     }
+    if (auto kept = keep_local(txn, *e, row_key); !kept)
+      return kept.err();
     out.results.push_back({o.model, o.id, o.stamp, o.seq});
     ++e;
   }
@@ -271,7 +285,10 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
                              + " bytes encoded; at most "
                              + std::to_string(wire_limits::batch_bytes)};
   out.covered.to = seq;
-  move_frontier(txn, stream);
+  if (seq == 0)
+    held_.erase(stream); // no write yet that anyone could lack
+  else if (out.covered.count > 0)
+    move_frontier(txn, stream);
   return out;
 }
 

@@ -1,5 +1,5 @@
 // Disk form of a held op, MessagePack:
-//   [why, batch_rest, stamp (28 bytes), since_ms, hidden, complete, reason, bytes]
+//   [why, batch_rest, stamp (28 bytes), since_ms, hidden, complete, reason, bytes, released, split]
 
 #include "store/sync/held.hpp"
 
@@ -13,15 +13,18 @@ std::string_view to_string(held_why why) {
 
 std::string encode(const held_counts& c) {
   return keys::u64(c.quarantined) + keys::u64(c.unmergeable) + keys::u64(c.incomplete)
-         + keys::u64(c.hidden) + keys::u64(c.hash);
+         + keys::u64(c.hidden) + keys::u64(c.hash) + keys::u64(c.halves);
 }
 
 result<held_counts> read_held_counts(std::string_view raw) {
-  if (raw.size() != 40)
-    return {ec::corrupt, "meta held: " + std::to_string(raw.size()) + " bytes, not 40"};
-  return held_counts{keys::read_u64(raw), keys::read_u64(raw.substr(8)),
-                     keys::read_u64(raw.substr(16)), keys::read_u64(raw.substr(24)),
-                     keys::read_u64(raw.substr(32))};
+  if (raw.size() != 48 && raw.size() != 40) // 40: of a version without `halves`
+    return {ec::corrupt, "meta held: " + std::to_string(raw.size()) + " bytes, not 48"};
+  return held_counts{keys::read_u64(raw),
+                     keys::read_u64(raw.substr(8)),
+                     keys::read_u64(raw.substr(16)),
+                     keys::read_u64(raw.substr(24)),
+                     keys::read_u64(raw.substr(32)),
+                     raw.size() == 48 ? keys::read_u64(raw.substr(40)) : 0};
 }
 
 std::string encode(const held_op& h) {
@@ -29,9 +32,10 @@ std::string encode(const held_op& h) {
   std::string stamp;
   append_hlc(stamp, h.stamp);
   writer w(out);
-  w.array(8);
+  w.array(10);
   w.uint(static_cast<uint64_t>(h.why)), w.uint(h.batch_rest), w.bin(stamp), w.uint(h.since_ms);
   w.boolean(h.hidden), w.boolean(h.complete), w.str(h.reason), w.bin(h.bytes);
+  w.boolean(h.released), w.boolean(h.split);
   return out;
 }
 
@@ -39,7 +43,8 @@ result<held_op> read_held(const dot& at, std::string_view raw) {
   reader in(raw);
   held_op h;
   h.at = at;
-  if (in.array(8, "held op") != 8)
+  const auto members = in.array(10, "held op");
+  if (members != 8 && members != 10) // 8: of a version that could not release ops
     in.fail(ec::bad_value, "held op");
   h.why = static_cast<held_why>(in.uint_max(1, "held op"));
   h.batch_rest = static_cast<uint32_t>(in.uint_max(wire_limits::batch_ops, "held op"));
@@ -49,6 +54,8 @@ result<held_op> read_held(const dot& at, std::string_view raw) {
   h.complete = in.boolean("held op");
   h.reason = in.str(raw.size(), "held op");
   h.bytes = in.bin(raw.size(), "held op");
+  h.released = members == 10 && in.boolean("held op");
+  h.split = members == 10 && in.boolean("held op");
   in.finish("held op");
   if (in.failed() || !stamp)
     return error{ec::corrupt, "held op on disk: " + (in.failed() ? in.err() : stamp.err()).message};

@@ -23,11 +23,17 @@ struct held_op {
   hlc stamp;             // as far as it could be read
   uint64_t since_ms = 0; // local wall
   bool hidden = false;   // an operator does not want to see it in lists
+  bool released = false; // its edits were committed anew here; see recommit.cpp
+  /// Others of its atomic batch were applied: device-owned ones, or those that could be read.
+  bool split = false;
   /// Nobody who sent rows had merged it: what it supersedes is here. Else some of that may be
   /// missing until it is merged.
   bool complete = true;
   std::string reason;
   std::string bytes; // the op as it came
+
+  /// Readers see half of its batch, and no operator has seen to it.
+  bool shows_half() const { return split && !released && !hidden; }
 };
 
 /// How many ops are held, and the hash of them that heartbeats carry: where it is equal, equal
@@ -38,6 +44,7 @@ struct held_counts {
   uint64_t incomplete = 0; // of the quarantined: a node with any is not settled
   uint64_t hidden = 0;     // of all
   uint64_t hash = 0;
+  uint64_t halves = 0; // of all; with any, this node does not keep the promise of atomic batches
   auto operator<=>(const held_counts&) const = default;
 };
 std::string encode(const held_counts& c);

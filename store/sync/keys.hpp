@@ -24,7 +24,8 @@
 //   index            'p' class parent-key child-key -> ""    children of a cascading parent
 //                    'w' class parent-key           -> ""    a child waits for this absent parent
 //                    'm' wall-ms origin epoch seq class row-key -> ""    a mark that stands
-//   meta             name -> value             see replica.cpp; 'i' key -> answer of an idempotency
+//   meta             'l' class row-key -> [[name, value]…]    fields that stay on this node
+//                    name -> value             see replica.cpp; 'i' key -> answer of an idempotency
 //   key,
 //                                              'j' number -> key, in order of arrival
 
@@ -144,6 +145,15 @@ inline std::string parent(char tag, record_class cls, std::string_view parent_ke
   std::string out(1, tag);
   out += static_cast<char>(cls);
   out += parent_key;
+  return out;
+}
+
+/// Fields of a record that stay on this node. No name in `meta` begins like this.
+inline std::string_view local_prefix() { return {"l\0", 2}; }
+inline std::string local(record_class cls, std::string_view row_key) {
+  std::string out(local_prefix());
+  out += static_cast<char>(cls);
+  out += row_key;
   return out;
 }
 

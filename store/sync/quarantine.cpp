@@ -56,6 +56,7 @@ void replica::hold(kv_transaction& txn, held_op h) {
   ++(future ? held_counts_.quarantined : held_counts_.unmergeable);
   held_counts_.incomplete += future && !h.complete;
   held_counts_.hidden += h.hidden;
+  held_counts_.halves += h.shows_half();
   held_counts_.hash += hash_of_held(h);
   if (future) {
     next_due_ms_ = std::min(next_due_ms_, h.stamp.wall_ms);
@@ -73,6 +74,7 @@ void replica::let_go(kv_transaction& txn, const held_op& h) {
   --(future ? held_counts_.quarantined : held_counts_.unmergeable);
   held_counts_.incomplete -= future && !h.complete;
   held_counts_.hidden -= h.hidden;
+  held_counts_.halves -= h.shows_half();
   held_counts_.hash -= hash_of_held(h);
   if (future)
     if (auto& seqs = quarantined_[h.at.stream()]; seqs.erase(h.at.seq) > 0 && seqs.empty())
@@ -107,6 +109,41 @@ bool replica::hold_back(kv_transaction& txn, const ranged_op& o, const range& pa
   }
   hold(txn, std::move(h));
   return true;
+}
+
+/// Of an atomic batch, some ops were applied and others are held. Its device-owned ops cannot wait:
+/// they would have to leave the rows that they are sent from, and with a clock that is years ahead
+/// they would wait for years. So the batch shows in half, and a node on which one does is not
+/// ready.
+status replica::mark_halves(kv_transaction& txn, std::span<const range> parts,
+                            const std::vector<dot>& waiting) {
+  std::map<uint64_t, std::vector<held_op>> batches; // by the seq of their last op
+  for (const auto& at : waiting) {
+    auto h = get_held(txn, at);
+    if (!h)
+      return h.err();
+    if (*h)
+      batches[at.seq + (*h)->batch_rest].push_back(std::move(**h));
+  }
+  for (const auto& part : parts) {
+    auto ops = frame_ops(part);
+    if (!ops)
+      return ops.err();
+    for (const auto& o : *ops) {
+      const auto batch = batches.find(o.decoded.seq + o.decoded.batch_rest);
+      if (batch == batches.end()
+          || std::any_of(batch->second.begin(), batch->second.end(),
+                         [&](const held_op& h) { return h.at.seq == o.decoded.seq; }))
+        continue;
+      for (auto& h : batch->second) {
+        let_go(txn, h);
+        h.split = true;
+        hold(txn, std::move(h));
+      }
+      batches.erase(batch);
+    }
+  }
+  return success();
 }
 
 /// A range read from rows lacks what the ops that its sender had merged superseded, also other
@@ -190,6 +227,8 @@ result<bool> replica::merge_held(kv_transaction& txn, const dot& at, uint64_t wa
     }
     return false;
   }
+  if (auto kept = remember_released(txn, h, o, wall_ms); !kept)
+    return kept.err();
   let_go(txn, h);
   // Below log_from a range is read from rows: the log must not hold what it does not serve.
   const bool into_log = at.seq > seq_of(log_from_, at.stream());
@@ -316,6 +355,7 @@ status replica::hide(kv_transaction& txn, const dot& at) {
   auto& h = **found;
   if (h.hidden)
     return success();
+  held_counts_.halves -= h.shows_half();
   h.hidden = true;
   ++held_counts_.hidden;
   txn.put(family::deadletter, keys::tagged('h', keys::by_seq(at.stream(), at.seq)), encode(h));

@@ -19,6 +19,10 @@ status list_records(const kv_view& view, record_class cls, std::string_view mode
                     const record_id* after, bool with_deleted,
                     const std::function<bool(record_view&&)>& on);
 
+/// Adds the values that stay on this node to what a client is shown; no export has them. They stand
+/// before synced ones of the same name.
+status add_local(const kv_view& view, record_view& into);
+
 /// Names of the models of which any record is present, live or not, in name order.
 result<std::vector<std::pair<record_class, std::string>>> models_present(const kv_view& view);
 

@@ -64,6 +64,8 @@ status replica::load(const kv_view& store) {
     return s;
   if (auto resync = load_resync(store); !resync)
     return resync;
+  if (auto local = load_local(store); !local)
+    return local;
   if (auto oldest = load_oldest(store); !oldest)
     return oldest;
   std::map<std::string, std::string> meta;

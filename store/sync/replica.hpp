@@ -49,6 +49,13 @@ struct committed {
   bool any_shared = false;
 };
 
+/// What the release of a quarantined op made.
+struct recommitted {
+  committed made;
+  size_t ops = 0;                    // as many were held
+  std::vector<std::string> left_out; // MODEL.FIELD of counters
+};
+
 enum class applied_as { applied, duplicate, gap };
 
 /// What the library and its links need to know after each group of writes.
@@ -86,6 +93,12 @@ public:
   bool retrying() const { return retry_from_.has_value(); }
   /// Tries one held op now; false: it stays held. ec::not_found.
   result<bool> retry(kv_transaction& txn, const dot& at, uint64_t wall_ms);
+  /// Commits what a quarantined op says anew, with a stamp of now, and with it the rest of its
+  /// atomic batch. ec::not_found; ec::conflict for what cannot be released.
+  result<recommitted> recommit(kv_transaction& txn, const dot& at, uint64_t wall_ms);
+  /// Edits to commit behind `release` and `retry`, in the same group: they write back what an op
+  /// that had been released would undo.
+  result<std::vector<edit>> given_back(kv_transaction& txn);
   /// Leaves a held op out of lists from now on; it is passed on and merged like any other.
   status hide(kv_transaction& txn, const dot& at);
   /// Folds a member set in; true when it changed.
@@ -205,6 +218,8 @@ private:
   uint64_t hash_of_held(const held_op& h) const;
   /// True when the op is held instead of merged.
   bool hold_back(kv_transaction& txn, const ranged_op& o, const range& part, uint64_t wall_ms);
+  status mark_halves(kv_transaction& txn, std::span<const range> parts,
+                     const std::vector<dot>& waiting);
   result<bool> is_set_aside(const kv_view& view, const ranged_op& o, const stream_id& stream,
                             uint64_t wall_ms) const;
   status heed_rows(kv_transaction& txn, const range& last);
@@ -215,6 +230,8 @@ private:
   /// At opening, and when a call that had held ops was undone.
   status load_held(const kv_view& store);
   status find_next_due(const kv_view& view);
+  // recommit.cpp
+  status remember_released(kv_transaction& txn, const held_op& h, const op& o, uint64_t wall_ms);
   void observe(const op& o, uint64_t wall_ms);
   hlc next_stamp(record_class cls, uint64_t wall_ms);
   // conflict_watch.cpp
@@ -234,6 +251,11 @@ private:
   // purge.cpp
   bool is_purged(const device_id& owner) const;
   status purge(kv_transaction& txn, const device_id& owner);
+  // local.cpp
+  status load_local(const kv_view& store);
+  status keep_local(kv_transaction& txn, const edit& e, const std::string& row_key);
+  void drop_local(kv_transaction& txn, record_class cls, std::string_view row_key,
+                  const row& before, const row& after);
   // cascade.cpp
   result<bool> is_visible(kv_transaction& txn, record_class cls, std::string_view key,
                           const row& r);
@@ -265,6 +287,7 @@ private:
   uint64_t oldest_log_ms_ = 0;
   frontier deletes_from_;
   bool filling_ = false;
+  bool has_local_ = false; // some record has fields that stay on this node
   std::optional<resync_state> resync_;
   std::map<device_id, uint64_t> passed_over_;
   std::map<device_id, uint64_t> ended_;
@@ -272,8 +295,16 @@ private:
   std::map<stream_id, std::set<uint64_t>> quarantined_; // seqs of those
   uint64_t next_due_ms_ = UINT64_MAX;     // earliest wall among the quarantined stamps
   std::optional<std::string> retry_from_; // key of the next dead letter to try again
-  std::string program_;                   // version that tried the dead letters last
-  uint64_t conflict_next_ = 0;            // their numbers: as many were recorded
+  /// A record as it stood before released ops merged, in the group under way; by row key.
+  struct overwritten {
+    std::string model;
+    record_id id;
+    row before;
+    std::set<dot> merged;
+  };
+  std::map<std::string, overwritten> released_;
+  std::string program_;        // version that tried the dead letters last
+  uint64_t conflict_next_ = 0; // their numbers: as many were recorded
   uint64_t conflict_oldest_ = 0;
   std::unordered_map<std::string, std::vector<uint64_t>>
       open_conflicts_;        // row key → conflicts, some of which may be settled

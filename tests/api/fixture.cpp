@@ -208,6 +208,26 @@ void test_library::retry_held(std::optional<dot> which, api::callback<api::retry
   });
 }
 
+void test_library::release_held(dot which, api::callback<api::release_answer> done) {
+  submit([this, which, done = std::move(done)] {
+    std::unique_lock lock(mutex_);
+    kv_transaction txn(store_);
+    auto made = replica_->recommit(txn, which, ++wall_ms_);
+    if (!made) {
+      lock.unlock();
+      return done(made.err());
+    }
+    replica_->seal(txn);
+    BOOST_REQUIRE(store_.commit(txn.take()).ok());
+    api::release_answer out;
+    out.write = {to_token(replica_->held()), std::move(made->made.results)};
+    out.released = made->ops;
+    out.left_out = std::move(made->left_out);
+    lock.unlock();
+    done(out);
+  });
+}
+
 void test_library::hide_held(dot which, api::callback<nothing> done) {
   submit([this, which, done = std::move(done)] {
     std::unique_lock lock(mutex_);

@@ -55,6 +55,7 @@ public:
   void prune(api::callback<api::prune_answer> done) override;
   void verify(bool repair, api::callback<api::verify_answer> done) override;
   void retry_held(std::optional<dot> which, api::callback<api::retry_answer> done) override;
+  void release_held(dot which, api::callback<api::release_answer> done) override;
   void hide_held(dot which, api::callback<nothing> done) override;
 
   /// Applies another device's ops, as a peer's link would.
@@ -103,6 +104,7 @@ public:
   std::string address() const override { return "10.0.0.1:7420"; }
   void join_library(api::join_request what,
                     api::callback<std::shared_ptr<api::library>> done) override;
+  bool left_before(const library_id&) const override { return was_left; }
   void leave_library(const library_id& id, api::leave_request how,
                      api::callback<std::string> done) override;
   void rebuild_library(const library_id& id, api::callback<std::string> done) override;
@@ -117,6 +119,7 @@ public:
   // What was asked last.
   api::join_request joined;
   api::leave_request left;
+  bool was_left = false;
   std::optional<error> life_error; // the answer to leave, rebuild and pause
 
 private:

@@ -83,6 +83,28 @@ BOOST_AUTO_TEST_CASE(an_op_from_the_future_is_listed_shown_and_dropped_from_the_
   BOOST_TEST(body_of(s.get(letters + "/" + id))["hidden"] == true); // held all the same
 }
 
+BOOST_AUTO_TEST_CASE(a_released_op_is_this_nodes_own_write_and_shown_as_released) {
+  served s;
+  other_member other;
+  s.photos->receive(other.tag(id_of(3), "Later", wall + 3'600'000));
+  const auto item = body_of(s.get(letters))["items"][0];
+  BOOST_TEST(item["released"] == false);
+  const std::string id = item["id"];
+  const auto released = s.post(letters + "/release", {{"id", id}});
+  BOOST_TEST(released->status == 200);
+  const auto body = body_of(released);
+  BOOST_TEST(body["id"] == id);
+  BOOST_TEST(body["released"] == 1);
+  BOOST_TEST(body["left_out"].empty());
+  BOOST_TEST(!body["token"].get<std::string>().empty());
+  const auto record = body_of(s.get("/v1/libraries/photos/records/tag/" + to_string(id_of(3))));
+  BOOST_TEST(record["fields"]["canonical_name"] == "Later");
+  BOOST_TEST(record["origin"] == to_string(device(1)));
+  BOOST_TEST(body_of(s.get(letters))["items"][0]["released"] == true);
+  BOOST_TEST(s.post(letters + "/release", {{"id", id}})->status == 409); // once is enough
+  BOOST_TEST(s.post(letters + "/release", json::object())->status == 422);
+}
+
 BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_listed_and_tried_again_on_demand) {
   served s;
   other_member other;
@@ -155,6 +177,7 @@ BOOST_AUTO_TEST_CASE(a_dead_letter_that_is_not_there_and_an_id_that_is_none_have
     BOOST_TEST(s.del(path)->status == status);
     const auto id = path.substr(letters.size() + 1);
     BOOST_TEST(s.post(letters + "/retry", {{"id", id}})->status == status);
+    BOOST_TEST(s.post(letters + "/release", {{"id", id}})->status == status);
   }
   BOOST_TEST(s.get(letters + "?limit=0")->status == 400);
   BOOST_TEST(s.get(letters + "?after=x")->status == 400);

@@ -21,6 +21,11 @@ BOOST_AUTO_TEST_CASE(joining_asks_the_node_and_shows_the_command_that_admits_it)
   BOOST_TEST(s.node.joined.address == "10.0.0.2:7420");
   BOOST_TEST(body_of(r)["run"]
              == "shoal member add music " + to_string(device(1)) + "@10.0.0.1:7420 --name alice");
+  s.node.was_left = true;
+  const auto again = s.post("/v1/libraries", {{"name", "more"},
+                                              {"id", "0b7d0000-0000-4000-8000-000000000009"},
+                                              {"via", to_string(device(2)) + "@10.0.0.2:7420"}});
+  BOOST_TEST(body_of(again)["run"].get<std::string>().ends_with(" --name alice --readmit"));
 }
 
 BOOST_AUTO_TEST_CASE(a_join_that_names_no_library_or_no_member_is_refused) {

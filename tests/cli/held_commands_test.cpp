@@ -12,14 +12,9 @@ const std::string id = "11111111-1111-8111-8111-111111111111.0000000000000005.1"
 const std::string path = "/v1/libraries/photos/deadletter";
 
 json letter() {
-  return {{"id", id},
-          {"why", "quarantined"},
-          {"reason", "stamped 3600 s ahead"},
-          {"model", "tag"},
-          {"record", "r"},
-          {"op", "insert"},
-          {"origin", "o"},
-          {"seq", 1},
+  return {{"id", id},          {"why", "quarantined"}, {"reason", "stamped 3600 s ahead"},
+          {"released", false}, {"model", "tag"},       {"record", "r"},
+          {"op", "insert"},    {"origin", "o"},        {"seq", 1},
           {"hlc", "h"}};
 }
 
@@ -49,8 +44,13 @@ BOOST_AUTO_TEST_CASE(dead_letters_are_listed_shown_tried_and_dropped) {
   BOOST_TEST(run_at(other, scratch, {"deadletter", "photos", "retry", id}).body()["tried"] == 1);
   other.answer(path + "/" + id, 200, {{"id", id}, {"hidden", true}});
   BOOST_TEST(run_at(other, scratch, {"deadletter", "photos", "drop", id}).body()["hidden"] == true);
+  other.answer(path + "/release", 200, {{"id", id}, {"released", 1}, {"left_out", json::array()}});
+  BOOST_TEST(run_at(other, scratch, {"deadletter", "photos", "release", id}).body()["released"]
+             == 1);
+  BOOST_TEST(run_at(other, scratch, {"deadletter", "photos", "release"}).code == 2);
   const auto asked = other.asked();
-  BOOST_REQUIRE(asked.size() == 3);
+  BOOST_REQUIRE(asked.size() == 4);
+  BOOST_TEST(asked[3] == "POST " + path + "/release {\"id\":\"" + id + "\"}");
   BOOST_TEST(asked[0] == "POST " + path + "/retry ");
   BOOST_TEST(asked[1] == "POST " + path + "/retry {\"id\":\"" + id + "\"}");
   BOOST_TEST(asked[2] == "DELETE " + path + "/" + id + " ");

@@ -104,9 +104,15 @@ BOOST_FIXTURE_TEST_CASE(a_wrong_declaration_names_line_model_field_and_what_is_r
   has(bad(album + title + album), "FILE:5: model.album: is declared in another way at ");
 }
 
-BOOST_FIXTURE_TEST_CASE(local_fields_are_refused_not_synced_by_mistake, folder) {
-  has(bad(album + "fields.title = { type = \"string\", local = true }\n"),
-      "FILE:4: model.album.fields.title.local: this version keeps no fields that stay on one node");
+BOOST_FIXTURE_TEST_CASE(a_field_may_be_local, folder) {
+  const auto got = good(album + title + "fields.seen = { type = \"boolean\", local = true }\n");
+  BOOST_REQUIRE(got.models[0].fields.size() == 2U);
+  for (const auto& f : got.models[0].fields)
+    BOOST_TEST(f.local == (f.name == "seen"));
+  BOOST_TEST(
+      !is_same(got.models[0], good(album + title + "fields.seen = \"boolean\"\n").models[0]));
+  has(bad(album + title + "fields.seen = { type = \"boolean\", local = \"yes\" }\n"),
+      "FILE:5: model.album.fields.seen.local: is a string (use true or false)");
 }
 
 BOOST_FIXTURE_TEST_CASE(what_show_prints_of_models_loads_to_the_same_also_beside_its_source,
@@ -114,6 +120,7 @@ BOOST_FIXTURE_TEST_CASE(what_show_prints_of_models_loads_to_the_same_also_beside
   std::filesystem::create_directory(path / "models.d");
   write("models.d/a.toml", album + "id_from = [\"title\"]\n" + title
                                + "fields.labels = { type = \"string\", merge = \"set\" }\n"
+                                 "fields.seen = { type = \"boolean\", local = true }\n"
                                  "fields.cover = { references = \"entry\" }\n");
   const auto before = good("");
   const auto after = good(show(before));

@@ -242,4 +242,49 @@ BOOST_AUTO_TEST_CASE(a_running_node_takes_more_models_and_fields_and_no_other_ch
   has(check_wider(*two, *make_registry({derived})).err().message, "another class or id rule");
 }
 
+BOOST_AUTO_TEST_CASE(a_local_field_is_optional_plain_and_no_part_of_an_id) {
+  const auto with = [](config::field_options f) {
+    auto m = album();
+    f.local = true;
+    m.fields.push_back(std::move(f));
+    return m;
+  };
+  const auto plain = make_registry({with(text_field("seen"))});
+  BOOST_REQUIRE(plain.ok());
+  BOOST_TEST(plain->find("album")->field("seen")->local);
+  BOOST_TEST(!plain->find("album")->field("title")->local);
+  has(refusal({with(text_field("seen", true))}), "field seen: a local field is an optional");
+  auto counter = text_field("seen");
+  counter.type = "integer";
+  counter.merge = "counter";
+  has(refusal({with(counter)}), "field seen: a local field is an optional");
+  has(refusal({with(link_to("tag", true))}), "a local field is an optional");
+  auto by_seen = with(text_field("seen"));
+  by_seen.id_from = {"title", "seen"};
+  has(refusal({by_seen}), "field seen: an id field is the same on every node");
+  // Nodes that disagree on it are told; a reload does not change it.
+  auto synced = album();
+  synced.fields.push_back(text_field("seen"));
+  const auto other = make_registry({synced});
+  BOOST_REQUIRE(other.ok());
+  BOOST_TEST(plain->hash() != other->hash());
+  has(check_wider(*plain, *other).err().message, "field seen is declared in another way");
+}
+
+BOOST_AUTO_TEST_CASE(what_a_write_says_of_local_fields_stands_apart_from_what_is_synced) {
+  auto m = album();
+  m.fields.push_back(text_field("seen"));
+  m.fields.back().local = true;
+  const auto known = make_registry({m});
+  BOOST_REQUIRE(known.ok());
+  const std::function<record_id()> fresh = [] { return record_id{{1}}; };
+  const nlohmann::json both = {{"title", "x"}, {"seen", "y"}};
+  const auto made = to_edit(*known, {"album", "new", both, device_id{{2}}, fresh});
+  BOOST_REQUIRE(made.ok());
+  BOOST_TEST(made->fields.size() == 1U);
+  BOOST_REQUIRE(made->local.size() == 1U);
+  BOOST_TEST(made->local[0].first == "seen");
+  BOOST_TEST(made->missing_required.empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

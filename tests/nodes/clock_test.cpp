@@ -126,6 +126,64 @@ BOOST_AUTO_TEST_CASE(what_a_node_an_hour_ahead_writes_waits_on_the_other_and_is_
         == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_released_write_is_in_use_everywhere_and_later_ones_outlast_its_time) {
+  clocks lab(3);
+  lab.set_clock(0, hour_ms);
+  lab.start(0);
+  lab.start(1);
+  const auto stamp =
+      stamp_of(lab[0].client().put(record("tag", tag_id), {{"canonical_name", "early"}}));
+  BOOST_REQUIRE(stamp.has_value());
+  BOOST_REQUIRE(eventually([&] { return lab.letters(1).size() == 1; }));
+  const auto name_at = [&](size_t n) {
+    const auto got = lab[n].client().get(record("tag", tag_id));
+    return got.ok() ? got.body["fields"]["canonical_name"].get<std::string>() : std::string();
+  };
+  const std::string id = lab.letters(1)[0]["id"];
+  const auto released = lab[1].cli({"deadletter", "lab", "release", id});
+  BOOST_REQUIRE_MESSAGE(released.code == 0, released.err);
+  BOOST_TEST(json::parse(released.out)["released"] == 1);
+  BOOST_TEST(name_at(1) == "early");
+  BOOST_TEST(lab.letters(1)[0]["released"] == true);
+  // Also where it was never held before.
+  lab.start(2);
+  BOOST_REQUIRE(eventually([&] { return name_at(2) == "early" && lab.letters(2).size() == 1; }));
+  BOOST_REQUIRE(lab[2].client().put(record("tag", tag_id), {{"canonical_name", "since"}}).ok());
+  BOOST_REQUIRE(eventually([&] { return name_at(1) == "since"; }));
+  BOOST_TEST(name_at(0) == "early"); // whose stamp is from the future; until then
+
+  // The time comes.
+  BOOST_TEST(lab[1].stop().value_or(-1) == 0);
+  lab.start(1); // that it was released is durable
+  for (const size_t n : {size_t{1}, size_t{2}})
+    lab.set_clock(n, *stamp - drift_ms - real_now() + 100);
+  BOOST_TEST(eventually([&] { return lab.letters(1).empty() && lab.letters(2).empty(); }));
+  BOOST_REQUIRE(lab.converge());
+  lab.check_exports();
+  for (size_t n = 0; n < 3; ++n)
+    BOOST_TEST(name_at(n) == "since");
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_shows_half_of_an_atomic_batch_is_not_ready) {
+  clocks lab(2);
+  lab.set_clock(0, hour_ms);
+  lab.start_all();
+  const json ops = {{{"model", "volume"}, {"id", "new"}, {"fields", {{"fingerprint", "f"}}}},
+                    {{"model", "tag"}, {"id", tag_id}, {"fields", {{"canonical_name", "x"}}}}};
+  BOOST_REQUIRE(lab[0].client().post(lab_path("/batch"), {{"ops", ops}}).ok());
+  BOOST_REQUIRE(eventually([&] { return lab.letters(1).size() == 1; }));
+  auto b = lab[1].client();
+  BOOST_TEST(b.get(lab_path("/records/volume")).body["items"].size() == 1U);
+  BOOST_TEST(eventually([&] {
+    const auto ready = b.get("/readyz?library=lab");
+    return ready.status == 503 && ready.text.find("atomic batches") != std::string::npos;
+  }));
+  const std::string id = lab.letters(1)[0]["id"];
+  BOOST_REQUIRE(lab[1].cli({"deadletter", "lab", "release", id}).code == 0);
+  BOOST_TEST(eventually([&] { return b.get("/readyz?library=lab").status == 200; }));
+  BOOST_TEST(b.get(record("tag", tag_id)).ok());
+}
+
 BOOST_AUTO_TEST_CASE(one_clock_among_three_that_steps_by_hours_or_years_neither_wins_nor_loses) {
   clocks lab(3);
   lab.start_all();

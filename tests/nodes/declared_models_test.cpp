@@ -29,6 +29,7 @@ class = "shared"
   [model.fields]
   book_id = { references = "book", required = true, cascades = true }
   text = { type = "string", required = true }
+  read = { type = "boolean", local = true }
 [[model]]
 name = "shelf"
 class = "device-owned"
@@ -346,6 +347,42 @@ BOOST_AUTO_TEST_CASE(a_wrong_declaration_stops_the_start_and_the_check_with_one_
   BOOST_TEST(n.cli({"config", "check"}).code == 0);
   BOOST_TEST(n.cli({"config", "show", "-o", "table"}).out.find("\"lent\" = { type = \"integer\"")
              != std::string::npos);
+}
+
+BOOST_FIXTURE_TEST_CASE(local_fields_differ_from_node_to_node_and_nothing_else_does, readers) {
+  const auto book = made(0, "book", {{"isbn", "1"}, {"title", "Dune"}});
+  const auto review = made(0, "review", {{"book_id", book}, {"text", "good"}, {"read", true}});
+  settle();
+  BOOST_TEST(fields(0, "review", review)["read"] == true);
+  BOOST_TEST(!fields(1, "review", review).contains("read"));
+  BOOST_REQUIRE(at[1].put(record("review", review), {{"read", false}}).ok());
+  BOOST_TEST(fields(1, "review", review)["read"] == false);
+  BOOST_TEST(at[2].put(record("review", "new"), {{"read", true}}).status == 422);
+  const auto listed = [&](size_t n, const std::string& value) {
+    return at[n].get(lab_path("/records/review?where=read=" + value)).body["items"].size();
+  };
+  BOOST_TEST(listed(0, "true") == 1U);
+  BOOST_TEST(listed(1, "true") == 0U);
+  BOOST_TEST(listed(1, "false") == 1U);
+  settle();
+  std::set<std::string> digests;
+  for (size_t n = 0; n < 3; ++n) {
+    digests.insert(at[n].get(lab_path("/digest")).body["digest"]);
+    BOOST_TEST(at[n].get(lab_path("/export")).text.find("\"read\"") == std::string::npos);
+    BOOST_TEST(at[n].get(lab_path("/log")).text.find("\"read\"") == std::string::npos);
+  }
+  BOOST_TEST(digests.size() == 1U);
+  // Durable, and gone with the record, which another node deletes.
+  (*this)[1].kill9();
+  (*this)[1].start();
+  at[1] = (*this)[1].client();
+  BOOST_TEST(fields(1, "review", review)["read"] == false);
+  BOOST_REQUIRE(at[2].remove(record("review", review)).ok());
+  settle();
+  BOOST_REQUIRE(at[2].put(record("review", review), {{"book_id", book}, {"text", "better"}}).ok());
+  settle();
+  for (size_t n = 0; n < 3; ++n)
+    BOOST_TEST(!fields(n, "review", review).contains("read"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

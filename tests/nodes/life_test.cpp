@@ -163,10 +163,12 @@ BOOST_AUTO_TEST_CASE(a_member_that_leaves_is_no_longer_counted_and_may_join_agai
   BOOST_TEST(third.client().get(lab_path()).status == 404);
 
   const auto again = join(lab, third, lab[1]);
-  const auto refused = run_line(lab[1], again);
+  const auto readmit = again.find(" --readmit");
+  BOOST_REQUIRE(readmit != std::string::npos); // it knows that it was removed
+  const auto refused = run_line(lab[1], again.substr(0, readmit));
   BOOST_TEST(refused.code == 1);
   BOOST_TEST(refused.err.find("--readmit") != std::string::npos, refused.err);
-  BOOST_REQUIRE(run_line(lab[1], again + " --readmit").code == 0);
+  BOOST_REQUIRE(run_line(lab[1], again).code == 0);
   BOOST_REQUIRE(lab.converge());
   lab.check_exports();
   BOOST_TEST(tags_of(third) == 15U);
@@ -175,6 +177,79 @@ BOOST_AUTO_TEST_CASE(a_member_that_leaves_is_no_longer_counted_and_may_join_agai
   for (size_t n = 0; n < 3; ++n)
     BOOST_TEST(eventually([&] { return log_entries(lab[n]) == 0; }),
                lab[n].name() << " keeps " << log_entries(lab[n]));
+}
+
+BOOST_AUTO_TEST_CASE(a_leave_that_nobody_was_there_to_hear_of_is_told_later_and_lasts) {
+  cluster lab(3);
+  lab.start();
+  put_tags(lab[2], 4);
+  BOOST_REQUIRE(lab.converge());
+  for (const size_t n : {size_t{0}, size_t{1}})
+    BOOST_TEST(lab[n].stop().value_or(-1) == 0);
+  const auto left = lab[2].cli({"library", "leave", "lab", "--now"});
+  BOOST_REQUIRE_MESSAGE(left.code == 0, left.err);
+  const auto alarms = [&] { return lab[2].client().get("/v1/status").body["alarms"].dump(); };
+  BOOST_TEST(alarms().find("no member has heard") != std::string::npos, alarms());
+  // It is named in its shoal.toml, and stays left, and goes on wanting to tell.
+  lab[2].kill9();
+  lab[2].start();
+  BOOST_TEST(lab[2].client().get(lab_path()).status == 404);
+  BOOST_TEST(lab[2].log().find("stays left") != std::string::npos);
+  BOOST_TEST(alarms().find("no member has heard") != std::string::npos, alarms());
+  lab[0].start();
+  const auto is_removed = [&](size_t n) {
+    const auto members = lab[n].client().get(lab_path("/members"));
+    for (const auto& m : members.body["items"])
+      if (m["device"] == lab[2].device())
+        return m["state"] == "removed";
+    return false;
+  };
+  BOOST_TEST(eventually([&] { return is_removed(0); }));
+  BOOST_TEST(eventually([&] { return alarms() == "[]"; }));
+  lab[1].start();
+  BOOST_TEST(eventually([&] { return is_removed(1); }));
+  put_tags(lab[0], 5);
+  BOOST_REQUIRE(lab.converge(30s, {0, 1}));
+  for (const size_t n : {size_t{0}, size_t{1}})
+    BOOST_TEST(eventually([&] { return log_entries(lab[n]) == 0; })); // nobody is waited for
+
+  lab[2].kill9();
+  lab[2].start();
+  BOOST_TEST(lab[2].client().get(lab_path()).status == 404);
+  BOOST_TEST(alarms() == "[]");
+  // Until a member takes it back.
+  BOOST_REQUIRE(
+      lab[1]
+          .cli({"member", "add", "lab", lab[2].device() + "@" + lab[2].address(), "--readmit"})
+          .code
+      == 0);
+  BOOST_TEST(eventually([&] { return tags_of(lab[2]) == 9U; }));
+  BOOST_REQUIRE(lab.converge());
+  lab.check_exports();
+  lab[2].kill9();
+  lab[2].start();
+  put_tags(lab[2], 1);
+  BOOST_REQUIRE(lab.converge());
+}
+
+BOOST_AUTO_TEST_CASE(a_library_that_is_named_in_the_configuration_is_joined_again_by_command) {
+  cluster lab(2);
+  lab.start();
+  put_tags(lab[0], 3);
+  BOOST_REQUIRE(lab.converge());
+  BOOST_REQUIRE(lab[1].cli({"library", "leave", "lab"}).code == 0);
+  lab[1].kill9();
+  lab[1].start();
+  BOOST_TEST(lab[1].client().get(lab_path()).status == 404);
+  const auto line = join(lab, lab[1], lab[0]);
+  BOOST_TEST(line.ends_with(" --readmit"), line);
+  BOOST_REQUIRE(run_line(lab[0], line).code == 0);
+  BOOST_REQUIRE(lab.converge());
+  BOOST_TEST(tags_of(lab[1]) == 3U);
+  lab[1].kill9();
+  lab[1].start();
+  BOOST_REQUIRE(lab.converge());
+  BOOST_TEST(tags_of(lab[1]) == 3U);
 }
 
 BOOST_AUTO_TEST_CASE(what_nobody_else_holds_is_not_left_behind_unasked) {

@@ -4,6 +4,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <csignal>
+
 namespace shoal::nodes {
 
 namespace {
@@ -68,6 +70,22 @@ BOOST_AUTO_TEST_CASE(a_peer_that_is_away_is_shown_with_its_breaker_and_the_next_
   }));
   const auto log = lab[0].log();
   BOOST_TEST(log.find("lab: disconnected from b") != std::string::npos);
+}
+
+// Between one and a half and three heartbeats of silence: six seconds, of which one look is enough.
+BOOST_AUTO_TEST_CASE(a_peer_that_hangs_is_shown_as_stale_before_it_is_given_up) {
+  cluster::options how;
+  how.sync = "heartbeat_seconds = 4\n";
+  cluster lab(2, how);
+  lab.start();
+  BOOST_REQUIRE(lab.converge());
+  const auto state = [&] { return peer_of(lab[0], lab[1].device()).value("state", ""); };
+  BOOST_TEST(eventually([&] { return state() == "synced"; }));
+  lab[1].signal(SIGSTOP);
+  BOOST_TEST(eventually([&] { return state() == "stale"; }));
+  lab[1].signal(SIGCONT);
+  BOOST_TEST(eventually([&] { return state() == "synced"; }));
+  BOOST_TEST(lab[0].log().find(lab[1].device() + ") is stale") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -269,6 +269,52 @@ BOOST_AUTO_TEST_CASE(an_atomic_batch_is_released_whole) {
   BOOST_TEST((b.now().digest == a.now().digest));
 }
 
+BOOST_AUTO_TEST_CASE(a_batch_that_shows_in_half_is_counted_until_all_of_it_shows) {
+  replica_node a(0);
+  replica_node b(1);
+  a.wall += story_hour_ms;
+  BOOST_REQUIRE(b.apply({a.try_write({tag(8, "x"), tag(9, "x")})->covered}).ok());
+  BOOST_TEST(b.now().held_back.halves == 0); // none of it shows
+  BOOST_REQUIRE(b.apply({a.try_write({entry(0, "x"), tag(1, "x"), tag(2, "x")})->covered}).ok());
+  BOOST_REQUIRE(b.apply({a.write(tag(3, "x"))}).ok());
+  BOOST_TEST(name_of(b, record_class::owned, "entry", owned_id(0, 2)) == "x");
+  BOOST_TEST(tag_of(b, 1).empty());
+  BOOST_TEST(b.now().held_back.halves == 2);
+  BOOST_TEST(b.data->settled());
+  b.reopen(8);
+  BOOST_TEST(b.now().held_back.halves == 2);
+  b.wall = a.wall;
+  b.release();
+  BOOST_TEST(tag_of(b, 2) == "x");
+  BOOST_TEST((b.now().held_back == held_counts{}));
+  BOOST_TEST((b.now().digest == a.now().digest));
+}
+
+BOOST_AUTO_TEST_CASE(an_operator_who_releases_or_drops_the_held_half_has_seen_to_it) {
+  replica_node a(0);
+  a.wall += story_hour_ms;
+  const auto batch = a.try_write({entry(0, "x"), tag(1, "x")})->covered;
+  const dot held{a.stream.origin, a.stream.epoch, 2};
+  for (const bool release : {true, false}) {
+    replica_node b(1);
+    BOOST_REQUIRE(b.apply({batch}).ok());
+    BOOST_TEST(b.now().held_back.halves == 1);
+    b.in_group([&](kv_transaction& txn) {
+      if (release)
+        BOOST_TEST(b.data->recommit(txn, held, b.wall).ok());
+      else
+        BOOST_TEST(b.data->hide(txn, held).ok());
+      return 0;
+    });
+    BOOST_TEST(b.now().held_back.halves == 0);
+    BOOST_TEST(tag_of(b, 1) == (release ? "x" : ""));
+    b.reopen(8);
+    b.wall = a.wall;
+    b.release();
+    BOOST_TEST((b.now().held_back == held_counts{}));
+  }
+}
+
 // A counter's totals include those of the op before.
 BOOST_AUTO_TEST_CASE(a_stream_merges_in_its_order_also_when_its_time_comes_between) {
   replica_node a(0);
