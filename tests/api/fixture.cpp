@@ -220,7 +220,8 @@ void test_library::release_held(dot which, api::callback<api::release_answer> do
     replica_->seal(txn);
     BOOST_REQUIRE(store_.commit(txn.take()).ok());
     api::release_answer out;
-    out.write = {to_token(replica_->held()), std::move(made->made.results)};
+    out.write = {to_token(fold(replica_->held(), replica_->ended())),
+                 std::move(made->made.results)};
     out.released = made->ops;
     out.left_out = std::move(made->left_out);
     lock.unlock();
