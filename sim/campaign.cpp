@@ -46,10 +46,14 @@ run(const campaign& c,
   work();
   for (auto& t : threads)
     t.join();
-  if (sum.seeds >= seeds_for_situations)
+  if (sum.seeds >= seeds_for_situations) {
+    for (size_t i = 0; i < fault_count; ++i)
+      if (sum.seen.faults[i] == 0)
+        sum.unseen.emplace_back(to_string(static_cast<fault>(i)));
     for (size_t i = 0; i < situation_count; ++i)
       if (const auto s = static_cast<situation>(i); must_occur(s) && sum.seen[s] == 0)
         sum.unseen.emplace_back(to_string(s));
+  }
   sum.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return sum;
 }
