@@ -24,9 +24,10 @@ run(const campaign& c,
   const auto begin = std::chrono::steady_clock::now();
   campaign_result sum;
   std::atomic<uint64_t> next = c.from;
+  std::atomic<bool> enough = false;
   std::mutex one_at_a_time;
   const auto work = [&] {
-    for (uint64_t seed = next++; seed <= c.to; seed = next++) {
+    for (uint64_t seed = next++; seed <= c.to && !enough; seed = next++) {
       const auto p = make_plan(seed, c.nodes, c.steps);
       const auto v = world(p, c.planted).run();
       const std::scoped_lock lock(one_at_a_time);
@@ -34,6 +35,7 @@ run(const campaign& c,
       const failed_seed* failed = nullptr;
       if (v.found)
         failed = &sum.failures.emplace(seed, failed_seed{*v.found, to_string(p)}).first->second;
+      enough = enough || (c.stop_at_first && failed);
       if (progress)
         progress(sum.seeds, seed, failed);
     }

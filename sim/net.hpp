@@ -7,6 +7,7 @@
 #include "sim/occurred.hpp"
 #include "sim/plan.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <tuple>
@@ -22,6 +23,9 @@ public:
   void after(uint64_t delay, std::function<void()> what) { at(now_ + delay, std::move(what)); }
   /// Runs the next event; false when there is none.
   bool step();
+  /// Whether there is one at this moment or before.
+  bool due(uint64_t us) const { return !heap_.empty() && heap_.front().when <= us; }
+  void advance(uint64_t us) { now_ = std::max(now_, us); }
 
 private:
   struct entry {

@@ -116,6 +116,7 @@ void sim_node::start() {
   if (!opened)
     return around_.judge.fail("codec", "a disk image does not open: " + opened.err().message);
   data_ = std::move(*opened);
+  accounts_moved_ = true;
   durable_ = data_->summary();
   around_.say(
       [&] { return "n" + std::to_string(index_) + " starts with " + text_of(durable_.held); });

@@ -151,6 +151,7 @@ private:
   failing_view failing_disk_;
   uint64_t full_until_us_ = 0;
   bool retired_ = false;
+  bool accounts_moved_ = true; // since the node was last ready
   std::unique_ptr<saboteur> saboteur_;
   std::unique_ptr<replica> data_;
   std::unique_ptr<protocol::replicator> core_;
@@ -177,6 +178,8 @@ private:
 };
 
 size_t index_of(const device_id& d);
+/// Stands for a signature: nobody else can make it without knowing the member.
+std::string sign(const statement& s);
 inline const library_id simulated_library{{'l', 'i', 'b'}};
 
 } // namespace shoal::sim

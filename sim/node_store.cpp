@@ -11,8 +11,7 @@
 
 namespace shoal::sim {
 
-/// Stands for a signature: nobody else can make it without knowing the member.
-static std::string sign(const statement& s) {
+std::string sign(const statement& s) {
   const auto bytes = signed_bytes(s, simulated_library);
   return keys::u64(XXH3_64bits_withSeed(bytes.data(), bytes.size(), s.member.bytes[7]));
 }
@@ -134,9 +133,15 @@ void sim_node::write(kv_batch batch) {
   (void)disk_.commit(std::move(batch));
 }
 
+static bool is_account(const kv_write& w) {
+  static const auto prefix = keys::model_prefix("account");
+  return w.where == family::shared && w.key.starts_with(prefix);
+}
+
 void sim_node::end_group(group& g) {
   if (saboteur_)
     saboteur_->writing(disk_, g.batch);
+  accounts_moved_ = accounts_moved_ || std::any_of(g.batch.begin(), g.batch.end(), is_account);
   write(std::move(g.batch));
   for (const auto& c : g.commits) {
     around_.judge.durable(c);
@@ -159,7 +164,10 @@ void sim_node::end_group(group& g) {
   if (life != life_)
     return;
   schedule_release();
-  around_.judge.group_done(self_, disk_, durable_, ready(), data_->filling(), checks_.chance(15));
+  const bool is_ready = ready();
+  around_.judge.group_done(self_, disk_, durable_, is_ready, data_->filling(), accounts_moved_,
+                           checks_.chance(15));
+  accounts_moved_ = accounts_moved_ && !is_ready;
   if (!writing_ && !queue_.empty())
     begin_group();
 }

@@ -21,21 +21,22 @@ world::world(const plan& p, const sabotage& planted, const excerpt* part, trace_
 }
 
 void world::run_to_time(uint64_t us) {
-  bool reached = time_.now() >= us;
-  if (!reached)
-    time_.at(us, [&] { reached = true; });
-  while (!reached && !oracle_.found() && time_.step())
+  while (time_.due(us) && !oracle_.found()) {
+    (void)time_.step();
     ++events_;
+  }
+  time_.advance(us);
 }
 
 void world::run_for(uint64_t us) { run_to_time(time_.now() + us); }
 
 uint64_t world::run_to(uint64_t step, uint64_t excerpt_us) {
-  if (part_)
-    run_to_time(excerpt_us);
-  else
+  if (!part_) {
     while (events_ < step && !oracle_.found() && time_.step())
       ++events_;
+    excerpt_us = time_.now(); // with all of that moment
+  }
+  run_to_time(excerpt_us);
   return time_.now();
 }
 
@@ -202,8 +203,10 @@ verdict world::run() {
     if (is_here(n))
       oracle_.final_state(device_of(n), nodes_[n]->disk(), nodes_[n]->summary());
   if (!oracle_.found()) {
+    // The model's fold is compared always; this one costs as much as a tenth of the run.
     random_source order(plan_.seed, 78, 0);
-    oracle_.final_fold(order);
+    if (order.chance(300))
+      oracle_.final_fold(order);
   }
 
   v.found = oracle_.found();
