@@ -5,6 +5,7 @@
 #include "cli/client/progress.hpp"
 #include "cli/local_commands.hpp"
 #include "sim/campaign.hpp"
+#include "sim/shrink.hpp"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -24,7 +25,12 @@ namespace {
 struct wanted {
   std::string seeds = "1..1000";
   sim::campaign what;
+  bool trace = false;
+  bool shrink = false;
 };
+
+/// Runs that shrinking one seed may take: about a minute.
+constexpr uint64_t shrink_runs_max = 3000;
 
 std::optional<uint64_t> number(std::string_view text) {
   uint64_t n = 0;
@@ -99,6 +105,29 @@ void print_failure(context& ctx, const sim::campaign& c, uint64_t seed, const si
           << f.plan << "\n  replay: " << replay_line(c, seed) << std::endl;
 }
 
+void print_shrunk(context& ctx, const wanted& w, uint64_t seed) {
+  const auto s = sim::shrink(sim::make_plan(seed, w.what.nodes, w.what.steps), w.what.planted,
+                             shrink_runs_max);
+  if (!s) // it failed a moment ago
+    return ctx.fail(exit_no, "seed " + std::to_string(seed) + " fails now and then: not one run");
+  ctx.err << "seed " << seed << " in short (" << s->runs << " runs): " << s->found.checker << ": "
+          << s->found.what << "\n  " << to_string(s->planned) << "\n"
+          << text_of(s->lines, !w.trace) << std::flush;
+}
+
+/// One seed, told line by line.
+void trace(context& ctx, const sim::campaign& c) {
+  sim::trace_lines lines;
+  const auto p = sim::make_plan(c.from, c.nodes, c.steps);
+  const auto v = sim::world(p, c.planted, nullptr, &lines).run();
+  ctx.out << to_string(p) << "\n" << text_of(lines, false);
+  if (v.found) {
+    ctx.out << v.found->checker << ": " << v.found->what << "\n";
+    ctx.exit_code = exit_no;
+  }
+  ctx.out << std::flush;
+}
+
 void simulate(context& ctx, wanted& w) {
   const auto ends = interval(w.seeds);
   if (!ends)
@@ -106,6 +135,10 @@ void simulate(context& ctx, wanted& w) {
                                     + " is no range of seeds; give FROM..TO, as in 1..1000, or one "
                                       "number");
   std::tie(w.what.from, w.what.to) = *ends;
+  if (w.trace && w.what.from != w.what.to)
+    return ctx.fail(exit_usage, "--trace: give one seed, as in --seeds 7, not " + w.seeds);
+  if (w.trace && !w.shrink)
+    return trace(ctx, w.what);
   sim::campaign_result result;
   {
     progress_bar bar(ctx, "simulating", w.what.to - w.what.from + 1);
@@ -117,6 +150,9 @@ void simulate(context& ctx, wanted& w) {
       bar.at(done);
     });
   }
+  if (w.shrink)
+    for (const auto& [seed, f] : result.failures)
+      print_shrunk(ctx, w, seed);
   report_simulation(ctx, w.what, result);
 }
 
@@ -150,6 +186,10 @@ void add_sim_command(CLI::App& root, context& ctx) {
   command->add_option("--jobs", w->what.threads, "Seeds at a time; 0: one per core")
       ->capture_default_str()
       ->check(CLI::Range(0, 1024));
+  command->add_flag("--trace", w->trace,
+                    "Tell what happens in one seed; with --shrink, in the short run");
+  command->add_flag("--shrink", w->shrink,
+                    "Leave out of each failing seed what it fails without, and print the rest");
   command->callback([w, &ctx] { simulate(ctx, *w); });
 }
 

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstring>
 
 namespace shoal {
 
@@ -288,6 +289,14 @@ bool is_utf8(std::string_view text) {
   size_t i = 0;
   const auto byte = [&](size_t k) { return static_cast<uint8_t>(text[k]); };
   while (i < text.size()) {
+    // Eight bytes of ASCII at a time: most text is nothing else.
+    for (uint64_t eight = 0; text.size() - i >= sizeof eight; i += sizeof eight) {
+      std::memcpy(&eight, text.data() + i, sizeof eight);
+      if ((eight & 0x8080808080808080U) != 0)
+        break;
+    }
+    if (i == text.size())
+      break;
     const uint8_t c = byte(i);
     if (c < 0x80) {
       ++i;

@@ -24,9 +24,10 @@ run(const campaign& c,
   const auto begin = std::chrono::steady_clock::now();
   campaign_result sum;
   std::atomic<uint64_t> next = c.from;
+  std::atomic<bool> enough = false;
   std::mutex one_at_a_time;
   const auto work = [&] {
-    for (uint64_t seed = next++; seed <= c.to; seed = next++) {
+    for (uint64_t seed = next++; seed <= c.to && !enough; seed = next++) {
       const auto p = make_plan(seed, c.nodes, c.steps);
       const auto v = world(p, c.planted).run();
       const std::scoped_lock lock(one_at_a_time);
@@ -34,6 +35,7 @@ run(const campaign& c,
       const failed_seed* failed = nullptr;
       if (v.found)
         failed = &sum.failures.emplace(seed, failed_seed{*v.found, to_string(p)}).first->second;
+      enough = enough || (c.stop_at_first && failed);
       if (progress)
         progress(sum.seeds, seed, failed);
     }
@@ -46,10 +48,14 @@ run(const campaign& c,
   work();
   for (auto& t : threads)
     t.join();
-  if (sum.seeds >= seeds_for_situations)
+  if (sum.seeds >= seeds_for_situations) {
+    for (size_t i = 0; i < fault_count; ++i)
+      if (sum.seen.faults[i] == 0)
+        sum.unseen.emplace_back(to_string(static_cast<fault>(i)));
     for (size_t i = 0; i < situation_count; ++i)
       if (const auto s = static_cast<situation>(i); must_occur(s) && sum.seen[s] == 0)
         sum.unseen.emplace_back(to_string(s));
+  }
   sum.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return sum;
 }

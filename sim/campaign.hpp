@@ -10,10 +10,11 @@ namespace shoal::sim {
 struct campaign {
   uint64_t from = 1; // both ends included
   uint64_t to = 1000;
-  size_t nodes = 0;   // see make_plan
-  uint64_t steps = 0; // see make_plan
-  size_t threads = 0; // 0: the machine's cores
-  sabotage planted;   // tests only
+  size_t nodes = 0;           // see make_plan
+  uint64_t steps = 0;         // see make_plan
+  size_t threads = 0;         // 0: the machine's cores
+  bool stop_at_first = false; // once a seed has failed, no later one is begun
+  sabotage planted;           // tests only
 };
 
 /// A seed that failed.

@@ -5,7 +5,12 @@
 namespace shoal::sim {
 
 void timeline::at(uint64_t when, std::function<void()> what) {
-  heap_.push_back({std::max(when, now_), random_.next(), std::move(what)});
+  when = std::max(when, now_);
+  // Follows from the moment, not from all that was drawn before: an event less moves nothing else.
+  same_when_ = when == last_when_ ? same_when_ + 1 : 0;
+  last_when_ = when;
+  const auto tie = random_source(seed_, when, same_when_).next();
+  heap_.push_back({when, tie, number_++, std::move(what)});
   std::push_heap(heap_.begin(), heap_.end(), later);
 }
 
@@ -20,9 +25,16 @@ bool timeline::step() {
   return true;
 }
 
-sim_net::sim_net(const plan& p, timeline& t, net_listener& l, occurred& seen, random_source r)
-    : plan_(p), time_(t), nodes_(l), seen_(seen), random_(r),
-      lines_(p.nodes, std::vector<line>(p.nodes)) {}
+sim_net::sim_net(const plan& p, timeline& t, net_listener& l, occurred& seen)
+    : plan_(p), time_(t), nodes_(l), seen_(seen), lines_(p.nodes) {
+  for (size_t a = 0; a < p.nodes; ++a)
+    for (size_t b = 0; b < p.nodes; ++b) {
+      const auto way = a << 8 | b;
+      lines_[a].push_back({.frames = random_source(p.seed, 0x10000 | way, 0),
+                           .links = random_source(p.seed, 0x20000 | way, 0),
+                           .held = {}});
+    }
+}
 
 bool sim_net::neighbours(size_t a, size_t b) const {
   if (a == b)
@@ -38,7 +50,15 @@ bool sim_net::neighbours(size_t a, size_t b) const {
   return false;
 }
 
-uint64_t sim_net::delay() { return 1 + plan_.latency_us + random_.below(plan_.jitter_us + 1); }
+uint64_t sim_net::delay(line& l, size_t bytes) {
+  const auto slow = time_.now() < l.slow_until ? l.us_per_byte * bytes : 0;
+  return 1 + plan_.latency_us + l.frames.below(plan_.jitter_us + 1) + slow;
+}
+
+void sim_net::slow(size_t a, size_t b, uint64_t until_us, uint64_t us_per_byte) {
+  lines_[a][b].slow_until = until_us;
+  lines_[a][b].us_per_byte = us_per_byte;
+}
 
 void sim_net::start() {
   for (size_t a = 0; a < plan_.nodes; ++a)
@@ -48,7 +68,7 @@ void sim_net::start() {
 }
 
 void sim_net::dial(size_t a, size_t b) {
-  time_.after(random_.between(1'000, 800'000), [this, a, b] {
+  time_.after(lines_[a][b].links.between(1'000, 800'000), [this, a, b] {
     auto& there = lines_[a][b];
     auto& back = lines_[b][a];
     const bool free = !there.up && !back.up;
@@ -80,16 +100,16 @@ void sim_net::send(size_t from, size_t to, frame_ptr frame, bool faulty) {
 void sim_net::deliver(size_t from, size_t to, frame_ptr frame, bool faulty) {
   auto& l = lines_[from][to];
   faulty = faulty && !healed_;
-  if (faulty && random_.chance(plan_.lose)) {
+  if (faulty && l.frames.chance(plan_.lose)) {
     ++seen_[fault::frame_lost];
     return;
   }
-  const int copies = faulty && random_.chance(plan_.duplicate) ? 2 : 1;
+  const int copies = faulty && l.frames.chance(plan_.duplicate) ? 2 : 1;
   seen_[fault::frame_repeated] += copies == 2;
   for (int i = 0; i < copies; ++i) {
-    uint64_t when = time_.now() + delay();
-    if (faulty && random_.chance(plan_.reorder)) {
-      when += random_.below(200'000);
+    uint64_t when = time_.now() + delay(l, frame->size());
+    if (faulty && l.frames.chance(plan_.reorder)) {
+      when += l.frames.below(200'000);
       ++seen_[fault::frame_reordered];
     } else {
       when = l.last_arrival = std::max(when, l.last_arrival + 1);
@@ -113,7 +133,7 @@ void sim_net::cut(size_t a, size_t b, std::optional<size_t> crashed) {
       continue;
     }
     // What is on its way may arrive until this side notices.
-    time_.after(random_.below(2 * plan_.latency_us + 2), [this, from, to, c = l.connection] {
+    time_.after(l.links.below(2 * plan_.latency_us + 2), [this, from, to, c = l.connection] {
       auto& now = lines_[from][to];
       if (!now.up || now.connection != c)
         return;
@@ -142,6 +162,9 @@ void sim_net::block(size_t a, size_t b, bool on) {
 
 void sim_net::heal() {
   healed_ = true;
+  for (auto& from : lines_)
+    for (auto& l : from)
+      l.slow_until = 0;
   const bool was_faulty = plan_.lose + plan_.duplicate + plan_.reorder > 0;
   for (size_t a = 0; a < plan_.nodes; ++a)
     for (size_t b = 0; b < plan_.nodes; ++b)

@@ -1,6 +1,7 @@
 #include "sim/node.hpp"
 
 #include "actors/stored_event.hpp"
+#include "sim/later_version.hpp"
 #include "sim/workload.hpp"
 #include "store/sync/compare.hpp"
 #include "store/sync/keys.hpp"
@@ -12,25 +13,62 @@ namespace shoal::sim {
 
 size_t index_of(const device_id& d) { return static_cast<size_t>(d.bytes[7]) - 1; }
 
-sim_node::sim_node(surroundings& s, size_t index, random_source r)
-    : around_(s), index_(index), self_(device_of(index)), random_(r) {
+/// Streams of random numbers that each node has.
+enum class drawn_for : uint64_t { starts = 0x30000, syncs, reads, checks, clock, failing_reads };
+static random_source source_of(const plan& p, drawn_for what, size_t node) {
+  return {p.seed, static_cast<uint64_t>(what), node};
+}
+
+sim_node::sim_node(surroundings& s, size_t index)
+    : around_(s), index_(index), self_(device_of(index)),
+      starts_(source_of(s.planned, drawn_for::starts, index)),
+      syncs_(source_of(s.planned, drawn_for::syncs, index)),
+      reads_(source_of(s.planned, drawn_for::reads, index)),
+      checks_(source_of(s.planned, drawn_for::checks, index)),
+      failing_reads_(source_of(s.planned, drawn_for::failing_reads, index)),
+      failing_disk_(disk_, [this] {
+        const bool fails = reads_fail() && failing_reads_.chance(50);
+        around_.seen[fault::read_failed] += fails;
+        return fails;
+      }) {
   around_.disks.push_back(&disk_);
+  auto r = source_of(s.planned, drawn_for::clock, index);
   if (around_.planned.skew_ms > 0 || around_.planned.far_ms != 0)
-    step_clock();
+    step_clock(r);
 }
 
-void sim_node::step_clock() {
+void sim_node::step_clock(random_source& r) {
   const auto most = static_cast<int64_t>(around_.planned.skew_ms);
-  offset_ms_ = static_cast<int64_t>(random_.below(2 * around_.planned.skew_ms + 1)) - most;
-  if (index_ == around_.planned.far_node && random_.chance(500))
+  frozen_ms_.reset();
+  offset_ms_ = static_cast<int64_t>(r.below(2 * around_.planned.skew_ms + 1)) - most;
+  if (index_ == around_.planned.far_node && r.chance(500)) {
     offset_ms_ += around_.planned.far_ms;
+  } else if (r.chance(around_.planned.freeze_permille)) {
+    frozen_ms_ = wall_ms();
+    ++around_.seen[fault::clock_frozen];
+  }
 }
 
-void sim_node::set_clock_right() {
+std::string sim_node::clock_text() const {
+  return (offset_ms_ < 0 ? "" : "+") + std::to_string(offset_ms_) + " ms"
+         + (frozen_ms_ ? " and stands still" : "");
+}
+
+void sim_node::heal() {
   const auto most = static_cast<int64_t>(around_.planned.skew_ms);
+  frozen_ms_.reset();
   offset_ms_ = std::clamp(offset_ms_, -most, most) + std::max<int64_t>(0, around_.planned.far_ms);
+  failing_sync_.reset();
+  failing_reads_until_us_ = 0;
+  full_until_us_ = 0;
+  retired_ = false;
   if (up())
     enqueue(look_at_held{});
+}
+
+void sim_node::fail_reads(uint64_t until_us, random_source& r) {
+  failing_reads_until_us_ = until_us;
+  failing_reads_ = r;
 }
 
 uint64_t sim_node::bounded_wall_ms() const {
@@ -42,22 +80,33 @@ uint64_t sim_node::bounded_wall_ms() const {
 uint64_t sim_node::wall_ms() const {
   const auto now = static_cast<int64_t>(around_.time.now());
   const auto ppm = around_.planned.drift_ppm * (index_ % 2 == 0 ? 1 : -1);
-  return static_cast<uint64_t>(1'700'000'000'000 + (now + now / 1'000'000 * ppm) / 1000
-                               + offset_ms_);
+  const auto right = 1'700'000'000'000 + (now + now / 1'000'000 * ppm) / 1000;
+  const auto goes = static_cast<uint64_t>(right + offset_ms_);
+  if (!frozen_ms_)
+    return goes;
+  // No further behind than clocks ever are: marks of deletes are kept for as long.
+  return std::clamp(*frozen_ms_, static_cast<uint64_t>(right) - around_.planned.skew_ms, goes);
 }
 
-void sim_node::start(const member_set& members) {
+void sim_node::start_in(uint64_t us) {
+  around_.time.after(us, [this] {
+    if (!up() && !retired_ && is_member(around_.members, self_))
+      start();
+  });
+}
+
+void sim_node::start() {
   ++life_;
   started_us_ = around_.time.now();
   if (disk_.of(family::meta).empty()) { // what `shoal init` does
     auto fresh = replica::open(disk_, self_, {});
     kv_transaction txn(disk_);
-    if (!(*fresh)->merge_members(txn, members))
+    if (!(*fresh)->merge_members(txn, around_.members))
       std::abort(); // an empty disk has nothing that could be wrong
     (*fresh)->seal(txn);
     (void)disk_.commit(txn.take());
   }
-  auto epoch = next_epoch(disk_, self_, wall_ms(), random_.next());
+  auto epoch = next_epoch(disk_, self_, wall_ms(), starts_.next());
   if (!epoch)
     return around_.judge.fail("codec", "a disk image does not open: " + epoch.err().message);
   epoch_ = *epoch;
@@ -67,12 +116,15 @@ void sim_node::start(const member_set& members) {
   if (!opened)
     return around_.judge.fail("codec", "a disk image does not open: " + opened.err().message);
   data_ = std::move(*opened);
+  accounts_moved_ = true;
   durable_ = data_->summary();
+  around_.say(
+      [&] { return "n" + std::to_string(index_) + " starts with " + text_of(durable_.held); });
 
   const auto& p = around_.planned;
   protocol::settings s;
   s.self = self_;
-  s.boot_nonce = random_.next();
+  s.boot_nonce = reads_.next();
   s.name = "node " + std::to_string(index_);
   s.heartbeat_us = p.heartbeat_us;
   s.prune_us = p.prune_us;
@@ -94,29 +146,19 @@ void sim_node::start(const member_set& members) {
   schedule_release();
 }
 
-void sim_node::crash(bool restore) {
-  if (!up())
-    return;
+bool sim_node::die(random_source& r) {
   ++life_;
   around_.note(0xc0 + index_);
-  ++around_.seen[fault::crash];
-  const bool kept = unsynced_ && random_.chance(around_.planned.keep_unsynced_permille);
+  const bool kept = unsynced_ && r.chance(around_.planned.keep_unsynced_permille);
+  if (unsynced_)
+    ++around_.seen[kept ? situation::crash_mid_sync : situation::group_lost];
   if (kept) {
-    (void)disk_.commit(std::move(unsynced_->batch)); // it was there, but nobody was told
+    write(unsynced_->batch); // it was there, but nobody was told
     for (const auto& c : unsynced_->commits)
       around_.judge.durable(c);
   }
-  if (unsynced_)
-    ++around_.seen[kept ? situation::crash_mid_sync : situation::group_lost];
   if (saboteur_)
     saboteur_->crashed(disk_, kept);
-  if (has_backup() && (restore || random_.chance(around_.planned.restore_permille))) {
-    disk_ = backup_;
-    around_.judge.restored(self_, disk_);
-    ++around_.seen[fault::old_copy];
-  } else if (around_.planned.restore_permille > 0 && random_.chance(500)) {
-    backup_ = disk_;
-  }
   unsynced_.reset();
   writing_ = false;
   queue_.clear();
@@ -126,6 +168,56 @@ void sim_node::crash(bool restore) {
   tick_at_ = 0;
   release_at_ = 0;
   around_.net.cut_all(index_, true);
+  return kept;
+}
+
+std::string sim_node::crash(random_source& r) {
+  if (!up())
+    return {};
+  const auto& p = around_.planned;
+  ++around_.seen[fault::crash];
+  const bool mid_sync = unsynced_.has_value();
+  std::string how = die(r) ? ", the last group is on disk" : mid_sync ? ", a group is lost" : "";
+  const bool back = r.chance(p.restore_permille);
+  const bool take = r.chance(500);
+  const bool cut = r.chance(p.lose_tail_permille);
+  const auto groups = r.between(1, 5);
+  if (has_image() && back) {
+    disk_ = image_;
+    undo_.clear();
+    around_.judge.restored(self_, disk_);
+    ++around_.seen[fault::old_copy];
+    return how + ", and an older disk is back";
+  }
+  if (p.restore_permille > 0 && take)
+    take_image();
+  if (!cut || undo_.empty())
+    return how;
+  for (uint64_t i = 0; i < groups && !undo_.empty(); ++i) {
+    (void)disk_.commit(std::move(undo_.back()));
+    undo_.pop_back();
+  }
+  around_.judge.restored(self_, disk_);
+  ++around_.seen[fault::tail_lost];
+  return how + ", and the newest groups are missing";
+}
+
+void sim_node::wipe(random_source& r) {
+  if (up())
+    die(r);
+  disk_ = {};
+  undo_.clear();
+  around_.judge.restored(self_, disk_);
+}
+
+void sim_node::restore() {
+  random_source r(around_.planned.seed, static_cast<uint64_t>(source::old_copy) << 8, 1);
+  die(r);
+  disk_ = image_;
+  undo_.clear();
+  around_.judge.restored(self_, disk_);
+  ++around_.seen[fault::old_copy];
+  start();
 }
 
 bool sim_node::ready() const {
@@ -176,11 +268,14 @@ void sim_node::schedule_release() {
 
 void sim_node::linked(size_t peer) {
   windows_[peer] = {};
+  around_.say(
+      [&] { return "n" + std::to_string(index_) + " is linked to n" + std::to_string(peer); });
   step(protocol::link_up{device_of(peer)});
 }
 
 void sim_node::unlinked(size_t peer) {
   around_.note(0xd0 + index_ * 16 + peer);
+  around_.say([&] { return "n" + std::to_string(index_) + " loses n" + std::to_string(peer); });
   step(protocol::link_down{device_of(peer)});
 }
 
@@ -189,6 +284,8 @@ void sim_node::arrived(size_t peer, const frame_ptr& frame) {
     return;
   around_.note(XXH3_64bits(frame->data(), frame->size()) + around_.time.now());
   auto e = decode_envelope(std::string_view(*frame).substr(4));
+  if (!e && e.err().code == ec::unknown_kind)
+    return void(++around_.seen[situation::unknown_kind]); // as the shell does
   if (!e)
     return around_.judge.fail("codec", "a frame does not decode: " + e.err().message);
   auto body = std::move(e->body);
@@ -198,6 +295,9 @@ void sim_node::arrived(size_t peer, const frame_ptr& frame) {
     windows_[peer].credited += ack->credit;
   if (const auto* r = std::get_if<range_message>(&body))
     range_bytes_in_ += r->body.ops.size();
+  around_.say([&] {
+    return "n" + std::to_string(peer) + "→n" + std::to_string(index_) + " " + text_of(body);
+  });
   if (saboteur_ && !saboteur_->arriving(body))
     return;
   step(protocol::received{device_of(peer), e->timestamp_ms, wall_ms(), std::move(body)});
@@ -211,12 +311,22 @@ void sim_node::carry_out(protocol::send& e) {
     const auto* r = std::get_if<range_message>(&e.body);
     return r && r->body.ops.size() < wire_limits::range_part_bytes / 2 && !r->body.more;
   }();
+  // A member that was removed is told so, once, by the set it no longer is in.
+  const bool farewell =
+      std::holds_alternative<watermark_exchange>(e.body) || std::holds_alternative<goodbye>(e.body);
+  const std::string what(to_string(kind_of(e.body)));
   uint64_t cost = 0;
   if (const auto* r = std::get_if<range_message>(&e.body))
     cost = protocol::cost_of(r->body);
-  const auto frame = encode_frame({simulated_library, self_, wall_ms(), std::move(e.body)});
+  auto frame = encode_frame({simulated_library, self_, wall_ms(), std::move(e.body)});
+  const bool newer = (around_.planned.newer >> index_ & 1) != 0;
+  if (newer)
+    frame = with_unknown_key(*frame);
   for (const auto& to : e.to) {
     const auto peer = index_of(to);
+    if (!farewell && !is_member(core_->members(), to))
+      around_.judge.fail("members", text_of(self_) + " sends " + what + " to " + text_of(to)
+                                        + ", which it holds no member");
     auto& w = windows_[peer];
     // A range goes out while the window is open; a read that was under way may still come on top.
     const auto open = around_.planned.window_bytes + around_.planned.load_bytes
@@ -227,6 +337,8 @@ void sim_node::carry_out(protocol::send& e) {
       around_.judge.fail("in_flight", std::to_string(outstanding) + " bytes on their way of "
                                           + std::to_string(open));
     w.sent += cost;
+    if (newer && !is_hello && reads_.chance(20))
+      around_.net.send(index_, peer, with_unknown_kind(*frame), true);
     around_.net.send(index_, peer, frame, !is_hello);
   }
 }
@@ -235,8 +347,10 @@ void sim_node::carry_out(protocol::load& e) {
   // The snapshot may be taken at once or late; what it shows is read at one moment either way.
   auto read = [this, e] {
     protocol::loaded answer{e.peer, e.stream, e.from, {}, false, 0};
-    auto parts = read_range(disk_, e.stream, e.from, e.max_bytes, e.max_ops);
-    if (!parts)
+    const bool may_fail = reads_fail();
+    const kv_view& disk = may_fail ? static_cast<const kv_view&>(failing_disk_) : disk_;
+    auto parts = read_range(disk, e.stream, e.from, e.max_bytes, e.max_ops);
+    if (!parts && !may_fail)
       around_.judge.fail("codec", "read_range: " + parts.err().message);
     answer.failed = !parts;
     if (parts)
@@ -245,9 +359,9 @@ void sim_node::carry_out(protocol::load& e) {
       answer.deletes_from = *forgotten;
     return answer;
   };
-  const bool late = random_.chance(500);
+  const bool late = reads_.chance(500);
   auto early = late ? protocol::loaded{} : read();
-  around_.time.after(random_.below(around_.planned.sync_us * 2 + 1),
+  around_.time.after(reads_.below(around_.planned.sync_us * 2 + 1),
                      [this, read, late, early = std::move(early), life = life_]() mutable {
                        if (life == life_)
                          step(late ? read() : std::move(early));
@@ -257,11 +371,15 @@ void sim_node::carry_out(protocol::load& e) {
 void sim_node::carry_out(protocol::close_link& e) { around_.net.cut(index_, index_of(e.peer)); }
 
 void sim_node::carry_out(protocol::sum& e) {
-  around_.time.after(random_.below(around_.planned.sync_us * 2 + 1), [this, e, life = life_] {
+  around_.time.after(reads_.below(around_.planned.sync_us * 2 + 1), [this, e, life = life_] {
     if (life != life_)
       return;
-    auto sums = e.for_peer ? sums_of(disk_, e.stream, e.from, e.to, around_.planned.sums_max)
-                           : sums_of(disk_, e.stream, e.from, e.like);
+    const bool may_fail = reads_fail();
+    const kv_view& disk = may_fail ? static_cast<const kv_view&>(failing_disk_) : disk_;
+    auto sums = e.for_peer ? sums_of(disk, e.stream, e.from, e.to, around_.planned.sums_max)
+                           : sums_of(disk, e.stream, e.from, e.like);
+    if (!sums && may_fail)
+      return step(protocol::summed{e.peer, e.stream, e.from, e.to, e.for_peer, {}, true});
     if (!sums)
       return around_.judge.fail("codec", "sums_of: " + sums.err().message);
     step(protocol::summed{e.peer, e.stream, e.from, e.to, e.for_peer, std::move(*sums), false});
@@ -269,10 +387,14 @@ void sim_node::carry_out(protocol::sum& e) {
 }
 
 void sim_node::carry_out(protocol::load_standing& e) {
-  around_.time.after(random_.below(around_.planned.sync_us * 2 + 1), [this, e, life = life_] {
+  around_.time.after(reads_.below(around_.planned.sync_us * 2 + 1), [this, e, life = life_] {
     if (life != life_)
       return;
-    auto parts = read_standing(disk_, e.stream, e.from, e.to, around_.planned.load_bytes);
+    const bool may_fail = reads_fail();
+    const kv_view& disk = may_fail ? static_cast<const kv_view&>(failing_disk_) : disk_;
+    auto parts = read_standing(disk, e.stream, e.from, e.to, around_.planned.load_bytes);
+    if (!parts && may_fail)
+      return step(protocol::loaded{e.peer, e.stream, e.from, {}, true, 0});
     if (!parts)
       return around_.judge.fail("codec", "read_standing: " + parts.err().message);
     step(protocol::loaded{e.peer, e.stream, e.from, std::move(*parts), false, 0});

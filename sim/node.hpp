@@ -7,6 +7,8 @@
 #include "sim/net.hpp"
 #include "sim/oracle.hpp"
 #include "sim/saboteur.hpp"
+#include "sim/script.hpp"
+#include "sim/trace.hpp"
 
 namespace shoal::sim {
 
@@ -17,27 +19,48 @@ struct surroundings {
   sim_net& net;
   oracle& judge;
   occurred& seen;
+  const member_set& members;           // as operators have it: what an empty node begins with
+  trace_lines* lines;                  // nullptr: no trace
   std::vector<const sim_store*> disks; // by node
   uint64_t trace = 0;                  // hash of everything that happened
+  template <class Text>
+  void say(Text text) const {
+    if (lines)
+      lines->push_back({time.now(), {}, text()});
+  }
   void note(uint64_t what) { trace = (trace ^ what) * 0x100000001b3ULL + (trace >> 29); }
 };
 
 class sim_node {
 public:
-  sim_node(surroundings& s, size_t index, random_source r);
+  sim_node(surroundings& s, size_t index);
   /// Tests only: see saboteur.hpp.
   void bear(std::unique_ptr<saboteur> s) { saboteur_ = std::move(s); }
   /// Queues a request as it is, in a while, unless the node is down by then.
   void ask_in(uint64_t us, store_request r);
 
-  /// Opens what is on the disk. `members` is the set a first start begins with.
-  void start(const member_set& members);
-  /// Everything in memory is gone; a group on its way to the disk may have reached it or not.
-  /// `restore`: the older image is back for certain, if there is one.
-  void crash(bool restore = false);
-  /// Takes the image that a crash may bring back.
-  void back_up() { backup_ = disk_; }
-  bool has_backup() const { return !backup_.of(family::meta).empty(); }
+  /// Opens what is on the disk, or makes a new one.
+  void start();
+  /// … after a while, if it is down then and no operator has stopped it.
+  void start_in(uint64_t us);
+  /// An operator stopped it for good (true), or takes it back.
+  void retire(bool on) { retired_ = on; }
+  /// Everything in memory is gone; a group on its way to the disk may have reached it or not, and
+  /// by the plan the disk may be an older one. Returns what became of it, for the trace.
+  std::string crash(random_source& r);
+  /// What is on the disk is of no use: the node is down and its disk empty.
+  void wipe(random_source& r);
+  /// Takes the image that a crash or `restore` brings back.
+  void take_image() { image_ = disk_; }
+  bool has_image() const { return !image_.of(family::meta).empty(); }
+  /// Restarts on the image.
+  void restore();
+  void fail_next_sync(random_source& r) { failing_sync_ = r; }
+  void fail_reads(uint64_t until_us, random_source& r);
+  void fill_disk(uint64_t until_us) { full_until_us_ = until_us; }
+  /// Faults end: of the disk, and of the clock, which goes where all walls are in the end: as far
+  /// ahead as any was, give or take the skew.
+  void heal();
   bool up() const { return data_ != nullptr; }
 
   void linked(size_t peer);
@@ -47,12 +70,10 @@ public:
   /// An operator hands this node a member set.
   void admit(const member_set& members);
   /// Moves the wall clock to an offset of at most ± plan.skew_ms, or plan.far_ms away.
-  void step_clock();
+  void step_clock(random_source& r);
+  std::string clock_text() const;
   /// An operator has it compared with its peers, and repaired.
   void verify() { step(protocol::verify{true}); }
-  /// Puts the wall where all walls are in the end: as far ahead as any was, give or take the skew.
-  void set_clock_right();
-
   const sim_store& disk() const { return disk_; }
   const protocol::replicator& core() const { return *core_; }
   const replica_summary& summary() const { return durable_; }
@@ -70,6 +91,7 @@ private:
     protocol::stored answer;
     bool touched = false;
     bool state_changed = false;
+    std::optional<error> failure; // of a read: nothing of the group is written
   };
 
   uint64_t wall_ms() const;
@@ -77,8 +99,16 @@ private:
   uint64_t bounded_wall_ms() const;
   void step(protocol::event e);
   void enqueue(store_request r);
+  bool reads_fail() const { return around_.time.now() < failing_reads_until_us_; }
+  /// Down; true if a group that was on its way is on the disk.
+  bool die(random_source& r);
   void begin_group();
+  void run_group();
+  /// The shell gives the replica up and opens it again from what is durable.
+  void stumble();
   void end_group(group& g);
+  void write(kv_batch batch);
+  void failed(group& g, const std::string& what, const error& why);
   void schedule_tick();
   void schedule_release();
   // effects
@@ -108,9 +138,20 @@ private:
   surroundings& around_;
   size_t index_;
   device_id self_;
-  random_source random_;
+  random_source starts_; // epochs and nonces
+  random_source syncs_;  // how long they take
+  random_source reads_;
+  random_source checks_; // which groups are looked at thoroughly
   sim_store disk_;
-  sim_store backup_; // an older image, which a crash may bring back
+  sim_store image_;           // an older one, which may come back
+  std::deque<kv_batch> undo_; // of the newest groups, if the plan has tails lost
+  std::optional<random_source> failing_sync_;
+  uint64_t failing_reads_until_us_ = 0;
+  random_source failing_reads_;
+  failing_view failing_disk_;
+  uint64_t full_until_us_ = 0;
+  bool retired_ = false;
+  bool accounts_moved_ = true; // since the node was last ready
   std::unique_ptr<saboteur> saboteur_;
   std::unique_ptr<replica> data_;
   std::unique_ptr<protocol::replicator> core_;
@@ -120,6 +161,7 @@ private:
   uint64_t tick_at_ = 0;
   uint64_t release_at_ = 0; // when held ops are looked at next; 0: nothing is planned
   int64_t offset_ms_ = 0;
+  std::optional<uint64_t> frozen_ms_; // the wall stands there
   replica_summary durable_;
 
   std::deque<store_request> queue_;
@@ -136,6 +178,8 @@ private:
 };
 
 size_t index_of(const device_id& d);
+/// Stands for a signature: nobody else can make it without knowing the member.
+std::string sign(const statement& s);
 inline const library_id simulated_library{{'l', 'i', 'b'}};
 
 } // namespace shoal::sim

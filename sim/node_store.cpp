@@ -11,14 +11,15 @@
 
 namespace shoal::sim {
 
-/// Stands for a signature: nobody else can make it without knowing the member.
-static std::string sign(const statement& s) {
+std::string sign(const statement& s) {
   const auto bytes = signed_bytes(s, simulated_library);
   return keys::u64(XXH3_64bits_withSeed(bytes.data(), bytes.size(), s.member.bytes[7]));
 }
 
 void sim_node::write(std::vector<edit> edits) {
-  if (up())
+  if (around_.time.now() < full_until_us_)
+    ++around_.seen[situation::refused_full];
+  else if (up())
     enqueue(client_edit{std::move(edits)});
 }
 
@@ -47,60 +48,112 @@ void sim_node::enqueue(store_request r) {
 void sim_node::check_prune(const protocol::prune& e) const {
   std::map<device_id, const sim_store*> disks;
   for (const auto& [device, m] : core_->members())
-    if (!core_->passed_over().contains(device))
+    if (!m.removed && !core_->passed_over().contains(device))
       disks[device] = around_.disks[index_of(device)];
   around_.judge.pruning(self_, e.stable, disks);
 }
 
 void sim_node::begin_group() {
   writing_ = true;
-  // What was asked for in this same step waits together.
-  around_.time.after(1, [this, life = life_] {
-    if (life != life_)
-      return;
-    group g;
-    kv_transaction txn(disk_);
-    auto requests = std::move(queue_);
-    queue_.clear();
-    for (auto& r : requests)
+  const auto now = around_.time.now();
+  // What was asked for in this same step waits together; while the disk is full, all of it does.
+  around_.time.after(now < full_until_us_ ? full_until_us_ - now : 1, [this, life = life_] {
+    if (life == life_)
+      run_group();
+  });
+}
+
+void sim_node::run_group() {
+  group g;
+  const bool may_fail = reads_fail();
+  kv_transaction txn(may_fail ? static_cast<const kv_view&>(failing_disk_) : disk_);
+  auto requests = std::move(queue_);
+  queue_.clear();
+  for (auto& r : requests)
+    if (!g.failure)
       std::visit([&](auto& x) { run(txn, g, x); }, r);
+  if (!g.failure)
     if (auto released = data_->release(txn, bounded_wall_ms(), around_.planned.release_max);
         !released)
-      around_.judge.fail("codec", "held ops: " + released.err().message);
-    if (!txn.empty()) {
-      data_->seal(txn);
-      g.batch = txn.take();
-      g.touched = true;
-    }
-    g.summary = data_->summary();
-    if (saboteur_)
-      saboteur_->begun(g.commits);
-    uint64_t delay = g.touched ? 1 + random_.below(around_.planned.sync_us * 2) : 1;
-    if (g.touched && random_.chance(around_.planned.stall_permille)) {
-      delay += random_.below(2'000'000);
-      ++around_.seen[fault::sync_stalled];
-    }
-    unsynced_ = std::move(g);
-    around_.time.after(delay, [this, life_then = life_] {
-      if (life_then != life_)
-        return;
-      auto done = std::move(*unsynced_);
-      unsynced_.reset();
-      end_group(done);
-    });
+      failed(g, "held ops", released.err());
+  if (g.failure)
+    return stumble();
+  if (!txn.empty()) {
+    data_->seal(txn);
+    g.batch = txn.take();
+    g.touched = true;
+  }
+  g.summary = data_->summary();
+  if (saboteur_)
+    saboteur_->begun(g.commits);
+  uint64_t delay = g.touched ? 1 + syncs_.below(around_.planned.sync_us * 2) : 1;
+  if (g.touched && syncs_.chance(around_.planned.stall_permille)) {
+    delay += syncs_.below(2'000'000);
+    ++around_.seen[fault::sync_stalled];
+  }
+  unsynced_ = std::move(g);
+  around_.time.after(delay, [this, life = life_] {
+    if (life != life_)
+      return;
+    if (unsynced_->touched && failing_sync_)
+      return stumble();
+    auto done = std::move(*unsynced_);
+    unsynced_.reset();
+    end_group(done);
   });
+}
+
+void sim_node::stumble() {
+  auto r = failing_sync_ ? *failing_sync_ : failing_reads_;
+  around_.seen[fault::sync_failed] += failing_sync_.has_value();
+  failing_sync_.reset();
+  const bool kept = die(r);
+  around_.say([&] {
+    return "n" + std::to_string(index_) + "'s store failed and is opened again"
+           + (kept ? "; the last group is on disk" : "");
+  });
+  start_in(r.between(1'000, 500'000));
+}
+
+/// A request that cannot fail but for a read.
+void sim_node::failed(group& g, const std::string& what, const error& why) {
+  if (why.code == ec::disk && reads_fail())
+    g.failure = why;
+  else
+    around_.judge.fail("refused", what + ": " + why.message);
+}
+
+void sim_node::write(kv_batch batch) {
+  if (around_.planned.lose_tail_permille > 0) {
+    constexpr size_t groups_kept = 5;
+    undo_.push_back(disk_.inverse(batch));
+    if (undo_.size() > groups_kept)
+      undo_.pop_front();
+  }
+  (void)disk_.commit(std::move(batch));
+}
+
+static bool is_account(const kv_write& w) {
+  static const auto prefix = keys::model_prefix("account");
+  return w.where == family::shared && w.key.starts_with(prefix);
 }
 
 void sim_node::end_group(group& g) {
   if (saboteur_)
     saboteur_->writing(disk_, g.batch);
-  (void)disk_.commit(std::move(g.batch));
+  accounts_moved_ = accounts_moved_ || std::any_of(g.batch.begin(), g.batch.end(), is_account);
+  write(std::move(g.batch));
   for (const auto& c : g.commits) {
     around_.judge.durable(c);
     around_.judge.acknowledged(c);
   }
   durable_ = std::move(g.summary);
   around_.note(durable_.digest.low ^ hash_of(durable_.held));
+  if (g.touched)
+    around_.say([&] {
+      return "n" + std::to_string(index_) + " has on disk " + text_of(durable_.held)
+             + (durable_.settled ? "" : ", not settled");
+    });
   auto& answer = g.answer;
   fill_in(answer, *data_, durable_, g.state_changed);
   writing_ = false;
@@ -111,7 +164,10 @@ void sim_node::end_group(group& g) {
   if (life != life_)
     return;
   schedule_release();
-  around_.judge.group_done(self_, disk_, durable_, ready(), data_->filling(), random_.chance(15));
+  const bool is_ready = ready();
+  around_.judge.group_done(self_, disk_, durable_, is_ready, data_->filling(), accounts_moved_,
+                           checks_.chance(15));
+  accounts_moved_ = accounts_moved_ && !is_ready;
   if (!writing_ && !queue_.empty())
     begin_group();
 }
@@ -120,6 +176,10 @@ void sim_node::run(kv_transaction& txn, group& g, client_edit& r) {
   auto done = data_->commit(txn, r.edits, bounded_wall_ms());
   if (!done) {
     const auto code = done.err().code;
+    if (code == ec::disk && reads_fail()) {
+      ++around_.seen[situation::undone];
+      return;
+    }
     if (code == ec::clock)
       ++around_.seen[situation::clock_refused];
     if (code != ec::not_found && code != ec::missing_field && code != ec::missing_parent
@@ -143,7 +203,8 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::apply& r) {
   out.cost = r.cost;
   auto done = data_->apply(txn, r.parts, bounded_wall_ms());
   if (!done) {
-    around_.judge.fail("refused", "a range was refused: " + done.err().message);
+    if (done.err().code != ec::disk || !reads_fail())
+      around_.judge.fail("refused", "a range was refused: " + done.err().message);
     out.what = protocol::outcome::refused;
     out.why = done.err().message;
   } else {
@@ -169,7 +230,10 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::apply& r) {
 }
 
 void sim_node::run(kv_transaction& txn, group& g, protocol::fold_members& r) {
-  if (const auto changed = data_->merge_members(txn, r.members); changed && *changed)
+  const auto changed = data_->merge_members(txn, r.members);
+  if (!changed)
+    return failed(g, "members", changed.err());
+  if (*changed)
     g.answer.members = data_->members();
 }
 
@@ -189,10 +253,10 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::make_statement&) {
     g.answer.statements.push_back(*s);
 }
 
-void sim_node::run(kv_transaction& txn, group&, protocol::prune& r) {
+void sim_node::run(kv_transaction& txn, group& g, protocol::prune& r) {
   auto removed = data_->prune(txn, r.stable, around_.planned.prune_max);
   if (!removed)
-    return around_.judge.fail("refused", "prune: " + removed.err().message);
+    return failed(g, "prune", removed.err());
   if (*removed >= around_.planned.prune_max)
     queue_.push_back(std::move(r)); // the rest with the next group
 }
@@ -202,12 +266,12 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::prune_marks& r) {
   const auto before = wall - std::min(wall, around_.planned.min_tombstone_ms);
   auto dropped = data_->prune_marks(txn, r.stable, before, 100);
   if (!dropped)
-    return around_.judge.fail("refused", "prune_marks: " + dropped.err().message);
+    return failed(g, "prune_marks", dropped.err());
   g.state_changed |= *dropped > 0;
   around_.seen[situation::marks_dropped] += *dropped;
   auto dead = data_->buried(txn, r.stable, before, 50);
   if (!dead)
-    return around_.judge.fail("refused", "buried: " + dead.err().message);
+    return failed(g, "buried", dead.err());
   if (!dead->empty()) {
     client_edit e{std::move(*dead)};
     run(txn, g, e);
@@ -218,7 +282,7 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::repair& r) {
   const auto& first = r.parts.front();
   auto changed = data_->repair(txn, r.parts, r.adopt, bounded_wall_ms());
   if (!changed)
-    around_.judge.fail("refused", "repair: " + changed.err().message);
+    failed(g, "repair", changed.err());
   g.answer.repairs.push_back(
       {r.peer, first.stream, first.from, first.to, r.cost, changed ? *changed : 0, !changed});
 }

@@ -13,6 +13,15 @@ const char* to_string(fault f) {
   case fault::frame_repeated: return "frame_repeated";
   case fault::frame_reordered: return "frame_reordered";
   case fault::sync_stalled: return "sync_stalled";
+  case fault::sync_failed: return "sync_failed";
+  case fault::read_failed: return "read_failed";
+  case fault::disk_full: return "disk_full";
+  case fault::tail_lost: return "tail_lost";
+  case fault::damage: return "damage";
+  case fault::flapping: return "flapping";
+  case fault::slow_link: return "slow_link";
+  case fault::clock_frozen: return "clock_frozen";
+  case fault::removed: return "removed";
   }
   return "?";
 }
@@ -29,11 +38,15 @@ const char* to_string(situation s) {
   case situation::group_lost: return "group_lost";
   case situation::quarantined: return "quarantined";
   case situation::clock_refused: return "clock_refused";
+  case situation::readmitted: return "readmitted";
+  case situation::refused_full: return "refused_full";
+  case situation::unknown_kind: return "unknown_kind";
+  case situation::undone: return "undone";
   case situation::joined: return "joined";
   }
   return "?";
 }
 
-bool must_occur(situation s) { return s != situation::given_up; }
+bool must_occur(situation s) { return s != situation::given_up && s != situation::undone; }
 
 } // namespace shoal::sim

@@ -18,8 +18,17 @@ enum class fault : uint8_t {
   frame_repeated,
   frame_reordered,
   sync_stalled, // a sync took up to 2 s
+  sync_failed,  // the store was thrown away and opened again
+  read_failed,
+  disk_full,
+  tail_lost, // the newest groups were missing after a crash
+  damage,    // a store could not be opened and was rebuilt from peers
+  flapping,
+  slow_link,
+  clock_frozen,
+  removed, // a member, taken back later
 };
-constexpr size_t fault_count = 9;
+constexpr size_t fault_count = 18;
 
 /// SOMETIMES: each that must_occur does in some seed of a thousand, or the campaign fails.
 enum class situation : uint8_t {
@@ -33,9 +42,13 @@ enum class situation : uint8_t {
   group_lost,     // … and it was not
   quarantined,    // an op was stamped too far ahead and held back
   clock_refused,  // a node's own stamps would have been too far ahead
+  readmitted,     // a node was taken back and began empty
+  refused_full,   // a client's write was refused because the disk was full
+  unknown_kind,   // a message of a later version was passed over
+  undone,         // a write that met a failing read was undone and the group went on
   joined,         // a node was admitted while the others wrote
 };
-constexpr size_t situation_count = 11;
+constexpr size_t situation_count = 15;
 
 const char* to_string(fault f);
 const char* to_string(situation s);

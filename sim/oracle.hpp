@@ -30,9 +30,10 @@ public:
   void acknowledged(const committed& c);
   /// A commit is on its node's disk.
   void durable(const committed& c);
-  /// A group is on disk; `summary` is what the node says of itself with it.
+  /// A group is on disk; `summary` is what the node says of itself with it. `moved`: amounts may
+  /// have been, since the node was last seen ready.
   void group_done(const device_id& device, const sim_store& disk, const replica_summary& summary,
-                  bool ready, bool filling, bool thorough);
+                  bool ready, bool filling, bool moved, bool thorough);
   /// A node is about to remove what `stable` covers from its log; `disks` are all members'.
   void pruning(const device_id& device, const frontier& stable,
                const std::map<device_id, const sim_store*>& disks);

@@ -85,6 +85,26 @@ plan make_plan(uint64_t seed, size_t nodes, uint64_t steps) {
   }
   p.release_max = r.one_of({1, 20, 1000});
   p.verify_every_us = r.chance(250) ? r.one_of({300'000, 2'000'000}) : 0;
+  if (r.chance(250))
+    p.flap_every_us = r.one_of({2'000'000, 6'000'000});
+  if (r.chance(250))
+    p.slow_every_us = r.one_of({1'000'000, 4'000'000});
+  if (r.chance(250))
+    p.fail_sync_every_us = r.one_of({1'000'000, 5'000'000});
+  if (r.chance(200))
+    p.fail_reads_every_us = r.one_of({1'000'000, 5'000'000});
+  if (r.chance(200))
+    p.full_every_us = r.one_of({2'000'000, 8'000'000});
+  if (p.crash_every_us != 0 && r.chance(200))
+    p.lose_tail_permille = 300;
+  if (p.restore_permille == 0 && r.chance(150))
+    p.damage_every_us = r.one_of({3'000'000, 10'000'000});
+  if (r.chance(200))
+    p.churn_every_us = r.one_of({2'000'000, 6'000'000});
+  if (p.step_every_us != 0 && r.chance(300))
+    p.freeze_permille = 300;
+  if (r.chance(300))
+    p.newer = r.next();
   p.restore_late = p.min_tombstone_ms < 10'000 && r.chance(100);
   return p;
 }
@@ -113,6 +133,12 @@ std::string to_string(const plan& p) {
   if (p.far_ms != 0)
     out += ", node " + std::to_string(p.far_node) + " far_ms " + std::to_string(p.far_ms);
   say("release_max", p.release_max), say("verify_every_us", p.verify_every_us);
+  say("flap_every_us", p.flap_every_us), say("slow_every_us", p.slow_every_us);
+  say("fail_sync_every_us", p.fail_sync_every_us);
+  say("fail_reads_every_us", p.fail_reads_every_us), say("full_every_us", p.full_every_us);
+  say("lose_tail", p.lose_tail_permille), say("damage_every_us", p.damage_every_us);
+  say("churn_every_us", p.churn_every_us), say("freeze", p.freeze_permille);
+  say("newer", p.newer & ((uint64_t{1} << p.nodes) - 1));
   say("heartbeat_us", p.heartbeat_us), say("batch_window_us", p.batch_window_us);
   return out;
 }

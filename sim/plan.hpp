@@ -34,6 +34,8 @@ struct plan {
   uint64_t cut_every_us = 0;   // mean between cuts of any one link; 0: none
   uint64_t block_every_us = 0; // mean between partitions
   bool one_way_blocks = false;
+  uint64_t flap_every_us = 0; // a link that comes and goes
+  uint64_t slow_every_us = 0; // a direction that takes long per byte
   // Frames within a session, Hello excepted (permille). Not what TCP does, but nothing may break.
   uint64_t lose = 0;
   uint64_t duplicate = 0;
@@ -45,8 +47,14 @@ struct plan {
   uint64_t crash_every_us = 0;           // mean, over all nodes
   uint64_t keep_unsynced_permille = 500; // a crash during a sync: was it there or not
   uint64_t restore_permille = 0;         // crashes after which an older copy of the disk is back
-  bool restore_late = false;             // when all is level, one node is back from half way
-  uint64_t join_step = 0; // the last node is admitted only at this event; 0: from the start
+  uint64_t lose_tail_permille = 0;       // crashes after which the newest groups are missing
+  uint64_t fail_sync_every_us = 0;       // mean, per node
+  uint64_t fail_reads_every_us = 0;
+  uint64_t full_every_us = 0;
+  uint64_t damage_every_us = 0; // mean, over all nodes
+  uint64_t churn_every_us = 0;  // a member is removed, and taken back
+  bool restore_late = false;    // when all is level, one node is back from half way
+  uint64_t join_step = 0;       // the last node is admitted only at this event; 0: from the start
 
   // Clocks. Offsets stay within ± skew_ms, so that they are inside max_drift.
   uint64_t skew_ms = 0;
@@ -55,6 +63,9 @@ struct plan {
   // One node's wall is sometimes that far off, beyond max_drift; in the end all walls agree.
   int64_t far_ms = 0;
   size_t far_node = SIZE_MAX;
+  uint64_t freeze_permille = 0; // steps of a clock after which it stands still
+  uint64_t newer =
+      0; // bit per node: it speaks a later minor version, with keys and kinds of its own
 
   // Bounds of the code under test, often at their smallest.
   uint64_t heartbeat_us = 10'000'000;

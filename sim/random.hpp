@@ -10,6 +10,10 @@ namespace shoal::sim {
 class random_source {
 public:
   explicit random_source(uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15ULL + 0x1234567) {}
+  /// The source of one stream of things and of the one at `index` in it: what is left out of a run
+  /// does not move the others' draws.
+  random_source(uint64_t seed, uint64_t stream, uint64_t index)
+      : random_source(random_source(random_source(seed).next() ^ stream).next() ^ index) {}
 
   uint64_t next() {
     uint64_t z = (state_ += 0x9e3779b97f4a7c15ULL);
@@ -25,8 +29,6 @@ public:
   uint64_t one_of(std::initializer_list<uint64_t> values) {
     return *(values.begin() + below(values.size()));
   }
-  /// A source of its own for one part of the run, so that the others' draws do not move it.
-  random_source fork(uint64_t tag) { return random_source(next() ^ (tag << 32)); }
 
 private:
   uint64_t state_;

@@ -2,6 +2,7 @@
 // One run: nodes, network and faults on one timeline, first under load and faults, then quiet.
 
 #include "sim/node.hpp"
+#include "sim/script.hpp"
 #include "sim/workload.hpp"
 
 namespace shoal::sim {
@@ -13,11 +14,15 @@ struct verdict {
   uint64_t events = 0;
   uint64_t virtual_us = 0;
   occurred seen;
+  std::vector<happening> script; // what came from outside and did something, in order
+  schedule times;
 };
 
 class world final : public net_listener {
 public:
-  explicit world(const plan& p, const sabotage& planted = {});
+  /// `part`, if any, outlives the world: only what it names happens. `lines`, if any, take a trace.
+  explicit world(const plan& p, const sabotage& planted = {}, const excerpt* part = nullptr,
+                 trace_lines* lines = nullptr);
   verdict run();
 
   bool is_up(size_t node) const override { return nodes_[node]->up(); }
@@ -31,36 +36,60 @@ public:
   }
 
 private:
-  void restore_late();
-  void drive_load(size_t node);
-  void drive_cuts();
-  void drive_blocks();
-  void drive_crashes();
-  void drive_clock(size_t node);
-  void drive_join();
-  void drive_verify();
-  uint64_t around(uint64_t mean) { return 1 + random_.below(2 * mean); }
+  using act = std::function<void(const happening&, random_source&)>;
+  bool wanted(const happening& h) const { return !part_ || part_->only.contains(h); }
+  bool is_here(size_t node) const { return !part_ || !part_->absent.contains(node); }
+  std::string unsettled() const;
   /// Runs until nothing is left to do, or fails with what is in the way.
   void settle(uint64_t at_most_us);
-  std::string unsettled() const;
-  void catch_up();
-  /// Runs for a while.
   void run_for(uint64_t us);
-  /// Runs until so many events have happened since the start.
-  void run_to_step(uint64_t step);
+  void run_to_time(uint64_t us);
+  /// Runs until so many events have happened since the start; in an excerpt to the time given.
+  uint64_t run_to(uint64_t step, uint64_t excerpt_us);
+  void load_phase();
+  void catch_up();
+  void restore_late();
+  void take_images();
+
+  // faults.cpp
+  /// Has `what` done about every `mean_us` while the load lasts; 0: never.
+  void drive(source from, size_t node, uint64_t mean_us, act what, uint32_t index = 0);
+  void drive_all();
+  /// Notes that something came from outside.
+  template <class Text>
+  void did(const happening& h, Text text) {
+    script_.push_back(h);
+    if (around_.lines)
+      around_.lines->push_back({time_.now(), h, text()});
+  }
+  std::optional<std::pair<size_t, size_t>> draw_link(random_source& r) const;
+  void cut(const happening& h, random_source& r);
+  void flap(size_t a, size_t b, uint64_t until_us, random_source r);
+  void slow_link(const happening& h, random_source& r);
+  void partition(const happening& h, random_source& r);
+  void crash(const happening& h, random_source& r);
+  void damage(const happening& h, random_source& r);
+  void churn(const happening& h, random_source& r);
+  void readmit(size_t node);
+  void join();
+  void tell_members();
+  bool tell_members_of(size_t node);
 
   plan plan_;
+  const excerpt* part_;
   occurred seen_;
-  random_source random_;
   timeline time_;
   oracle oracle_;
   sim_net net_;
+  member_set members_; // as operators have it
   surroundings around_;
-  member_set members_;
   std::vector<workload> loads_;
   std::vector<std::unique_ptr<sim_node>> nodes_;
+  std::vector<happening> script_;
+  std::set<size_t> changed_; // nodes of whose membership not all neighbours know yet
+  schedule times_;
+  bool telling_ = false;
   bool loading_ = true;
-  bool joined_ = true;
   uint64_t events_ = 0;
 };
 

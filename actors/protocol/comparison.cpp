@@ -268,8 +268,16 @@ void replicator::note_digests(const device_id& peer, session& s) {
 /// with a disk, or undone by a restore. Once everything has been compared with everyone linked,
 /// there is nothing to wait for.
 void replicator::consider_lost() {
+  if (settled_ || !opened_ || kept_.resync.has_value() || !lost_.empty())
+    return lost_since_us_.reset();
   std::vector<stream_id> lost;
-  bool hope = settled_ || !opened_ || kept_.resync.has_value() || !lost_.empty();
+  bool hope = false;
+  // A neighbour at this very frontier that is settled never waited, or waits no more.
+  const auto held_hash = hash_of(held_);
+  bool done_without = false;
+  for (const auto& [peer, s] : sessions_)
+    done_without |= s.state == session_state::live && !s.filling && !s.beat_digest.empty()
+                    && s.beat_frontier_hash == held_hash;
   for (const auto& [stream, seq] : until_) {
     if (hope)
       break;
@@ -277,7 +285,8 @@ void replicator::consider_lost() {
       continue;
     const auto origin = sessions_.find(stream.origin);
     const bool linked = origin != sessions_.end() && origin->second.state == session_state::live;
-    hope = !linked && stream.origin != settings_.self && is_member(members_, stream.origin);
+    hope = !done_without && !linked && stream.origin != settings_.self
+           && is_member(members_, stream.origin);
     for (const auto& [peer, s] : sessions_)
       hope |= s.state == session_state::live && acked_by(peer, stream) > seq_of(submitted_, stream);
     lost.push_back(stream);

@@ -22,7 +22,7 @@ public:
     at_ = over_.lower_bound(key);
     settle();
   }
-  bool valid() const override { return from_over_ || base_->valid(); }
+  bool valid() const override { return !failed_ && (from_over_ || base_->valid()); }
   void next() override {
     if (from_over_) {
       if (base_->valid() && base_->key() == at_->first)
@@ -45,6 +45,10 @@ private:
   // Finds which side is next, stepping over deletions.
   void settle() {
     for (;;) {
+      // Without the base's keys the overlay's next one may not be the next.
+      failed_ = !base_->valid() && !base_->state();
+      if (failed_)
+        return;
       from_over_ = at_ != over_.end() && (!base_->valid() || at_->first <= base_->key());
       if (!from_over_ || at_->second)
         return;
@@ -57,6 +61,7 @@ private:
   const kv_transaction::overlay& over_;
   kv_transaction::overlay::const_iterator at_;
   bool from_over_ = false;
+  bool failed_ = false; // the base has a fault; state() says which
 };
 
 result<std::optional<std::string>> kv_transaction::get(family f, std::string_view key) const {

@@ -308,6 +308,29 @@ BOOST_AUTO_TEST_CASE(what_nobody_has_any_more_is_not_waited_for_once_all_has_bee
   BOOST_TEST((n.kept()->lost == std::vector<stream_id>{theirs}));
 }
 
+// Found by shoal sim: in a line, the end that is not linked to the origin hoped for ever.
+BOOST_AUTO_TEST_CASE(
+    what_a_settled_neighbour_does_without_is_not_waited_for_from_an_origin_far_off) {
+  const stream_id from_far{far, 9};
+  member_node n({{own, 1}});
+  n.disk.settled = false;
+  n.disk.until = {{from_far, 5}};
+  n.tell();
+  n.greet(holding({{own, 1}}));
+  n.later(10'000'000);
+  n.later(4'000'000);
+  BOOST_TEST(sent<compare_request>(n.last).empty()); // the origin may come
+  n.hear(n.beat(two));
+  n.later(1'000'000);
+  n.hear(n.beat(two));
+  n.later(4'000'000);
+  BOOST_REQUIRE(sent<compare_request>(n.last).size() == 1);
+  n.hear(compare_response{own, 0, 1, {{1, 1, 1}}});
+  n.last = n.core.step(summed{peer, own, 0, 1, false, {{1, 1, 1}}, false}, n.now);
+  BOOST_REQUIRE(n.kept().has_value());
+  BOOST_TEST((n.kept()->lost == std::vector<stream_id>{from_far}));
+}
+
 BOOST_AUTO_TEST_CASE(a_member_that_is_away_is_passed_over_only_beyond_retention_and_after_a_while) {
   settings s;
   s.max_log_entries = 10;

@@ -11,7 +11,7 @@
 
 namespace shoal::sim {
 
-static constexpr std::array<std::pair<bug, const char*>, 18> names{{
+static constexpr std::array<std::pair<bug, const char*>, 33> names{{
     {bug::ack_before_durable, "ack_before_durable"},
     {bug::disk_forgets, "disk_forgets"},
     {bug::epoch_reused, "epoch_reused"},
@@ -30,6 +30,21 @@ static constexpr std::array<std::pair<bug, const char*>, 18> names{{
     {bug::resurrecting_write, "resurrecting_write"},
     {bug::held_op_lost, "held_op_lost"},
     {bug::live_only, "live_only"},
+    {bug::ack_up_to_max, "ack_up_to_max"},
+    {bug::epoch_kept, "epoch_kept"},
+    {bug::marks_with_log, "marks_with_log"},
+    {bug::marks_too_early, "marks_too_early"},
+    {bug::deletes_dropped, "deletes_dropped"},
+    {bug::hello_believed, "hello_believed"},
+    {bug::horizon_ignored, "horizon_ignored"},
+    {bug::repair_dropped, "repair_dropped"},
+    {bug::members_forgotten, "members_forgotten"},
+    {bug::statements_forgotten, "statements_forgotten"},
+    {bug::acks_lost, "acks_lost"},
+    {bug::write_torn, "write_torn"},
+    {bug::index_lost, "index_lost"},
+    {bug::log_lost, "log_lost"},
+    {bug::state_forgotten, "state_forgotten"},
 }};
 
 std::string to_string(bug b) {
@@ -92,8 +107,16 @@ private:
 bool planter::arriving(message& m) {
   if (is(bug::live_only) && std::holds_alternative<state_request>(m))
     return false;
+  if (is(bug::horizon_ignored) && std::holds_alternative<snapshot_required>(m))
+    return false;
+  if (is(bug::acks_lost) && std::holds_alternative<link_ack>(m))
+    return false;
   if (auto* what = std::get_if<range_message>(&m)) {
     auto& r = what->body;
+    if (is(bug::repair_dropped) && r.repair)
+      return false;
+    if (is(bug::deletes_dropped))
+      rewrite(r, [](const op& o) { return o.kind != op_kind::remove; });
     if (is(bug::range_over_gap))
       r.from = 0;
     if (is(bug::until_dropped))
@@ -107,6 +130,9 @@ bool planter::arriving(message& m) {
   }
   if (auto* what = std::get_if<link_ack>(&m); what && is(bug::credit_forged))
     what->credit *= 1000;
+  if (auto* what = std::get_if<hello>(&m); what && is(bug::hello_believed))
+    for (const auto& [stream, seq] : node_.summary().held)
+      what->held[stream] = std::max(what->held[stream], seq);
   if (is(bug::catch_up_from_zero)) {
     if (auto* what = std::get_if<hello>(&m))
       what->held.clear();
@@ -120,10 +146,26 @@ bool planter::asking(store_request& r) {
   if (auto* p = std::get_if<protocol::prune>(&r)) {
     if (is(bug::prune_ignores_member))
       p->stable = node_.summary().held;
+    if (is(bug::marks_with_log))
+      node_.ask_in(1, protocol::prune_marks{p->stable});
     return !is(bug::prune_forgotten);
   }
   if (std::holds_alternative<protocol::prune_marks>(r) && is(bug::prune_forgotten))
     return false; // it takes log entries along
+  if (auto* p = std::get_if<protocol::prune_marks>(&r); p && is(bug::marks_too_early))
+    p->stable = node_.summary().held;
+  if (auto* k = std::get_if<protocol::keep_statement>(&r)) {
+    if (is(bug::ack_up_to_max)) {
+      for (const auto& [stream, seq] : node_.summary().held)
+        k->what.held[stream] = std::max(k->what.held[stream], seq);
+      k->what.signature = sign(k->what);
+    }
+    return !is(bug::statements_forgotten);
+  }
+  if (std::holds_alternative<protocol::fold_members>(r))
+    return !is(bug::members_forgotten);
+  if (std::holds_alternative<protocol::keep_state>(r))
+    return !is(bug::state_forgotten);
   auto* a = std::get_if<protocol::apply>(&r);
   if (!a)
     return true;
@@ -174,6 +216,14 @@ void planter::writing(const sim_store& disk, kv_batch& batch) {
       w.value = encode_row(*r);
     }
   }
+  if (is(bug::write_torn) && !batch.empty() && random_.chance(50))
+    batch.erase(batch.begin() + static_cast<std::ptrdiff_t>(random_.below(batch.size())));
+  if (is(bug::index_lost))
+    std::erase_if(batch, [](const kv_write& w) {
+      return (w.where == family::owned_by_seq || w.where == family::shared_by_seq) && w.value;
+    });
+  if (is(bug::log_lost))
+    std::erase_if(batch, [](const kv_write& w) { return w.where == family::log && w.value; });
   if (is(bug::held_op_lost))
     std::erase_if(batch, [](const kv_write& w) {
       return w.where == family::deadletter && w.value && w.key[0] != 'c';
@@ -192,7 +242,7 @@ void planter::crashed(sim_store& disk, bool mid_sync) {
 void planter::starting(sim_store& disk, uint64_t& epoch) {
   if (is(bug::clock_goes_back))
     disk.of(family::meta).erase("clock");
-  if (is(bug::epoch_reused)) {
+  if (is(bug::epoch_reused) || is(bug::epoch_kept)) {
     if (epoch_ == 0)
       epoch_ = epoch;
     epoch = epoch_;

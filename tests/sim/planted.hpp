@@ -28,6 +28,21 @@ enum class bug {
   resurrecting_write,   // a delete's stamp is taken for older than it is
   held_op_lost,         // ops that are held back are missing on disk
   live_only,            // requests for what was missed are ignored
+  ack_up_to_max,        // a member is taken to hold all that this node does
+  epoch_kept,           // every start goes on under the first epoch
+  marks_with_log,       // delete marks go with the log, after one round of statements
+  marks_too_early,      // … and with this node's own word alone
+  deletes_dropped,      // deletes are missing from ranges that come in
+  hello_believed,       // a peer is taken to hold what this node holds
+  horizon_ignored,      // a peer that says it has forgotten deletes is not heeded
+  repair_dropped,       // what differs in a comparison never comes
+  members_forgotten,    // changes of the member set are not kept
+  statements_forgotten, // what members state is not kept
+  acks_lost,            // link acks never arrive
+  write_torn,           // now and then one row of a group does not reach the disk
+  index_lost,           // rows are not found by seq
+  log_lost,             // log entries are missing on disk
+  state_forgotten,      // what the protocol has to know after a restart is not kept
 };
 std::string to_string(bug b);
 std::vector<bug> all_bugs();

@@ -1,11 +1,13 @@
 // The seeds. A failure prints the seed; SHOAL_SEED=N runs that one alone, SHOAL_SEEDS=FROM..TO a
-// range of them (the whole last included).
+// range of them (the whole last included). One that fails alone is shrunk and told.
 
 #include "sim/campaign.hpp"
+#include "sim/shrink.hpp"
 #include "tests/sim/planted.hpp"
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 
@@ -50,6 +52,11 @@ BOOST_AUTO_TEST_CASE(every_seed_converges_and_loses_nothing) {
   for (const auto& [seed, why] : sum.failures)
     std::cout << "SHOAL_SEED=" << seed << " " << why.found.checker << ": " << why.found.what
               << "\n  " << why.plan << "\n";
+  if (c.from == c.to && !sum.failures.empty())
+    if (const auto s = shrink(make_plan(c.from), {}, 3000))
+      std::cout << "in short: " << s->found.checker << ": " << s->found.what << "\n"
+                << to_string(s->planned) << "\n"
+                << text_of(s->lines, false);
   BOOST_TEST(sum.failures.empty(), sum.failures.size()
                                        << " seeds failed; replay one with SHOAL_SEED=N");
   for (const auto& what : sum.unseen)
@@ -73,22 +80,71 @@ BOOST_AUTO_TEST_CASE(one_seed_is_one_run) {
 
 // Each planted bug changes what happens between the code under test and its world (planted.cpp).
 // One that no checker finds shows a checker that has gone blind.
-BOOST_AUTO_TEST_CASE(every_planted_bug_is_found_within_200_seeds) {
+BOOST_AUTO_TEST_CASE(every_planted_bug_is_found_within_1000_seeds) {
   std::map<std::string, int> checkers;
   for (const auto b : all_bugs()) {
-    std::string report;
-    for (uint64_t seed = 1; seed <= 200 && report.empty(); ++seed)
-      if (const auto v = world(make_plan(seed), with(b)).run(); v.found) {
-        report = "seed " + std::to_string(seed) + ", " + v.found->checker + ": " + v.found->what;
-        ++checkers[v.found->checker];
-      }
-    std::cout << to_string(b) << ": " << (report.empty() ? "NOT FOUND" : report.substr(0, 160))
-              << "\n";
-    BOOST_TEST(!report.empty(), to_string(b) << " was not found");
+    campaign c;
+    c.planted = with(b);
+    c.stop_at_first = true;
+    const auto sum = run(c);
+    std::string report = "NOT FOUND";
+    if (!sum.failures.empty()) {
+      const auto& [seed, why] = *sum.failures.begin();
+      report = "seed " + std::to_string(seed) + ", " + why.found.checker + ", "
+               + std::to_string(static_cast<uint64_t>(sum.seconds * 1000))
+               + " ms: " + why.found.what;
+      ++checkers[why.found.checker];
+    }
+    std::cout << to_string(b) << ": " << report.substr(0, 160) << "\n";
+    BOOST_TEST(!sum.failures.empty(), to_string(b) << " was not found");
   }
-  for (const char* checker : {"convergence", "lost_write", "hlc", "seq", "early_prune", "fold",
-                              "digest", "atomic", "in_flight", "log_drains", "catch_up"})
+  // Others are beaten to it: what they alone would find is found by one that looks more often.
+  for (const char* checker : {"convergence", "lost_write", "hlc", "seq", "early_prune", "atomic",
+                              "in_flight", "log_drains", "catch_up"})
     BOOST_TEST(checkers[checker] > 0, checker << " was the first to find none of the bugs");
+}
+
+// Nothing that matters is left out, and what is left is short.
+BOOST_AUTO_TEST_CASE(a_failing_seed_shrinks_to_few_events_and_still_fails) {
+  for (const auto b : {bug::range_over_gap, bug::cascade_index_lost, bug::delete_mark_lost}) {
+    BOOST_TEST_CONTEXT(to_string(b)) {
+      campaign c;
+      c.planted = with(b);
+      c.stop_at_first = true;
+      const auto sum = run(c);
+      BOOST_REQUIRE(!sum.failures.empty());
+      const auto seed = sum.failures.begin()->first;
+      const auto p = make_plan(seed);
+      const auto whole = world(p, c.planted).run();
+      const auto short_one = shrink(p, c.planted, 2000);
+      BOOST_REQUIRE(short_one.has_value());
+      BOOST_TEST_MESSAGE("SHOAL_SEED=" << seed << ": " << whole.script.size() << " events, then "
+                                       << short_one->part.only.size());
+      BOOST_TEST(short_one->found.checker == whole.found->checker);
+      BOOST_TEST(short_one->part.only.size() <= 25);
+      BOOST_TEST(short_one->part.only.size() < whole.script.size());
+      // The script is a run of its own, and the trace tells each of its events.
+      const auto again = world(short_one->planned, c.planted, &short_one->part).run();
+      BOOST_REQUIRE(again.found.has_value());
+      BOOST_TEST(again.found->what == short_one->found.what);
+      const auto told = text_of(short_one->lines, true);
+      BOOST_TEST(static_cast<size_t>(std::count(told.begin(), told.end(), '\n'))
+                 == short_one->part.only.size());
+      BOOST_TEST(text_of(short_one->lines, false).size() > told.size());
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_left_out_of_a_run_moves_nothing_else) {
+  for (uint64_t seed = 1; seed <= 20; ++seed)
+    BOOST_TEST_CONTEXT("SHOAL_SEED=" << seed) {
+      const auto p = make_plan(seed);
+      const auto whole = world(p).run();
+      excerpt part{{whole.script.begin(), whole.script.end()}, whole.times, {}};
+      const auto same = world(p, {}, &part).run();
+      BOOST_TEST(same.script.size() == whole.script.size());
+      BOOST_TEST(same.acknowledged_ops == whole.acknowledged_ops);
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
