@@ -157,7 +157,7 @@ bool planter::asking(store_request& r) {
   if (auto* k = std::get_if<protocol::keep_statement>(&r)) {
     if (is(bug::ack_up_to_max)) {
       for (const auto& [stream, seq] : node_.summary().held)
-        k->what.held[stream] = std::max(k->what.held[stream], seq);
+        k->what.held.open[stream] = std::max(k->what.held.open[stream], seq);
       k->what.signature = sign(k->what);
     }
     return !is(bug::statements_forgotten);
