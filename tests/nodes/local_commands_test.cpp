@@ -291,6 +291,18 @@ BOOST_FIXTURE_TEST_CASE(sim_refuses_what_is_no_range_of_seeds, shell) {
   BOOST_TEST(run({"sim", "--nodes", "1"}) == exit_usage);
 }
 
+BOOST_FIXTURE_TEST_CASE(sim_tells_one_seed_line_by_line, shell) {
+  BOOST_TEST(run({"sim", "--seeds", "5", "--steps", "300", "--trace"}) == exit_done, err);
+  BOOST_TEST(out.starts_with("4 nodes, "), out);
+  BOOST_TEST(out.find("n0 starts with {}") != std::string::npos, out);
+  BOOST_TEST(out.find(" * n") != std::string::npos, out);
+  BOOST_TEST(run({"sim", "--seeds", "1..3", "--trace"}) == exit_usage);
+  BOOST_TEST(err.find("one seed") != std::string::npos, err);
+  // Nothing fails, so nothing is shrunk.
+  BOOST_TEST(run({"sim", "--seeds", "5", "--steps", "300", "--shrink"}) == exit_done, err);
+  BOOST_TEST(err == "");
+}
+
 BOOST_FIXTURE_TEST_CASE(a_campaign_that_failed_ends_with_1_and_the_line_that_replays_it, shell) {
   std::istringstream in;
   std::ostringstream out_to;
