@@ -17,7 +17,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 
 namespace shoal {
@@ -43,6 +45,7 @@ struct rocks_store::engine {
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> families; // by `family`
   std::atomic<bool> failed = false;                   // a commit's outcome is unknown
+  std::atomic<bool> out_of_room = false;              // and that is why
   std::atomic<bool> closed = false;
 
   engine() = default;
@@ -63,12 +66,20 @@ rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()};
 
 std::string_view view(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
 
+/// A full disk, a quota, a limit on the size of files.
+bool lacks_room(const rocksdb::Status& s) {
+  return s.IsNoSpace()
+         || (s.IsIOError()
+             && (s.ToString().find(std::strerror(EFBIG)) != std::string::npos
+                 || s.ToString().find(std::strerror(EDQUOT)) != std::string::npos));
+}
+
 error failure(const std::string& path, const rocksdb::Status& s) {
   if (s.IsCorruption())
     return {ec::corrupt,
             path + " is damaged (" + s.ToString()
                 + "); `shoal library rebuild` moves it aside and fills it again from peers"};
-  return {ec::disk, path + ": " + s.ToString()};
+  return {lacks_room(s) ? ec::disk_full : ec::disk, path + ": " + s.ToString()};
 }
 
 std::string family_name(family f) {
@@ -395,11 +406,14 @@ status rocks_store::commit(kv_batch batch) {
     return success();
   // Reported as unknown even where RocksDB refused early: after EIO the kernel may have dropped or
   // kept the pages.
+  engine_->out_of_room = lacks_room(s);
   engine_->failed = true;
   return error{ec::outcome_unknown, engine_->path
                                         + ": the write may or may not have reached the disk ("
                                         + s.ToString() + "); open the library again to write"};
 }
+
+bool rocks_store::ran_out_of_room() const { return engine_->out_of_room; }
 
 std::weak_ptr<const void> rocks_store::in_use() const {
   return std::shared_ptr<const void>(engine_);
