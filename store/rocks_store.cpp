@@ -1,6 +1,7 @@
 #include "store/rocks_store.hpp"
 
 #include "store/rocks_log_tail.hpp"
+#include "store/rocks_open_room.hpp"
 
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
@@ -348,6 +349,9 @@ result<std::unique_ptr<rocks_store>> rocks_store::open(const std::string& path,
     return made.err();
   if (auto whole = check_log_tails(path); !whole)
     return whole.err();
+  if (auto room = room_to_replay(path); !room)
+    return room.err();
+  const tables_before before(path);
   auto e = std::make_shared<engine>();
   e->path = path;
   e->memory = options.memory ? options.memory : make_rocks_memory();
@@ -358,8 +362,11 @@ result<std::unique_ptr<rocks_store>> rocks_store::open(const std::string& path,
   rocksdb::DB* db = nullptr;
   const auto s =
       rocksdb::DB::Open(database_options(options, *e->memory), path, wanted, &e->families, &db);
-  if (!s.ok())
+  if (!s.ok()) {
+    if (lacks_room(s))
+      before.remove_others();
     return open_failure(path, s);
+  }
   e->db.reset(db);
   if (auto ok = settle_format(*e); !ok)
     return ok.err();

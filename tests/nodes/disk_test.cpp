@@ -210,7 +210,7 @@ BOOST_AUTO_TEST_CASE(
 
 BOOST_AUTO_TEST_CASE(a_disk_that_is_full_without_a_reserve_costs_nothing_that_was_acknowledged) {
   temp_dir scratch;
-  small_disk small(scratch / "small", 96);
+  small_disk small(scratch / "small", 256);
   if (!small.mounted())
     return;
   cluster lab(2);

@@ -56,15 +56,18 @@ small_disk::~small_disk() {
 
 void small_disk::fill(uint64_t left) {
   empty();
-  struct statvfs about {};
-  BOOST_REQUIRE(statvfs(at_.c_str(), &about) == 0);
-  const auto free = static_cast<uint64_t>(about.f_bavail) * about.f_frsize;
-  BOOST_REQUIRE(free >= left);
   const int fd = open((at_ / "filler").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   BOOST_REQUIRE(fd >= 0);
-  const int failed = free == left ? 0 : posix_fallocate(fd, 0, static_cast<off_t>(free - left));
+  // Again when somebody took room between the question and the deed.
+  const bool full = eventually([&] {
+    struct statvfs about {};
+    if (fstatvfs(fd, &about) != 0)
+      return false;
+    const auto free = static_cast<uint64_t>(about.f_bavail) * about.f_frsize;
+    return free <= left || posix_fallocate(fd, 0, static_cast<off_t>(free - left)) == 0;
+  });
   close(fd);
-  BOOST_REQUIRE_MESSAGE(failed == 0, std::strerror(failed));
+  BOOST_REQUIRE_MESSAGE(full, "cannot fill " << at_);
 }
 
 void small_disk::empty() { fs::remove(at_ / "filler"); }
