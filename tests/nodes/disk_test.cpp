@@ -3,6 +3,7 @@
 
 #include "tests/nodes/batches.hpp"
 #include "tests/nodes/faults.hpp"
+#include "tests/nodes/tag_writer.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -15,45 +16,6 @@ namespace shoal::nodes {
 namespace {
 
 constexpr uint64_t mib = uint64_t{1} << 20;
-
-/// Writes tags one by one, and keeps what was promised.
-class tag_writer {
-public:
-  explicit tag_writer(uint64_t kind, size_t bytes = 0) : kind_(kind), bytes_(bytes) {}
-
-  /// The last answer is kept; true when the write was acknowledged.
-  bool put(api& to) {
-    const auto id = numbered_id(kind_, ++next_);
-    last_ = to.put(record("tag", id),
-                   {{"canonical_name", "t"}, {"description", noise(random_, bytes_)}});
-    if (last_.ok())
-      acknowledged_.push_back(id);
-    return last_.ok();
-  }
-  /// Until one is refused, at most `most`.
-  void put_until_refused(api& to, size_t most) {
-    for (size_t n = 0; n < most && put(to); ++n) {
-    }
-  }
-  const answer& last() const { return last_; }
-  size_t count() const { return acknowledged_.size(); }
-
-  void check(const std::string& exported) const {
-    const auto records = by_id(exported);
-    size_t missing = 0;
-    for (const auto& id : acknowledged_)
-      missing += records.contains(id) ? 0 : 1;
-    BOOST_TEST(missing == 0U, missing << " of " << count() << " acknowledged writes are missing");
-  }
-
-private:
-  uint64_t kind_;
-  size_t bytes_;
-  uint64_t next_ = 0;
-  std::mt19937_64 random_{1};
-  std::vector<std::string> acknowledged_;
-  answer last_;
-};
 
 json status_of(node& n) { return n.client().get("/v1/status").body; }
 
@@ -77,18 +39,6 @@ cluster::options with(const std::string& toml) {
   cluster::options how;
   how.sync = toml;
   return how;
-}
-
-/// Until a write is taken again: `limit` is what the node may take to notice.
-bool writes_again(node& n, tag_writer& tags, std::chrono::milliseconds limit = 10s) {
-  return eventually(
-      [&] {
-        if (!n.running() || !fs::exists(n.dir() / "run" / "endpoints.json"))
-          return false;
-        auto at = n.client();
-        return tags.put(at);
-      },
-      limit);
 }
 
 } // namespace
