@@ -415,6 +415,9 @@ status rocks_store::commit(kv_batch batch) {
   // kept the pages.
   engine_->out_of_room = lacks_room(s);
   engine_->failed = true;
+  if (s.IsCorruption()) // met by a compaction: this store is of no use any more, opened again or
+                        // not
+    return failure(engine_->path, s);
   return error{ec::outcome_unknown, engine_->path
                                         + ": the write may or may not have reached the disk ("
                                         + s.ToString() + "); open the library again to write"};

@@ -44,6 +44,14 @@ std::set<std::string> lines_of(const std::string& text) {
   return out;
 }
 
+/// Without what nodes say of themselves: a store that is filled anew says it anew.
+std::set<std::string> without_devices(std::set<std::string> lines) {
+  std::erase_if(lines, [](const std::string& line) {
+    return line.find("\"model\":\"device\"") != std::string::npos;
+  });
+  return lines;
+}
+
 /// Two nodes; the first dials the second through a proxy, and is dialled by nobody.
 class pair_of_nodes {
 public:
@@ -61,8 +69,8 @@ public:
     BOOST_REQUIRE(lab_.converge());
     reach_the_mark(at);
     BOOST_REQUIRE(lab_.converge());
-    expected_ = lab_.exported(0);
-    expected_lines_ = lines_of(expected_);
+    expected_ = lines_of(lab_.exported(0));
+    history_.insert(expected_.begin(), expected_.end());
     stop(clean_stop);
     fs::copy(data_, good_, fs::copy_options::recursive);
     for (const auto& f : fs::recursive_directory_iterator(good_))
@@ -100,15 +108,24 @@ public:
     inflict(d);
     wire_->cut();
     lab_[0].start();
-    const auto found = look(d);
+    auto found = look(d);
     wire_->mend();
-    if (found == seen::refused) {
-      const auto rebuilt = lab_[0].cli({"library", "rebuild", "lab"});
-      BOOST_REQUIRE_MESSAGE(rebuilt.code == 0, d.text() << ": " << rebuilt.err);
+    if (found == seen::refused)
+      rebuild(d);
+    // A compaction, or a peer that asks for more than clients did, may meet it even now.
+    bool equal = false;
+    for (int tries = 0; !equal && tries < 15; ++tries) {
+      equal = lab_.converge(2s);
+      if (!equal && is_failed()) {
+        rebuild(d);
+        found = seen::refused;
+      }
     }
-    BOOST_REQUIRE_MESSAGE(lab_.converge(), d.text() << ": not equal within 30 s");
-    BOOST_REQUIRE_MESSAGE(lab_.exported(0) == expected_, d.text() << ": not all is back");
-    BOOST_REQUIRE_MESSAGE(lab_.exported(1) == expected_, d.text() << ": it spread");
+    BOOST_REQUIRE_MESSAGE(equal, d.text() << ": not equal within 30 s");
+    const auto here = lab_.exported(0);
+    BOOST_REQUIRE_MESSAGE(here == lab_.exported(1), d.text() << ": the exports differ");
+    BOOST_REQUIRE_MESSAGE(without_devices(lines_of(here)) == without_devices(expected_),
+                          d.text() << ": not all is back");
     lab_[0].kill9();
     return found;
   }
@@ -128,7 +145,10 @@ private:
     return how;
   }
 
-  static void fill(api& to, uint64_t kind) {
+  /// All that was ever true, as the export shows it.
+  void remember(api& at) { history_.merge(lines_of(at.get(lab_path("/export")).text)); }
+
+  void fill(api& to, uint64_t kind) {
     std::mt19937_64 random(kind);
     std::vector<json> ops;
     for (uint64_t n = 0; n < 60; ++n) {
@@ -137,10 +157,15 @@ private:
       ops.push_back(std::move(tag));
       ops.push_back(entry_op(numbered_id(10 + kind, n), "entry " + noise(random, 100)));
     }
-    write_batches(to, ops, 7);
+    for (size_t n = 0; n < ops.size(); n += 8) {
+      write_batches(to, {ops.begin() + static_cast<ptrdiff_t>(n),
+                         ops.begin() + static_cast<ptrdiff_t>(std::min(n + 8, ops.size()))});
+      remember(to);
+    }
     for (uint64_t n = 0; n < 10; ++n) {
       BOOST_REQUIRE(to.remove(record("tag", numbered_id(kind, n))).ok());
       BOOST_REQUIRE(to.put(record("tag", numbered_id(kind, 20 + n)), {{"color", "red"}}).ok());
+      remember(to);
     }
   }
 
@@ -151,6 +176,7 @@ private:
     BOOST_REQUIRE(eventually([&] {
       const auto made = to.put(record("tag", numbered_id(4, 0)),
                                {{"canonical_name", "last"}, {"search_weight", ++n}});
+      remember(to);
       return made.ok() && read_file(mark) == made.body["hlc"].get<std::string>() + "\n";
     }));
   }
@@ -160,6 +186,13 @@ private:
       BOOST_REQUIRE((lab_[0].stop() == 0));
     else
       lab_[0].kill9();
+  }
+
+  bool is_failed() { return lab_[0].client().get(lab_path()).body["state"] == "failed"; }
+
+  void rebuild(const damage& d) {
+    const auto rebuilt = lab_[0].cli({"library", "rebuild", "lab"});
+    BOOST_REQUIRE_MESSAGE(rebuilt.code == 0, d.text() << ": " << rebuilt.err);
   }
 
   void inflict(const damage& d) {
@@ -186,11 +219,10 @@ private:
     if (status.body["state"] == "failed")
       return seen::refused;
     const auto read = at.get(lab_path("/export"));
-    const bool whole = read.ok() && lines_of(read.text) == expected_lines_;
+    const bool whole = read.ok() && lines_of(read.text) == expected_;
     if (read.ok())
       for (const auto& line : lines_of(read.text))
-        BOOST_REQUIRE_MESSAGE(expected_lines_.contains(line), d.text()
-                                                                  << ": a wrong read: " << line);
+        BOOST_REQUIRE_MESSAGE(history_.contains(line), d.text() << ": a wrong read: " << line);
     if (whole)
       return status.body["restored"].is_string() ? seen::told : seen::nothing;
     if (read.ok()) {
@@ -205,8 +237,8 @@ private:
   cluster lab_;
   fs::path data_;
   fs::path good_;
-  std::string expected_;
-  std::set<std::string> expected_lines_;
+  std::set<std::string> expected_;
+  std::set<std::string> history_;
   std::vector<fs::path> files_;
   uint64_t bytes_ = 0;
 };

@@ -109,24 +109,27 @@ BOOST_AUTO_TEST_CASE(each_of_the_first_syncs_of_a_process_fails_once_and_nothing
 }
 
 BOOST_AUTO_TEST_CASE(a_process_dies_at_each_of_its_first_writes_and_syncs_and_nothing_is_lost) {
+  std::mt19937_64 random(test_seed());
   failing_node lab;
   size_t died = 0;
   rounds each("SHOAL_KILLS", 30);
   while (each.next()) {
-    BOOST_TEST_CONTEXT("killed at " << (each.done() % 2 == 0 ? "sync " : "write ")
-                                    << (each.done() + 1) / 2) {
+    // An opening takes up to a hundred of either.
+    const auto at = 1 + random() % (random() % 2 == 0 ? 60 : 400);
+    const bool sync = random() % 2 == 0;
+    BOOST_TEST_CONTEXT("killed at " << (sync ? "sync " : "write ") << at) {
       lab.disk.heal();
-      const auto at = (each.done() + 1) / 2;
-      if (each.done() % 2 == 0)
+      if (sync)
         lab.disk.kill_at_sync(at);
       else
         lab.disk.kill_at_write(at);
       lab.launch();
-      lab.write_until(at);
-      if (lab[0].running())
-        lab[0].kill9();
-      else
+      if (lab.write_until(at)) {
+        BOOST_TEST((lab[0].ended_within(10s) == 128 + SIGKILL));
         ++died;
+      } else {
+        lab[0].kill9();
+      }
       if (each.done() % 25 == 0) {
         lab.disk.heal();
         lab.launch();
