@@ -213,7 +213,6 @@ static size_t number_from(const char* variable, size_t usual) {
   return given != nullptr ? std::strtoull(given, nullptr, 10) : usual;
 }
 
-size_t kill_count(size_t usual) { return number_from("SHOAL_KILLS", usual); }
 size_t chaos_seconds(size_t usual) { return number_from("SHOAL_CHAOS_SECONDS", usual); }
 
 rounds::rounds(const char* variable, size_t usual) : most_(number_from(variable, usual)) {

@@ -78,8 +78,6 @@ uint16_t free_port();
 
 /// SHOAL_SEED, or a fresh one; printed.
 uint64_t test_seed();
-/// How often the kill tests kill: SHOAL_KILLS, or `usual`.
-size_t kill_count(size_t usual);
 /// How long chaos lasts: SHOAL_CHAOS_SECONDS, or `usual`.
 size_t chaos_seconds(size_t usual);
 
