@@ -32,6 +32,7 @@ bool held_jobs::take(const std::shared_ptr<job>& j, const error& why) {
     bool operator()(reindex_job& r) const { return refuse(r.done, why); }
     bool operator()(retry_job& r) const { return refuse(r.done, why); }
     bool operator()(hide_job& h) const { return refuse(h.done, why); }
+    bool operator()(release_job& r) const { return refuse(r.done, why); }
     bool operator()(prune_job& p) const { return p.done ? refuse(p.done, why) : self.keep(j, 0); }
     bool operator()(prune_marks_job&) const { return self.keep(j, 0); }
     bool operator()(make_statement_job&) const { return self.keep(j, 0); } // there is only one

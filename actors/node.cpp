@@ -14,7 +14,9 @@
 #include <spdlog/spdlog.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <fcntl.h>
 #include <fstream>
 #include <sys/file.h>
@@ -145,7 +147,15 @@ struct caf_config : caf::actor_system_config {
 int fail(const error& e) {
   spdlog::error("{}", e.message);
   std::fprintf(stderr, "shoal: %s\n", e.message.c_str());
-  return e.code == ec::config ? exit_config : exit_failed;
+  return e.code == ec::config      ? exit_config
+         : e.code == ec::disk_full ? exit_restart // there may be room the next time
+                                   : exit_failed;
+}
+
+/// A folder that cannot be written to is wrongly configured, unless it is only full.
+error cannot_write(const std::string& what, int why) {
+  const bool full = why == ENOSPC || why == EDQUOT;
+  return {full ? ec::disk_full : ec::config, what + ": " + std::strerror(why)};
 }
 
 /// Keeps a second process off the data directory for as long as it lives.
@@ -155,11 +165,11 @@ public:
     std::error_code failed;
     fs::create_directories(dir, failed);
     if (failed)
-      return {ec::config, "node.data_dir: " + dir.string() + ": " + failed.message()};
+      return cannot_write("node.data_dir: " + dir.string(), failed.value());
     const auto file = (dir / "lock").string();
     const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-      return {ec::config, "node.data_dir: " + file + ": " + std::strerror(errno)};
+      return cannot_write("node.data_dir: " + file, errno);
     directory_lock lock(fd);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0)
       return {ec::unavailable, dir.string() + ": another shoal runs on this directory"};
@@ -195,12 +205,13 @@ public:
                                      {"api", api}}
                   .dump()
            << "\n";
+      errno = 0;
       if (!file.flush())
-        return {ec::config, fresh + ": cannot be written"};
+        return cannot_write(fresh + ": cannot be written", errno);
     }
     fs::rename(fresh, out.path_, failed);
     if (failed)
-      return {ec::config, out.path_.string() + ": " + failed.message()};
+      return cannot_write(out.path_.string(), failed.value());
     return out;
   }
   void remove() {

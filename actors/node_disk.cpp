@@ -18,7 +18,7 @@ void node_loop::on(const library_out_of_room& r) {
       || stop_at_us_ != 0)
     return;
   spdlog::error("library {}: {}; it is opened anew", it->second.entry.name, r.reason);
-  close_one(it->second, "its disk has no room", false, nullptr, [this, id = r.library] {
+  close_one(it->second, "its disk has no room", false, nullptr, [this, id = r.library](bool) {
     if (stop_at_us_ != 0)
       return;
     const auto entry = libraries_[id].entry;

@@ -59,7 +59,8 @@ struct in_words {
     return "heartbeat" + std::string(m.digest.empty() ? ", not settled" : "");
   }
   std::string operator()(const statement& m) const {
-    return text_of(m.member) + " states " + std::to_string(m.number) + ": " + text_of(m.held);
+    return text_of(m.member) + " states " + std::to_string(m.number) + ": " + text_of(m.held.open)
+           + (m.held.ended.empty() ? "" : ", and ended epochs");
   }
   std::string operator()(const watermark_exchange& m) const {
     return "holds " + text_of(m.held) + ", " + std::to_string(m.statements.size()) + " statements";

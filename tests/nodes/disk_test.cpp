@@ -189,6 +189,20 @@ BOOST_AUTO_TEST_CASE(a_disk_that_is_full_without_a_reserve_costs_nothing_that_wa
   tags.check(lab.exported(0));
 }
 
+BOOST_AUTO_TEST_CASE(a_start_on_a_full_disk_says_so_and_asks_to_be_tried_again) {
+  temp_dir scratch;
+  small_disk small(scratch / "small", 4);
+  if (!small.mounted())
+    return;
+  node n(small.path() / "n", "n");
+  small.fill(0);
+  n.launch();
+  BOOST_TEST((n.ended_within(30s) == 75));
+  small.empty();
+  n.start();
+  BOOST_TEST((n.stop() == 0));
+}
+
 BOOST_AUTO_TEST_CASE(a_limit_on_the_size_of_files_costs_nothing_that_was_acknowledged) {
   cluster lab(2);
   lab.start();
