@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 DEPS = @deploy/install-dependencies.sh
 
-.PHONY: build demo test bench lint clean dev asan fuzz
+.PHONY: build demo test bench lint clean dev asan fuzz chaos
 build:
 	$(DEPS)
 	@cmake --preset release > build-release.log 2>&1 || { cat build-release.log; rm -f build-release.log; exit 1; }; rm -f build-release.log
@@ -26,6 +26,10 @@ bench: build
 fuzz:
 	$(DEPS)
 	@deploy/fuzz.sh 30
+
+chaos:
+	$(DEPS)
+	@deploy/chaos.sh
 
 lint:
 	$(DEPS)

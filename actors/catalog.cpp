@@ -125,6 +125,7 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   lib.sync = entry.sync;
   lib.store = out.store;
   lib.dials = setup.dials;
+  lib.disk = setup.disk;
   lib.paused = entry.paused;
   lib.restored = restored;
   lib.refilled = refilled;
@@ -169,10 +170,17 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   writing->min_tombstone_ms =
       std::max(setup.retention.min_tombstone_hours * hour_ms, 2 * options.max_drift_ms);
   writing->mark = std::move(mark);
-  writing->on_failure = [node, id = entry.id, otherwise = setup.on_failure](const error& e) {
-    if (e.code != ec::corrupt)
-      return otherwise(e);
-    caf::anon_send(node, library_damaged{id, e.message});
+  writing->disk = setup.disk;
+  // The store by a weak pointer: it must go while the writer's setup is still there.
+  writing->on_failure = [node, id = entry.id, otherwise = setup.on_failure,
+                         store = std::weak_ptr(out.store)](const error& e) {
+    const auto held = store.lock();
+    if (e.code == ec::corrupt)
+      caf::anon_send(node, library_damaged{id, e.message});
+    else if (e.code == ec::disk_full || (held && held->ran_out_of_room()))
+      caf::anon_send(node, library_out_of_room{id, e.message});
+    else
+      otherwise(e);
   };
 
   out.core = std::make_shared<library_core>(std::move(lib));

@@ -2,6 +2,7 @@
 // Opening a library: its store, its member set and device record as of this start, its actors.
 
 #include "actors/current_models.hpp"
+#include "actors/disk_space.hpp"
 #include "actors/library.hpp"
 #include "actors/library_folder.hpp"
 #include "actors/peer_link.hpp"
@@ -21,6 +22,7 @@ struct catalog_setup {
   config::sync_options sync;
   config::retention_options retention;
   std::shared_ptr<rocks_memory> memory;
+  std::shared_ptr<disk_space> disk;
   std::shared_ptr<metrics> counted;
   std::vector<caf::actor> readers;
   std::shared_ptr<library_directory> directory;

@@ -87,10 +87,12 @@ struct store_job {
 struct flush_group {};
 /// Writer → itself: a held op's time may have come.
 struct look_at_held {};
+/// Writer → itself: the disk may have room again.
+struct look_at_disk {};
 
 /// STORE WRITER, one per library, detached: the sole writer of its RocksDB. Gathers what waits, one
-/// synced batch, then answers all of it. A failed sync answers "outcome unknown" and ends the
-/// process: the store must be opened anew.
+/// synced batch, then answers all of it. A failed sync answers "outcome unknown": the store must be
+/// opened anew. While the disk is low, clients are refused and what peers sent is kept.
 using store_writer_actor = caf::actor;
 
 /// From the writer to its library, after each group.
@@ -245,6 +247,11 @@ struct library_damaged {
   library_id library;
   std::string reason;
 };
+/// Store writer → node: the disk had no room for a commit; this library is opened anew.
+struct library_out_of_room {
+  library_id library;
+  std::string reason;
+};
 /// Api → node.
 struct library_order {
   enum class what : uint8_t { join, leave, rebuild, pause, resume };
@@ -272,6 +279,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(shoal_node, caf::id_block::shoal_transport::end)
   CAF_ADD_TYPE_ID(shoal_node, (shoal::store_job))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::flush_group))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_held))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_disk))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::group_stored))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::read_job))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::protocol::loaded))
@@ -299,6 +307,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(shoal_node, caf::id_block::shoal_transport::end)
   CAF_ADD_TYPE_ID(shoal_node, (shoal::library_stopped))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::departure_heard))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::library_damaged))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::library_out_of_room))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::library_order))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::node_step))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::node_tick))
@@ -308,6 +317,7 @@ CAF_END_TYPE_ID_BLOCK(shoal_node)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::store_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::flush_group)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_held)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_disk)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::group_stored)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::read_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::protocol::loaded)
@@ -335,6 +345,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::duplicate_reported)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_stopped)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::departure_heard)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_damaged)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_out_of_room)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_order)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::node_step)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::node_tick)

@@ -93,6 +93,8 @@ void library_core::write(std::vector<edit> edits, std::optional<api::idempotency
     w.once = once_key{std::move(once->key), once->request_hash};
   w.done = std::move(done);
   w.asked_us = mono_us();
+  if (const auto room = setup_.disk->check(); !room)
+    return w.done(room.err());
   std::string refusal;
   {
     const std::lock_guard guard(mutex_);
@@ -264,6 +266,7 @@ api::library_status library_core::status() const {
                            .max_drift_ms = setup_.protocol.max_drift_ms,
                            .quarantined = waiting.quarantined,
                            .unmergeable = waiting.unmergeable});
+  s.read_only = setup_.disk->alarm();
   uint64_t missing = 0;
   for (const auto& [device, m] : protocol_->members()) {
     if (device == setup_.protocol.self)

@@ -2,6 +2,7 @@
 // A library: the actor that runs its protocol, and what the API sees of it.
 
 #include "actors/dial_board.hpp"
+#include "actors/disk_space.hpp"
 #include "actors/handles.hpp"
 #include "actors/metrics.hpp"
 #include "actors/transport/identity.hpp"
@@ -22,6 +23,7 @@ struct library_setup {
   library_metrics counted;
   protocol::settings protocol;
   std::shared_ptr<const dial_board> dials;
+  std::shared_ptr<disk_space> disk;
   bool paused = false;
   std::string restored;  // see api::library_status
   bool refilled = false; // the store is new and peers may well hold more of this device

@@ -72,7 +72,7 @@ library_metrics metrics::add_library(const std::string& name) {
 }
 
 std::string metrics::render(const std::vector<api::library_status>& libraries,
-                            const std::vector<double>& hlc_drift_seconds) {
+                            const std::vector<double>& hlc_drift_seconds, disk_space& disk) {
   // Gauges live in a registry of their own that is made for each answer: what is gone leaves no
   // series behind.
   Registry gauges;
@@ -94,6 +94,15 @@ std::string metrics::render(const std::vector<api::library_status>& libraries,
   auto& seen = gauge("shoal_peer_last_seen_seconds", "Since the member's last sign of life");
   auto& retry = gauge("shoal_retry_scheduled", "1 while a dial of the member waits for its time");
   auto& records = gauge("shoal_records", "Live records");
+  gauge("shoal_disk_free_bytes", "Room on the disk of data_dir")
+      .Add({})
+      .Set(static_cast<double>(disk.free_bytes()));
+  gauge("shoal_disk_reserve_bytes", "With less free the node is read-only")
+      .Add({})
+      .Set(static_cast<double>(disk.reserve_bytes()));
+  gauge("shoal_disk_read_only", "1 while the disk has less room than the reserve")
+      .Add({})
+      .Set(disk.low() ? 1 : 0);
   for (size_t i = 0; i < libraries.size(); ++i) {
     const auto& l = libraries[i];
     const Labels labels{{"library", l.name}};

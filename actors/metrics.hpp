@@ -3,6 +3,7 @@
 // as things happen; gauges are filled in when somebody asks.
 
 #include "actors/api/backend.hpp"
+#include "actors/disk_space.hpp"
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
@@ -38,7 +39,7 @@ public:
   library_metrics add_library(const std::string& name);
   /// Prometheus text, gauges taken from the statuses.
   std::string render(const std::vector<api::library_status>& libraries,
-                     const std::vector<double>& hlc_drift_seconds);
+                     const std::vector<double>& hlc_drift_seconds, disk_space& disk);
 
 private:
   struct families;

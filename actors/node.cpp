@@ -13,7 +13,10 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <fcntl.h>
 #include <fstream>
 #include <sys/file.h>
@@ -36,7 +39,8 @@ public:
   node_access(const node_setup& setup, std::shared_ptr<current_models> models)
       : device_(setup.catalog.key.device()), name_(setup.catalog.node_name),
         address_(setup.catalog.address), data_dir_(setup.catalog.data_dir), open_(setup.open),
-        alarms_(setup.alarms), counted_(setup.catalog.counted), models_(std::move(models)) {}
+        alarms_(setup.alarms), disk_(setup.catalog.disk), counted_(setup.catalog.counted),
+        models_(std::move(models)) {}
 
   void connect(caf::actor actor) { node_ = std::move(actor); }
 
@@ -90,7 +94,12 @@ public:
     o.library = id;
     order(std::move(o), std::move(done));
   }
-  std::vector<std::string> alarms() const override { return alarms_->all(); }
+  std::vector<std::string> alarms() const override {
+    auto all = alarms_->all();
+    if (auto disk = disk_->alarm(); !disk.empty())
+      all.push_back(std::move(disk));
+    return all;
+  }
   std::shared_ptr<const models::registry> models() const override { return models_->get(); }
   std::string metrics() const override {
     std::vector<api::library_status> statuses;
@@ -100,7 +109,7 @@ public:
       const auto open = open_->find(l->id());
       drifts.push_back(open ? open->core->hlc_drift_seconds() : 0);
     }
-    return counted_->render(statuses, drifts);
+    return counted_->render(statuses, drifts, *disk_);
   }
   void set_log_level(const std::string& spec, api::callback<nothing> done) override {
     done(set_log_levels(spec));
@@ -118,6 +127,7 @@ private:
   fs::path data_dir_;
   std::shared_ptr<library_list> open_;
   std::shared_ptr<alarm_list> alarms_;
+  std::shared_ptr<disk_space> disk_;
   std::shared_ptr<shoal::metrics> counted_;
   std::shared_ptr<current_models> models_;
   caf::actor node_;
@@ -137,7 +147,15 @@ struct caf_config : caf::actor_system_config {
 int fail(const error& e) {
   spdlog::error("{}", e.message);
   std::fprintf(stderr, "shoal: %s\n", e.message.c_str());
-  return e.code == ec::config ? exit_config : exit_failed;
+  return e.code == ec::config      ? exit_config
+         : e.code == ec::disk_full ? exit_restart // there may be room the next time
+                                   : exit_failed;
+}
+
+/// A folder that cannot be written to is wrongly configured, unless it is only full.
+error cannot_write(const std::string& what, int why) {
+  const bool full = why == ENOSPC || why == EDQUOT;
+  return {full ? ec::disk_full : ec::config, what + ": " + std::strerror(why)};
 }
 
 /// Keeps a second process off the data directory for as long as it lives.
@@ -147,11 +165,11 @@ public:
     std::error_code failed;
     fs::create_directories(dir, failed);
     if (failed)
-      return {ec::config, "node.data_dir: " + dir.string() + ": " + failed.message()};
+      return cannot_write("node.data_dir: " + dir.string(), failed.value());
     const auto file = (dir / "lock").string();
     const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-      return {ec::config, "node.data_dir: " + file + ": " + std::strerror(errno)};
+      return cannot_write("node.data_dir: " + file, errno);
     directory_lock lock(fd);
     if (flock(fd, LOCK_EX | LOCK_NB) != 0)
       return {ec::unavailable, dir.string() + ": another shoal runs on this directory"};
@@ -187,12 +205,13 @@ public:
                                      {"api", api}}
                   .dump()
            << "\n";
+      errno = 0;
       if (!file.flush())
-        return {ec::config, fresh + ": cannot be written"};
+        return cannot_write(fresh + ": cannot be written", errno);
     }
     fs::rename(fresh, out.path_, failed);
     if (failed)
-      return {ec::config, out.path_.string() + ": " + failed.message()};
+      return cannot_write(out.path_.string(), failed.value());
     return out;
   }
   void remove() {
@@ -265,13 +284,30 @@ void wait_for_stop(const sigset_t& signals, const config::options& options,
 
 /// Ends the process when an orderly stop hangs. What was acknowledged is on disk: nothing is lost
 /// by it.
-void start_stop_watchdog() {
-  std::thread([] {
+void start_stop_watchdog(int code) {
+  std::thread([code] {
     std::this_thread::sleep_for(std::chrono::milliseconds(limits::stop_ms - 500));
     spdlog::error("the stop took too long; ending the process");
-    _exit(0);
+    _exit(code);
   }).detach();
 }
+
+/// Stops the node in order with exit_restart: whether a write is there after its sync has failed
+/// only a reopened store can say. In order, because its client is still to be told that, and other
+/// libraries go on offering what they have.
+class restart_request {
+public:
+  void make(const error& why) {
+    if (made_.exchange(true))
+      return;
+    spdlog::critical("the store failed: {}; ending, so that it is opened anew", why.message);
+    ::kill(::getpid(), SIGTERM);
+  }
+  bool made() const { return made_; }
+
+private:
+  std::atomic<bool> made_{false};
+};
 
 } // namespace
 
@@ -317,29 +353,26 @@ static int run_in(caf::actor_system& system, const config::options& options,
   else if (!wildcard)
     address = config::to_string(bound);
   auto counted = std::make_shared<metrics>();
+  auto restart = std::make_shared<restart_request>();
   std::vector<caf::actor> readers;
   for (size_t i = 0; i < limits::reader_threads; ++i)
     readers.push_back(system.spawn<caf::detached>(range_reader, i));
-  setup->catalog = {options.node.data_dir,
-                    *key,
-                    options.node.name,
-                    address,
-                    random_u64(),
-                    options.sync,
-                    options.retention,
-                    make_rocks_memory(),
-                    counted,
-                    readers,
-                    std::make_shared<library_directory>(),
-                    std::make_shared<dial_board>(),
-                    [](const error& e) {
-                      // Whether the write is there only a reopened store can say; that is what a
-                      // restart is.
-                      spdlog::critical("the store failed: {}; ending, so that it is opened anew",
-                                       e.message);
-                      _exit(exit_restart);
-                    },
-                    known};
+  setup->catalog = {
+      options.node.data_dir,
+      *key,
+      options.node.name,
+      address,
+      random_u64(),
+      options.sync,
+      options.retention,
+      make_rocks_memory(),
+      std::make_shared<disk_space>(options.node.data_dir, options.node.disk_reserve_bytes),
+      counted,
+      readers,
+      std::make_shared<library_directory>(),
+      std::make_shared<dial_board>(),
+      [restart](const error& e) { restart->make(e); },
+      known};
 
   auto started = setup->started.get_future();
   auto stopped = setup->stopped.get_future();
@@ -387,18 +420,21 @@ static int run_in(caf::actor_system& system, const config::options& options,
       endpoints->remove();
     }
   }
-  start_stop_watchdog();
+  if (restart->made())
+    code = exit_restart;
+  start_stop_watchdog(code);
   if (server)
     (*server)->stop();
   caf::anon_send(node, stop_node{});
   stopped.wait();
   end_actors();
   access->connect(nullptr);
-  return code;
+  return restart->made() ? exit_restart : code;
 }
 
 int run_node(const config::options& options, models::registry models) {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN); // a write beyond the limit on files fails instead
   sigset_t signals;
   sigemptyset(&signals);
   for (int s : {SIGTERM, SIGINT, SIGHUP})

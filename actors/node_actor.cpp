@@ -195,6 +195,7 @@ void node_loop::on(const node_tick&) {
   if (stop_at_us_ != 0) {
     finish_stop();
   } else {
+    open_again();
     dial_due();
   }
   self_->delayed_send(self_, std::chrono::microseconds(tick_us), node_tick{});
@@ -257,6 +258,7 @@ caf::behavior node_actor(caf::event_based_actor* self, std::shared_ptr<node_setu
       [=](const library_stopped& x) { loop->on(x); },
       [=](const departure_heard& x) { loop->on(x); },
       [=](const library_damaged& x) { loop->on(x); },
+      [=](const library_out_of_room& x) { loop->on(x); },
       [=](node_step& x) { (*x.run)(); },
       [=](const dial_now& x) { loop->on(x); },
       [=](const node_tick& x) { loop->on(x); },

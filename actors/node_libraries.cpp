@@ -19,7 +19,7 @@ status node_loop::open_one(const library_entry& entry) {
       open(self_->home_system(), setup_->catalog, known, caf::actor_cast<caf::actor>(self_));
   if (!opened)
     return opened.err();
-  libraries_[entry.id] = {std::move(known), opened->actor, opened->members};
+  libraries_[entry.id] = {std::move(known), opened->actor, opened->members, false};
   setup_->open->put(entry.id, std::move(*opened));
   return success();
 }
@@ -28,7 +28,12 @@ status node_loop::open_one(const library_entry& entry) {
 void node_loop::open_or_show(const library_entry& entry) {
   if (auto opened = open_one(entry); !opened) {
     spdlog::error("library {} cannot be opened: {}", entry.name, opened.err().message);
-    libraries_[entry.id] = {entry, nullptr, {}};
+    const auto code = opened.err().code;
+    libraries_[entry.id] = {entry,
+                            nullptr,
+                            {},
+                            code == ec::disk || code == ec::disk_full
+                                || code == ec::outcome_unknown};
     show_closed(entry, "failed", opened.err());
     return;
   }
@@ -62,6 +67,8 @@ void node_loop::post(std::function<void()> run) {
 }
 
 void node_loop::on(create_library_request& c) {
+  if (const auto room = setup_->catalog.disk->check(); !room)
+    return (*c.done)(room.err());
   if (is_name_taken(c.name))
     return (*c.done)(error{ec::conflict, "there is a library named " + c.name + " already"});
   library_entry entry;
@@ -79,6 +86,10 @@ void node_loop::on(create_library_request& c) {
 void node_loop::on(library_order& o) {
   if (stop_at_us_ != 0)
     return (*o.done)(error{ec::unavailable, "the node is stopping"});
+  const bool fills =
+      o.wanted == library_order::what::join || o.wanted == library_order::what::rebuild;
+  if (const auto room = setup_->catalog.disk->check(); fills && !room)
+    return (*o.done)(room.err());
   if (o.wanted == library_order::what::join)
     return join(o);
   const auto it = libraries_.find(o.library);

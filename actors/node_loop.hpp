@@ -2,6 +2,7 @@
 // The inside of the node actor. node_actor.cpp has whom to accept, when to dial, start and stop.
 // node_links.cpp has the links: one connection per peer. node_libraries.cpp has the libraries:
 // making, joining, leaving, rebuilding, pausing them, and what happens when one of them fails.
+// node_disk.cpp has what becomes of a library whose disk has no room, or does not answer.
 
 #include "actors/node_actor.hpp"
 
@@ -34,6 +35,8 @@ public:
   void on(const library_damaged& d);
   // node_departures.cpp
   void on(const departure_heard& h);
+  // node_disk.cpp
+  void on(const library_out_of_room& r);
 
 private:
   /// An authenticated connection that is not in force (yet).
@@ -70,6 +73,7 @@ private:
     library_entry entry;
     caf::actor actor; // null: failed, or being closed
     member_set members;
+    bool disk_failed = false; // it could not be opened; it is tried again
 
     /// Whether a session with the device is possible.
     bool wants(const device_id& device, const device_id& self) const;
@@ -133,6 +137,8 @@ private:
   void want_departed(std::unordered_set<device_id>& accepted,
                      std::map<device_id, std::vector<config::address>>& wanted) const;
   bool is_name_taken(const std::string& name) const;
+  // node_disk.cpp
+  void open_again();
   /// Wraps what is to go on here when another thread answers.
   void post(std::function<void()> run);
 
@@ -146,8 +152,9 @@ private:
   std::map<library_id, closing> closing_;
   std::map<library_id, departed> departed_; // that members must be told of, or may take back
   uint64_t next_number_ = 1;
-  uint64_t stop_at_us_ = 0; // 0: running; else when libraries must be done with their offers
-  bool links_told_ = false; // to end
+  uint64_t open_again_us_ = 0; // when libraries that the disk failed are tried next
+  uint64_t stop_at_us_ = 0;    // 0: running; else when libraries must be done with their offers
+  bool links_told_ = false;    // to end
 };
 
 } // namespace shoal

@@ -1,6 +1,7 @@
 #include "actors/store_writer.hpp"
 
 #include "actors/clocks.hpp"
+#include "actors/held_jobs.hpp"
 #include "actors/stored_event.hpp"
 #include "config/limits.hpp"
 
@@ -222,6 +223,22 @@ public:
         [done = std::move(h.done), hidden](bool durable) { done(durable ? hidden : unknown()); });
   }
 
+  /// What came from a peer and can neither be written nor kept for now.
+  void refuse(const job& j, const error& why) {
+    if (const auto* a = std::get_if<apply_job>(&j)) {
+      protocol::apply_result r;
+      r.peer = a->what.peer;
+      r.stream = a->what.parts.front().stream;
+      r.what = protocol::outcome::refused;
+      r.why = why.message;
+      stored_->applied.push_back(std::move(r));
+    } else if (const auto* m = std::get_if<repair_job>(&j)) {
+      const auto& first = m->what.parts.front();
+      stored_->repairs.push_back(
+          {m->what.peer, first.stream, first.from, m->what.parts.back().to, m->what.cost, 0, true});
+    }
+  }
+
   /// Merges what waited for its time, beside the group's writes.
   void release() {
     if (failure_)
@@ -344,12 +361,23 @@ struct writer_state {
   bool flushing = false;
   bool looking = false; // a look_at_held is on its way
   bool failed = false;
+  held_jobs held;        // while the disk has no room
+  bool watching = false; // a look_at_disk is on its way
 
   void flush(caf::event_based_actor* self) {
     flushing = false;
-    auto jobs = std::move(waiting);
-    waiting.clear();
-    for (size_t i = 0; i < jobs.size() && !failed;) {
+    auto jobs = std::exchange(waiting, {});
+    if (failed)
+      return refuse(jobs);
+    if (const auto room = setup->disk->check(); !room)
+      return hold(std::move(jobs), room.err(), self);
+    if (!held.empty()) {
+      auto all = held.give_back();
+      all.insert(all.end(), jobs.begin(), jobs.end());
+      jobs = std::move(all);
+    }
+    size_t i = 0;
+    while (i < jobs.size() && !failed) {
       group g(*setup);
       for (size_t n = 0; i < jobs.size() && n < limits::group_commit_requests_max
                          && (n == 0 || g.bytes() < limits::group_commit_bytes_max);
@@ -362,13 +390,46 @@ struct writer_state {
       if (g.marks_again() && !failed)
         self->send(self, store_job{std::make_shared<job>(prune_marks_job{*g.marks_again()})});
     }
+    refuse({jobs.begin() + static_cast<ptrdiff_t>(i), jobs.end()});
+  }
+
+  /// After a failure: clients are told; what peers sent they send again to the store that follows.
+  void refuse(const std::vector<std::shared_ptr<job>>& jobs) {
+    const error why{ec::unavailable, "the library's store failed just before this request, of "
+                                     "which nothing was done; try again"};
+    for (const auto& j : jobs)
+      static_cast<void>(held.take(j, why));
+    static_cast<void>(held.give_back());
+  }
+
+  void hold(std::vector<std::shared_ptr<job>> jobs, const error& why,
+            caf::event_based_actor* self) {
+    group g(*setup);
+    bool any = false;
+    for (const auto& j : jobs)
+      if (!held.take(j, why)) {
+        g.refuse(*j, why);
+        any = true;
+      }
+    if (any)
+      failed = !g.finish(library, self);
+    watch_disk(self);
+  }
+
+  /// Until there is room for what is held.
+  void watch_disk(caf::event_based_actor* self) {
+    if (watching || failed || held.empty())
+      return;
+    watching = true;
+    self->delayed_send(self, std::chrono::milliseconds(limits::disk_check_ms), look_at_disk{});
   }
 
   /// The time of held ops comes without a write to go with.
   void release(caf::event_based_actor* self) {
     looking = false;
     const auto due = setup->data->next_release_ms();
-    if (!failed && (setup->data->retrying() || (due && *due <= setup->wall_ms()))) {
+    if (!failed && (setup->data->retrying() || (due && *due <= setup->wall_ms()))
+        && !setup->disk->low()) {
       group g(*setup);
       g.release();
       failed = !g.finish(library, self);
@@ -382,7 +443,9 @@ struct writer_state {
     if (looking || failed || (!due && !retrying))
       return;
     const auto wall = setup->wall_ms();
-    const auto wait = retrying || *due <= wall ? 0 : *due - wall + 1;
+    auto wait = retrying || *due <= wall ? 0 : *due - wall + 1;
+    if (setup->disk->low())
+      wait = std::max(wait, limits::disk_check_ms);
     looking = true;
     self->delayed_send(self, std::chrono::milliseconds(std::min(wait, limits::release_poll_ms)),
                        look_at_held{});
@@ -409,8 +472,6 @@ caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_
   state->plan_release(self);
   return {
       [=](const store_job& j) {
-        if (state->failed)
-          return;
         state->waiting.push_back(j.what);
         // The flush lands behind everything that is queued already: each sync commits just the
         // backlog.
@@ -424,6 +485,10 @@ caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_
         state->plan_release(self);
       },
       [=](const look_at_held&) { state->release(self); },
+      [=](const look_at_disk&) {
+        state->watching = false;
+        state->flush(self);
+      },
   };
 }
 

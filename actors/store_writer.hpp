@@ -1,6 +1,7 @@
 #pragma once
 // The only place that writes a library's RocksDB.
 
+#include "actors/disk_space.hpp"
 #include "actors/handles.hpp"
 #include "actors/high_water.hpp"
 #include "actors/metrics.hpp"
@@ -17,6 +18,7 @@ struct writer_setup {
   uint64_t min_tombstone_ms = 0;     // marks of deletes are kept at least that long
   std::function<uint64_t()> wall_ms; // the wall that stamps go by
   high_water mark;
+  std::shared_ptr<disk_space> disk; // while it is low, nothing is written
   /// Called after each sync, before anybody is answered: what status and `wait` say must not lag
   /// behind an answer.
   std::function<void(const replica_summary&, uint64_t newest_stamp_ms)> publish;

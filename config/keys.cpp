@@ -20,6 +20,13 @@ const std::array node_table = {
     bound_key<options>{
         {"node", "data_dir", form::path, "data", "where libraries are kept; relative to this file"},
         [](options& o) -> slot { return &o.node.data_dir; }},
+    // A full disk stops RocksDB in the middle of a write, and a store with a log to replay cannot
+    // be opened on it. 128 MiB are twice the largest log.
+    bound_key<options>{
+        {"node", "disk_reserve_bytes", form::integer, "134217728",
+         "with less free on the disk of data_dir the node is read-only; 0: no reserve", 0,
+         uint64_t{1} << 50},
+        [](options& o) -> slot { return &o.node.disk_reserve_bytes; }},
     bound_key<options>{
         {"node", "listen", form::listen_address, "127.0.0.1:7420",
          "for peers; 0.0.0.0:7420 to be reached from other machines; port 0 picks a free one"},

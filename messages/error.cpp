@@ -36,6 +36,7 @@ std::string_view to_string(ec code) {
   case ec::corrupt: return "corrupt";
   case ec::outcome_unknown: return "outcome_unknown";
   case ec::disk: return "disk";
+  case ec::disk_full: return "disk_full";
   case ec::config: return "config";
   }
   return "unknown";

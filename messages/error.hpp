@@ -45,6 +45,7 @@ enum class ec {
   corrupt,         // bytes on disk are not what was written
   outcome_unknown, // the sync failed: the write may or may not be there after a restart
   disk,
+  disk_full, // no room, or less than the reserve that is kept free
   // Configuration.
   config,
 };

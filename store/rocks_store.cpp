@@ -1,6 +1,7 @@
 #include "store/rocks_store.hpp"
 
 #include "store/rocks_log_tail.hpp"
+#include "store/rocks_open_room.hpp"
 
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
@@ -17,7 +18,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 
 namespace shoal {
@@ -43,6 +46,7 @@ struct rocks_store::engine {
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> families; // by `family`
   std::atomic<bool> failed = false;                   // a commit's outcome is unknown
+  std::atomic<bool> out_of_room = false;              // and that is why
   std::atomic<bool> closed = false;
 
   engine() = default;
@@ -63,12 +67,20 @@ rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()};
 
 std::string_view view(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
 
+/// A full disk, a quota, a limit on the size of files.
+bool lacks_room(const rocksdb::Status& s) {
+  return s.IsNoSpace()
+         || (s.IsIOError()
+             && (s.ToString().find(std::strerror(EFBIG)) != std::string::npos
+                 || s.ToString().find(std::strerror(EDQUOT)) != std::string::npos));
+}
+
 error failure(const std::string& path, const rocksdb::Status& s) {
   if (s.IsCorruption())
     return {ec::corrupt,
             path + " is damaged (" + s.ToString()
                 + "); `shoal library rebuild` moves it aside and fills it again from peers"};
-  return {ec::disk, path + ": " + s.ToString()};
+  return {lacks_room(s) ? ec::disk_full : ec::disk, path + ": " + s.ToString()};
 }
 
 std::string family_name(family f) {
@@ -337,6 +349,9 @@ result<std::unique_ptr<rocks_store>> rocks_store::open(const std::string& path,
     return made.err();
   if (auto whole = check_log_tails(path); !whole)
     return whole.err();
+  if (auto room = room_to_replay(path); !room)
+    return room.err();
+  const tables_before before(path);
   auto e = std::make_shared<engine>();
   e->path = path;
   e->memory = options.memory ? options.memory : make_rocks_memory();
@@ -347,8 +362,11 @@ result<std::unique_ptr<rocks_store>> rocks_store::open(const std::string& path,
   rocksdb::DB* db = nullptr;
   const auto s =
       rocksdb::DB::Open(database_options(options, *e->memory), path, wanted, &e->families, &db);
-  if (!s.ok())
+  if (!s.ok()) {
+    if (lacks_room(s))
+      before.remove_others();
     return open_failure(path, s);
+  }
   e->db.reset(db);
   if (auto ok = settle_format(*e); !ok)
     return ok.err();
@@ -395,11 +413,17 @@ status rocks_store::commit(kv_batch batch) {
     return success();
   // Reported as unknown even where RocksDB refused early: after EIO the kernel may have dropped or
   // kept the pages.
+  engine_->out_of_room = lacks_room(s);
   engine_->failed = true;
+  if (s.IsCorruption()) // met by a compaction: this store is of no use any more, opened again or
+                        // not
+    return failure(engine_->path, s);
   return error{ec::outcome_unknown, engine_->path
                                         + ": the write may or may not have reached the disk ("
                                         + s.ToString() + "); open the library again to write"};
 }
+
+bool rocks_store::ran_out_of_room() const { return engine_->out_of_room; }
 
 std::weak_ptr<const void> rocks_store::in_use() const {
   return std::shared_ptr<const void>(engine_);

@@ -43,6 +43,7 @@ public:
   ///   unavailable      another process has it open; names its pid
   ///   corrupt          damage, with the file and what to do
   ///   unknown_version  written in a newer format
+  ///   disk_full        no room for what an opening writes; nothing is lost by it
   ///   not_found, disk
   static result<std::unique_ptr<rocks_store>> open(const std::string& path,
                                                    const rocks_options& options = {});
@@ -56,8 +57,11 @@ public:
 
   /// One fdatasync. ec::outcome_unknown when that or the write failed, and from then on for every
   /// commit until the store is opened again: whether the failed batch is there then, only the
-  /// reopened store says.
+  /// reopened store says. ec::corrupt when a damaged file was met in the background.
   status commit(kv_batch batch) override;
+
+  /// A commit failed for want of room: opened again, perhaps later, the store goes on.
+  bool ran_out_of_room() const;
 
   /// Writes memtables out, so that the next open replays little; refuses commits from then on. The
   /// directory's lock goes with the store and the last cursor or snapshot of it.

@@ -14,7 +14,9 @@ namespace fs = std::filesystem;
 namespace {
 
 error failure(const fs::path& what, int code) {
-  return {ec::disk, what.string() + ": " + std::generic_category().message(code)};
+  const bool room = code == ENOSPC || code == EDQUOT || code == EFBIG;
+  return {room ? ec::disk_full : ec::disk,
+          what.string() + ": " + std::generic_category().message(code)};
 }
 
 status sync_folder(const fs::path& folder) {

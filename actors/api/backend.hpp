@@ -72,6 +72,7 @@ struct library_status {
   uint64_t deadletters = 0;        // ops that are held but not merged, those hidden left out
   uint64_t conflicts = 0;          // recorded so far
   std::vector<std::string> alarms; // what an operator should look at, for people
+  std::string read_only;           // why nothing can be written now; empty: it can
   bool settled = true;
   std::string digest; // 32 hex digits
   frontier held;

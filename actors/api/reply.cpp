@@ -37,7 +37,8 @@ unsigned http_status(ec code) {
   case ec::unavailable: return 503;
   case ec::corrupt:
   case ec::outcome_unknown:
-  case ec::disk: return 507;
+  case ec::disk:
+  case ec::disk_full: return 507;
   }
   return 503;
 }

@@ -62,6 +62,7 @@ json library_json(const library_status& s) {
   out["deadletters"] = s.deadletters;
   out["conflicts"] = s.conflicts;
   out["alarms"] = s.alarms;
+  out["read_only"] = text_or_null(s.read_only);
   json records = json::object();
   for (const auto& [model, count] : s.records)
     records[model] = count;
@@ -101,6 +102,8 @@ json whole_list(json items) {
 }
 
 std::optional<std::string> not_ready(const library_status& s) {
+  if (!s.read_only.empty())
+    return "library " + s.name + " is read-only: " + s.read_only;
   if (s.state == "ready")
     return std::nullopt;
   auto why = "library " + s.name + " is " + s.state;

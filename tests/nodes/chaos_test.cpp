@@ -1,13 +1,19 @@
-// Everything at once: nodes die, hang and join, links are cut and go silent, and all write.
+// Everything at once: nodes die, hang and join, links are cut and go silent, disks fail and are
+// full, clocks step, and all write.
 
+#include "tests/nodes/faults.hpp"
 #include "tests/nodes/proxy.hpp"
 #include "tests/nodes/writers.hpp"
 
 #include <boost/test/unit_test.hpp>
 
+#include <cerrno>
 #include <csignal>
+#include <cstring>
+#include <fstream>
 #include <random>
 #include <set>
+#include <sys/resource.h>
 
 namespace shoal::nodes {
 
@@ -38,11 +44,44 @@ private:
   std::map<std::pair<std::string, std::string>, std::unique_ptr<proxy>> all_;
 };
 
+/// What is between a node and its machine: a disk and a clock that the test sets.
+class machine {
+public:
+  explicit machine(const fs::path& files) : disk(files.string() + "-disk"), clock_(files) {
+    write_file(clock_, std::string(sizeof(int64_t), '\0'));
+  }
+  std::map<std::string, std::string> environment() const {
+    auto out = disk.environment();
+    out["LD_PRELOAD"] += ":" SHOAL_WALL_SHIFT;
+    out["SHOAL_WALL_SHIFT_FILE"] = clock_;
+    return out;
+  }
+  /// In place: the node has it mapped.
+  void shift_clock(int64_t ms) {
+    char raw[sizeof ms];
+    std::memcpy(raw, &ms, sizeof raw);
+    std::fstream out(clock_, std::ios::in | std::ios::out | std::ios::binary);
+    out.write(raw, sizeof raw);
+    BOOST_REQUIRE(out.flush());
+  }
+
+  faulty_disk disk;
+
+private:
+  fs::path clock_;
+};
+
 class storm {
 public:
   storm(size_t n, size_t joining, uint64_t seed)
       : random_(seed), nodes_(n, mesh(wires_)), to_join_(joining) {
-    nodes_.start();
+    for (size_t i = 0; i < n; ++i)
+      machines_.push_back(
+          std::make_unique<machine>(nodes_.scratch() / ("machine-" + nodes_[i].name())));
+    for (size_t i = 0; i < n; ++i)
+      nodes_[i].launch(machines_[i]->environment());
+    for (size_t i = 0; i < n; ++i)
+      nodes_[i].await_start();
     for (size_t i = 0; i < n; ++i)
       let_write(i);
   }
@@ -50,38 +89,43 @@ public:
   /// One more fault, or the end of one. At least one node in three stays up and well.
   void step() {
     const auto n = random_() % nodes_.size();
-    const auto trouble = down_.size() + hung_.size();
-    const bool ill = down_.contains(n) || hung_.contains(n);
-    switch (random_() % 7) {
+    const bool ill = down_.contains(n) || hung_.contains(n) || full_.contains(n);
+    const bool enough = (down_.size() + hung_.size() + full_.size()) * 3 >= nodes_.size();
+    const auto fault = random_() % 10;
+    if (fault < 5 && ill)
+      return heal(n);
+    if (fault < 5 && enough)
+      return;
+    switch (fault) {
     case 0:
     case 1:
-      if (ill)
-        return heal(n);
-      if (trouble * 3 >= nodes_.size())
-        return;
       nodes_[n].kill9();
       down_.insert(n);
       ++kills;
       return;
     case 2:
-      if (ill)
-        return heal(n);
-      if (trouble * 3 >= nodes_.size())
-        return;
       nodes_[n].signal(SIGSTOP);
       hung_.insert(n);
       ++hangs;
       return;
-    case 3:
-      if (trouble > 0)
-        heal(down_.empty() ? *hung_.begin() : *down_.begin());
+    case 3: return fail_sync(n);
+    case 4: return fill_disk(n);
+    case 5:
+      if (n < machines_.size()) // within what the others take
+        machines_[n]->shift_clock(static_cast<int64_t>(random_() % 120'000) - 60'000);
+      ++clock_steps;
       return;
-    case 4:
+    case 6:
+      for (const auto* some : {&down_, &hung_, &full_})
+        if (!some->empty())
+          return heal(*some->begin());
+      return;
+    case 7:
       wires_.any(random_).cut();
       ++cuts;
       return;
-    case 5:
-      wires_.any(random_).limit(0);
+    case 8:
+      wires_.any(random_).limit(random_() % 2 == 0 ? 0 : 20'000);
       ++silences;
       return;
     default:
@@ -97,7 +141,7 @@ public:
       return;
     --to_join_;
     size_t host = 0;
-    while (down_.contains(host) || hung_.contains(host))
+    while (down_.contains(host) || hung_.contains(host) || full_.contains(host))
       ++host;
     const auto name = "late-" + std::to_string(to_join_);
     auto& fresh = nodes_.add_newcomer(
@@ -127,6 +171,10 @@ public:
       heal(*down_.begin());
     while (!hung_.empty())
       heal(*hung_.begin());
+    while (!full_.empty())
+      heal(*full_.begin());
+    for (auto& m : machines_)
+      m->shift_clock(0);
     wires_.mend_all();
   }
 
@@ -149,6 +197,9 @@ public:
   unsigned hangs = 0;
   unsigned cuts = 0;
   unsigned silences = 0;
+  unsigned failed_syncs = 0;
+  unsigned full_disks = 0;
+  unsigned clock_steps = 0;
 
 private:
   static cluster::options mesh(wires& w) {
@@ -162,8 +213,55 @@ private:
   void heal(size_t n) {
     if (hung_.erase(n) > 0)
       nodes_[n].signal(SIGCONT);
-    if (down_.erase(n) > 0)
-      nodes_[n].start();
+    if (full_.erase(n) > 0) {
+      machines_[n]->disk.pretend_free(0);
+      limit_files(n, RLIM_INFINITY);
+    }
+    if (down_.erase(n) > 0) {
+      if (n < machines_.size())
+        machines_[n]->disk.heal();
+      nodes_[n].start(n < machines_.size() ? machines_[n]->environment()
+                                           : std::map<std::string, std::string>());
+    }
+  }
+  /// Syncs fail: the node ends, to be started again.
+  void fail_sync(size_t n) {
+    if (n >= machines_.size())
+      return;
+    machines_[n]->disk.fail_syncs_from_now(EIO);
+    // Met while the library was being opened, it is tried again and again.
+    const auto shown_failed = [&] {
+      const auto said =
+          json::parse(read_file(nodes_[n].dir() / "run" / "endpoints.json"), nullptr, false);
+      return said.is_object()
+             && api(said["api"], nodes_[n].token()).get(lab_path()).text.find("\"failed\"")
+                    != std::string::npos;
+    };
+    BOOST_TEST(eventually([&] { return !nodes_[n].running() || shown_failed(); }, 60s),
+               nodes_[n].name() << " does not notice that syncs fail");
+    if (nodes_[n].running())
+      nodes_[n].kill9();
+    else
+      BOOST_TEST((nodes_[n].ended_within(0ms) == 75));
+    down_.insert(n);
+    ++failed_syncs;
+  }
+  /// Below the reserve, or no file may grow.
+  void fill_disk(size_t n) {
+    if (n >= machines_.size())
+      return;
+    if (random_() % 2 == 0)
+      machines_[n]->disk.pretend_free(1 << 20);
+    else
+      limit_files(n, 64 << 10);
+    full_.insert(n);
+    ++full_disks;
+  }
+  void limit_files(size_t n, rlim_t bytes) {
+    rlimit now{};
+    BOOST_REQUIRE(prlimit(nodes_[n].pid(), RLIMIT_FSIZE, nullptr, &now) == 0);
+    now.rlim_cur = bytes;
+    BOOST_REQUIRE(prlimit(nodes_[n].pid(), RLIMIT_FSIZE, &now, nullptr) == 0);
   }
   void let_write(size_t n) {
     constexpr auto between = 10ms;
@@ -174,9 +272,11 @@ private:
   std::mt19937_64 random_;
   wires wires_;
   cluster nodes_;
+  std::vector<std::unique_ptr<machine>> machines_; // of all but those that joined
   ledger told_;
   std::set<size_t> down_;
   std::set<size_t> hung_;
+  std::set<size_t> full_;
   size_t to_join_;
   std::vector<std::unique_ptr<writer>> writers_; // last: they use the nodes
 };
@@ -185,7 +285,7 @@ private:
 
 BOOST_AUTO_TEST_SUITE(chaos)
 
-BOOST_AUTO_TEST_CASE(ten_nodes_are_equal_and_whole_after_kills_cuts_silence_and_joins) {
+BOOST_AUTO_TEST_CASE(ten_nodes_are_equal_and_whole_after_kills_cuts_silence_bad_disks_and_joins) {
   const auto seed = test_seed();
   std::mt19937_64 random(seed);
   const auto length = std::chrono::seconds(chaos_seconds(20));
@@ -202,7 +302,9 @@ BOOST_AUTO_TEST_CASE(ten_nodes_are_equal_and_whole_after_kills_cuts_silence_and_
     }
   }
   BOOST_TEST_MESSAGE(all.kills << " kills, " << all.hangs << " hangs, " << all.cuts << " cuts, "
-                               << all.silences << " silences, " << all.acknowledged()
+                               << all.silences << " silences or slow links, " << all.failed_syncs
+                               << " failed syncs, " << all.full_disks << " full disks, "
+                               << all.clock_steps << " clock steps, " << all.acknowledged()
                                << " records acknowledged");
   all.calm();
   all.check();

@@ -36,6 +36,11 @@ public:
   void await_start();
   bool running() { return process_ && process_->running(); }
   void signal(int number) { process_->signal(number); }
+  pid_t pid() const { return process_->pid(); }
+  /// The exit code, or 128 + the signal; nothing when it still runs after `limit`.
+  std::optional<int> ended_within(std::chrono::milliseconds limit) {
+    return process_->ended_within(limit);
+  }
   /// SIGKILL; returns once it is gone.
   void kill9();
   /// SIGTERM; the exit code, or nothing when it did not end within `limit`.

@@ -213,7 +213,18 @@ static size_t number_from(const char* variable, size_t usual) {
   return given != nullptr ? std::strtoull(given, nullptr, 10) : usual;
 }
 
-size_t kill_count(size_t usual) { return number_from("SHOAL_KILLS", usual); }
 size_t chaos_seconds(size_t usual) { return number_from("SHOAL_CHAOS_SECONDS", usual); }
+
+rounds::rounds(const char* variable, size_t usual) : most_(number_from(variable, usual)) {
+  if (const auto seconds = number_from("SHOAL_SUITE_SECONDS", 0); seconds > 0)
+    until_ = monotonic::now() + std::chrono::seconds(seconds);
+}
+
+bool rounds::next() {
+  if (done_ >= most_ || (until_ && monotonic::now() >= *until_))
+    return false;
+  ++done_;
+  return true;
+}
 
 } // namespace shoal::nodes

@@ -78,10 +78,23 @@ uint16_t free_port();
 
 /// SHOAL_SEED, or a fresh one; printed.
 uint64_t test_seed();
-/// How often the kill tests kill: SHOAL_KILLS, or `usual`.
-size_t kill_count(size_t usual);
 /// How long chaos lasts: SHOAL_CHAOS_SECONDS, or `usual`.
 size_t chaos_seconds(size_t usual);
+
+/// The rounds of a campaign: as many as VARIABLE says, or `usual`; and none after the time that
+/// SHOAL_SUITE_SECONDS gives each campaign.
+class rounds {
+public:
+  rounds(const char* variable, size_t usual);
+  /// True for one more; `done` counts it.
+  bool next();
+  size_t done() const { return done_; }
+
+private:
+  size_t most_;
+  size_t done_ = 0;
+  std::optional<monotonic::time_point> until_;
+};
 
 // ---- implementation of templates
 

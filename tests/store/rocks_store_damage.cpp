@@ -2,6 +2,7 @@
 // silently missing.
 #include "rocks_store_fixture.hpp"
 
+#include <chrono>
 #include <random>
 
 using namespace shoal;
@@ -221,6 +222,39 @@ BOOST_AUTO_TEST_CASE(a_cursor_that_meets_a_bad_block_says_so) {
       ++unreadable;
   }
   BOOST_TEST(unreadable > 0);
+}
+
+BOOST_AUTO_TEST_CASE(damage_that_a_compaction_meets_is_told_to_the_next_commit_as_damage) {
+  // Four files per family whose keys overlap, the last of them made by the opening, begin a
+  // compaction.
+  for (uint64_t n = 1; n <= 4; ++n) {
+    auto store = open();
+    BOOST_REQUIRE(store->commit(batch_of(n)).ok());
+    BOOST_REQUIRE(store->commit(batch_of(n + 10)).ok());
+    if (n < 4)
+      BOOST_REQUIRE(store->close().ok());
+  }
+  std::filesystem::copy(path(), path("good"), std::filesystem::copy_options::recursive);
+  size_t met = 0;
+  for (const auto& table : files(".sst")) {
+    restore();
+    flip_byte(table, 20, 1);
+    auto store = rocks_store::open(path());
+    if (!store.ok()) {
+      BOOST_TEST(store.err().code == ec::corrupt, store.err().message);
+      continue;
+    }
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+    for (uint64_t n = 20; std::chrono::steady_clock::now() < deadline; ++n) {
+      const auto done = (*store)->commit(batch_of(n));
+      if (done.ok())
+        continue;
+      BOOST_TEST(done.err().code == ec::corrupt, done.err().message);
+      ++met;
+      break;
+    }
+  }
+  BOOST_TEST(met > 0U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
