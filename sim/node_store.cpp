@@ -141,6 +141,8 @@ static bool is_account(const kv_write& w) {
 void sim_node::end_group(group& g) {
   if (saboteur_)
     saboteur_->writing(disk_, g.batch);
+  if (checks_.chance(300))
+    around_.judge.written(self_, g.batch);
   accounts_moved_ = accounts_moved_ || std::any_of(g.batch.begin(), g.batch.end(), is_account);
   write(std::move(g.batch));
   for (const auto& c : g.commits) {

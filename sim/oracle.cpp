@@ -124,6 +124,21 @@ void oracle::check_digest(const device_id& device, const sim_store& disk,
          text_of(device) + " says " + to_string(said) + ", its rows say " + to_string(sum));
 }
 
+void oracle::written(const device_id& device, const kv_batch& batch) {
+  for (const auto& w : batch) {
+    if (w.where != family::owned || !w.value)
+      continue;
+    const auto r = decode_row(*w.value);
+    if (!r)
+      return fail("codec", r.err().message);
+    const auto owner = keys::parse_row(record_class::owned, w.key)->owner;
+    for (const auto& d : standing(*r))
+      if (d.origin != owner)
+        fail("owner", text_of(device) + " has a record of " + text_of(owner) + " that "
+                          + text_of(d.origin) + " wrote");
+  }
+}
+
 void oracle::group_done(const device_id& device, const sim_store& disk,
                         const replica_summary& summary, bool ready, bool filling, bool moved,
                         bool thorough) {

@@ -11,9 +11,7 @@
 
 namespace shoal::sim {
 
-/// What a checker found. `checker` is one of: convergence, lost_write, hlc, seq, early_prune, fold,
-/// digest, atomic, in_flight, log_drains, catch_up, refused, codec,
-/// held.
+/// What a checker found; sim/README.md lists them.
 struct violation {
   std::string checker;
   std::string what;
@@ -30,6 +28,8 @@ public:
   void acknowledged(const committed& c);
   /// A commit is on its node's disk.
   void durable(const committed& c);
+  /// A group reaches the disk.
+  void written(const device_id& device, const kv_batch& batch);
   /// A group is on disk; `summary` is what the node says of itself with it. `moved`: amounts may
   /// have been, since the node was last seen ready.
   void group_done(const device_id& device, const sim_store& disk, const replica_summary& summary,

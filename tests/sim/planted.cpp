@@ -4,6 +4,7 @@
 #include "tests/sim/planted.hpp"
 
 #include "sim/node.hpp"
+#include "sim/workload.hpp"
 #include "store/sync/row.hpp"
 
 #include <array>
@@ -35,7 +36,6 @@ static constexpr std::array<std::pair<bug, const char*>, 33> names{{
     {bug::marks_with_log, "marks_with_log"},
     {bug::marks_too_early, "marks_too_early"},
     {bug::deletes_dropped, "deletes_dropped"},
-    {bug::hello_believed, "hello_believed"},
     {bug::horizon_ignored, "horizon_ignored"},
     {bug::repair_dropped, "repair_dropped"},
     {bug::members_forgotten, "members_forgotten"},
@@ -44,6 +44,7 @@ static constexpr std::array<std::pair<bug, const char*>, 33> names{{
     {bug::write_torn, "write_torn"},
     {bug::index_lost, "index_lost"},
     {bug::log_lost, "log_lost"},
+    {bug::owner_forged, "owner_forged"},
     {bug::state_forgotten, "state_forgotten"},
 }};
 
@@ -130,9 +131,6 @@ bool planter::arriving(message& m) {
   }
   if (auto* what = std::get_if<link_ack>(&m); what && is(bug::credit_forged))
     what->credit *= 1000;
-  if (auto* what = std::get_if<hello>(&m); what && is(bug::hello_believed))
-    for (const auto& [stream, seq] : node_.summary().held)
-      what->held[stream] = std::max(what->held[stream], seq);
   if (is(bug::catch_up_from_zero)) {
     if (auto* what = std::get_if<hello>(&m))
       what->held.clear();
@@ -207,6 +205,12 @@ void planter::writing(const sim_store& disk, kv_batch& batch) {
     if (is(bug::delete_mark_lost) && is_row && w.value) {
       auto r = decode_row(*w.value);
       r->removed.reset();
+      w.value = encode_row(*r);
+    }
+    if (is(bug::owner_forged) && w.where == family::owned && w.value && random_.chance(100)) {
+      auto r = decode_row(*w.value);
+      if (r->insert)
+        r->insert->stamp.device = device_of(random_.below(around_.planned.nodes));
       w.value = encode_row(*r);
     }
     if (is(bug::value_tampered) && is_row && w.value && random_.chance(20)) {

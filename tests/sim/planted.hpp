@@ -33,7 +33,6 @@ enum class bug {
   marks_with_log,       // delete marks go with the log, after one round of statements
   marks_too_early,      // … and with this node's own word alone
   deletes_dropped,      // deletes are missing from ranges that come in
-  hello_believed,       // a peer is taken to hold what this node holds
   horizon_ignored,      // a peer that says it has forgotten deletes is not heeded
   repair_dropped,       // what differs in a comparison never comes
   members_forgotten,    // changes of the member set are not kept
@@ -42,6 +41,7 @@ enum class bug {
   write_torn,           // now and then one row of a group does not reach the disk
   index_lost,           // rows are not found by seq
   log_lost,             // log entries are missing on disk
+  owner_forged,         // an owned row on disk names another writer
   state_forgotten,      // what the protocol has to know after a restart is not kept
 };
 std::string to_string(bug b);
