@@ -185,7 +185,11 @@ void world::damage(const happening& h, random_source& r) {
   const auto n = r.below(plan_.nodes);
   const auto us = r.between(1'000, 2'000'000);
   auto& node = *nodes_[n];
-  if (!node.up())
+  // Some other member keeps a good copy.
+  const bool another = std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& other) {
+    return other.get() != &node && other->ready() && !other->filling();
+  });
+  if (!node.up() || !another)
     return;
   ++seen_[fault::damage];
   did(h, [&] { return name_of(n) + "'s store is damaged, and rebuilt in " + ms(us); });
@@ -225,6 +229,7 @@ void world::readmit(size_t node) {
   m.removed = false;
   random_source r(plan_.seed, static_cast<uint64_t>(source::churn) << 8 | 0xff, node);
   nodes_[node]->wipe(r);
+  nodes_[node]->drop_image(); // the old directory is put aside, and stays there
   nodes_[node]->retire(false);
   nodes_[node]->start_in(1);
   ++seen_[situation::readmitted];

@@ -52,6 +52,7 @@ public:
   void wipe(random_source& r);
   /// Takes the image that a crash or `restore` brings back.
   void take_image() { image_ = disk_; }
+  void drop_image() { image_ = {}; }
   bool has_image() const { return !image_.of(family::meta).empty(); }
   /// Restarts on the image.
   void restore();
@@ -79,6 +80,8 @@ public:
   const replica_summary& summary() const { return durable_; }
   bool idle() const { return up() && !writing_ && queue_.empty(); }
   bool ready() const;
+  /// It is being filled, and has not agreed with anyone since.
+  bool filling() const { return up() && data_->filling(); }
   /// Encoded bytes of ranges that came in.
   uint64_t range_bytes_in() const { return range_bytes_in_; }
 
