@@ -48,6 +48,7 @@ struct rocks_store::engine {
   std::atomic<bool> failed = false;                   // a commit's outcome is unknown
   std::atomic<bool> out_of_room = false;              // and that is why
   std::atomic<bool> closed = false;
+  std::shared_ptr<const void> alive = std::make_shared<char>(); // see in_use()
 
   engine() = default;
   engine(const engine&) = delete;
@@ -352,7 +353,12 @@ result<std::unique_ptr<rocks_store>> rocks_store::open(const std::string& path,
   if (auto room = room_to_replay(path); !room)
     return room.err();
   const tables_before before(path);
-  auto e = std::make_shared<engine>();
+  // Its last owner's thread closes the database, which takes a while; who waits for that must not
+  // be told when it begins.
+  auto e = std::shared_ptr<engine>(new engine, [](engine* last) {
+    const auto alive = std::move(last->alive);
+    delete last;
+  });
   e->path = path;
   e->memory = options.memory ? options.memory : make_rocks_memory();
   const auto columns = family_options(*e->memory);
@@ -425,9 +431,7 @@ status rocks_store::commit(kv_batch batch) {
 
 bool rocks_store::ran_out_of_room() const { return engine_->out_of_room; }
 
-std::weak_ptr<const void> rocks_store::in_use() const {
-  return std::shared_ptr<const void>(engine_);
-}
+std::weak_ptr<const void> rocks_store::in_use() const { return engine_->alive; }
 
 status rocks_store::close() {
   if (engine_->closed.exchange(true))

@@ -1,5 +1,7 @@
 #include "rocks_store_fixture.hpp"
 
+#include <thread>
+
 #include <rocksdb/db.h>
 
 #include <csignal>
@@ -236,6 +238,20 @@ BOOST_AUTO_TEST_CASE(after_a_failed_commit_every_commit_is_refused_until_the_sto
   BOOST_TEST(store->get(family::owned, "before")->value() == "1");
   BOOST_TEST(!store->get(family::owned, "later")->has_value());
   BOOST_TEST(store->commit({{family::owned, "after", "1"}}).ok());
+}
+
+BOOST_AUTO_TEST_CASE(a_store_that_is_no_longer_in_use_can_be_opened_again_at_once) {
+  for (uint64_t n = 1; n <= 50; ++n) {
+    auto store = open();
+    BOOST_REQUIRE(store->commit(batch_of(n)).ok());
+    const auto in_use = store->in_use();
+    std::thread last([&] { store.reset(); });
+    while (!in_use.expired())
+      std::this_thread::yield();
+    const auto again = rocks_store::open(path());
+    last.join();
+    BOOST_REQUIRE_MESSAGE(again.ok(), (again.ok() ? "" : again.err().message));
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
