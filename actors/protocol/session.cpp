@@ -168,10 +168,12 @@ void replicator::exchange(const device_id& peer, session& s, bool is_response) {
   s.last_exchange_us = now_us_;
   watermark_exchange m;
   m.is_response = is_response;
-  m.held = held_;
   m.members = members_;
-  for (const auto& [member, st] : statements_)
-    m.statements.push_back(st);
+  if (greets(peer)) { // who was just removed is told that, and no more
+    m.held = held_;
+    for (const auto& [member, st] : statements_)
+      m.statements.push_back(st);
+  }
   out_.push_back(send{{peer}, std::move(m)});
 }
 

@@ -351,4 +351,23 @@ BOOST_AUTO_TEST_CASE(epochs_fold_once_every_member_holds_them_to_their_end) {
   BOOST_TEST(state(lived).empty()); // said once
 }
 
+BOOST_AUTO_TEST_CASE(who_is_removed_learns_that_and_nothing_else) {
+  linked_node node;
+  stored s;
+  s.held = {{{self, 5}, 3}};
+  s.members = member_set{{self, {}}, {peer, {}}, {far, {}}};
+  s.members->at(peer).removed = true;
+  statement st;
+  st.member = far;
+  st.number = 1;
+  s.statements.push_back(st);
+  const auto out = node.core.step(s, node.now);
+  const auto told = sent<watermark_exchange>(out);
+  BOOST_REQUIRE(told.size() == 1);
+  BOOST_TEST((told.front().members == *s.members));
+  BOOST_TEST(told.front().held.empty());
+  BOOST_TEST(told.front().statements.empty());
+  BOOST_TEST(sent<goodbye>(out).size() == 1);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
