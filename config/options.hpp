@@ -26,7 +26,7 @@ enum class log_format : uint8_t { text, json };
 struct node_options {
   std::string name; // the machine's host name when the file gives none
   std::filesystem::path data_dir;
-  uint64_t disk_reserve_bytes = 0;  // with less free, nothing is written
+  uint64_t disk_reserve_bytes = 0; // with less free, nothing is written
   address listen;
   std::optional<address> advertise; // what peers should dial, when it differs from `listen`
 };
