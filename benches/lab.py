@@ -31,6 +31,7 @@ class Client:
 
     def __init__(self, folder):
         self.end = json.load(open(folder / "run/endpoints.json"))
+        self.config = str(folder / "shoal.toml")
         token = (folder / "api.token").read_text().strip()
         self.headers = {"Authorization": "Bearer " + token, "Content-Type": "application/json"}
         self.http = http.client.HTTPConnection(self.end["api"].removeprefix("http://"))

@@ -8,35 +8,18 @@ latency: from a PUT's answer (its commit) until `wait` says that both peers hold
 HTTP round trip of `wait` itself is in it. floor: a PUT answered and a `wait` for what is held already, so what HTTP costs.
 memory: resident MiB of each node, at rest before and after.
 """
-import http.client, json, pathlib, statistics, subprocess, sys, tempfile, time
+import json, pathlib, statistics, subprocess, sys, tempfile, time
 
-SHOAL = sys.argv[1]
+from lab import SHOAL, Client, run
+
 TREE = sys.argv[2] if len(sys.argv) > 2 else "/usr"
 ROUNDS = 1000
-
-
-def run(*args):
-    return subprocess.run([SHOAL, *args], check=True, capture_output=True, text=True).stdout
 
 
 def resident_mib(pid):
     for line in open(f"/proc/{pid}/status"):
         if line.startswith("VmRSS"):
             return round(int(line.split()[1]) / 1024, 1)
-
-
-class Client:
-    def __init__(self, folder):
-        self.end = json.load(open(folder / "run/endpoints.json"))
-        self.config = str(folder / "shoal.toml")
-        token = (folder / "api.token").read_text().strip()
-        self.headers = {"Authorization": "Bearer " + token, "Content-Type": "application/json"}
-        self.http = http.client.HTTPConnection(self.end["api"].removeprefix("http://"))
-
-    def call(self, method, path, body=None):
-        self.http.request(method, "/v1/libraries/lab" + path, json.dumps(body) if body is not None else None, self.headers)
-        answer = self.http.getresponse()
-        return json.loads(answer.read())
 
 
 def percentiles(seconds):

@@ -164,10 +164,10 @@ status replica::write_row(kv_transaction& txn, record_class cls, const std::stri
 
 status replica::reevaluate_children(kv_transaction& txn, record_class cls, const std::string& key) {
   const auto rows = cls == record_class::owned ? family::owned : family::shared;
-  std::deque<std::string> todo{key};
-  while (!todo.empty()) {
-    const auto prefix = keys::parent('p', cls, todo.front());
-    todo.pop_front();
+  std::deque<std::string> parents_left{key};
+  while (!parents_left.empty()) {
+    const auto prefix = keys::parent('p', cls, parents_left.front());
+    parents_left.pop_front();
     std::vector<std::string> children;
     auto scanned =
         scan_prefix(txn, family::index, prefix, prefix, [&](std::string_view k, std::string_view) {
@@ -199,7 +199,7 @@ status replica::reevaluate_children(kv_transaction& txn, record_class cls, const
       txn.put(rows, child, encode_row(after));
       if (const auto it = parents_.find(cache_key(cls, child)); it != parents_.end())
         it->second.visible = after.visible;
-      todo.push_back(std::move(child));
+      parents_left.push_back(std::move(child));
     }
   }
   return success();
