@@ -14,6 +14,9 @@ namespace {
 
 // One pass over the jobs of a group: everything they change goes into one transaction, everything
 // they are told waits until it is durable.
+/// Of what an apply failed with: damage or a failing disk here is not the peer's fault.
+bool is_ours(const error& e) { return e.code == ec::corrupt || e.code == ec::disk; }
+
 class group {
 public:
   explicit group(writer_setup& setup) : setup_(setup), data_(*setup.data), txn_(*setup.store) {
@@ -54,10 +57,8 @@ public:
     for (const auto& p : parts)
       ops += p.count;
     auto done = data_.apply(txn_, parts, setup_.wall_ms());
-    if (!done && done.err().code == ec::corrupt) {
-      failure_ = done.err(); // damage here is not the peer's fault
-      return;
-    }
+    if (!done && is_ours(done.err()))
+      return void(failure_ = done.err());
     if (!done) {
       r.what = protocol::outcome::refused;
       r.why = "range of " + to_string(r.stream) + " refused: " + done.err().message;
@@ -146,6 +147,8 @@ public:
   void operator()(repair_job& r) {
     const auto& first = r.what.parts.front();
     auto changed = data_.repair(txn_, r.what.parts, r.what.adopt, setup_.wall_ms());
+    if (!changed && is_ours(changed.err()))
+      return void(failure_ = changed.err());
     stored_->repairs.push_back({r.what.peer, first.stream, first.from, r.what.parts.back().to,
                                 r.what.cost, changed ? *changed : 0, !changed});
   }

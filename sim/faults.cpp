@@ -187,7 +187,8 @@ void world::damage(const happening& h, random_source& r) {
   auto& node = *nodes_[n];
   // Some other member keeps a good copy.
   const bool another = std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& other) {
-    return other.get() != &node && other->ready() && !other->filling();
+    return other.get() != &node && other->ready() && !other->filling()
+           && covers(other->summary().held, node.summary().held);
   });
   if (!node.up() || !another)
     return;

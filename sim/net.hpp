@@ -73,6 +73,8 @@ public:
   /// Until then each byte from `a` to `b` takes that long, one frame after the other.
   void slow(size_t a, size_t b, uint64_t until_us, uint64_t us_per_byte);
   bool blocked(size_t a, size_t b) const { return lines_[a][b].blocked; }
+  /// Whether what `a` sends to `b` can arrive.
+  bool linked(size_t a, size_t b) const { return lines_[a][b].up && lines_[b][a].up; }
   bool neighbours(size_t a, size_t b) const;
   /// From now on: no loss, duplication or reordering; everything is cut once if there was any.
   void heal();

@@ -162,7 +162,16 @@ void sim_node::end_group(group& g) {
   if (durable_.held_back.quarantined != 0)
     ++around_.seen[situation::quarantined];
   const auto life = life_;
+  const auto before = core_->members();
+  const bool members_changed = answer.members.has_value();
   step(std::move(answer));
+  // The shell offers a library the links that stand already, when their peer becomes a member.
+  if (members_changed && life == life_)
+    for (const auto& [device, m] : member_set(core_->members()))
+      if (const auto peer = index_of(device); life == life_ && !m.removed
+                                              && !is_member(before, device)
+                                              && around_.net.linked(index_, peer))
+        linked(peer);
   if (life != life_)
     return;
   schedule_release();
@@ -204,30 +213,25 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::apply& r) {
   out.to = first.to;
   out.cost = r.cost;
   auto done = data_->apply(txn, r.parts, bounded_wall_ms());
-  if (!done) {
-    if (done.err().code != ec::disk || !reads_fail())
-      around_.judge.fail("refused", "a range was refused: " + done.err().message);
-    out.what = protocol::outcome::refused;
-    out.why = done.err().message;
-  } else {
-    switch (*done) {
-    case applied_as::applied: out.what = protocol::outcome::applied; break;
-    case applied_as::duplicate: out.what = protocol::outcome::duplicate; break;
-    case applied_as::gap: out.what = protocol::outcome::gap; break;
-    }
-    range whole = first;
-    whole.more = false;
-    bool complete = true;
-    for (const auto& part : r.parts) {
-      complete = complete && part.log_complete && part.until.empty();
-      if (&part != &first) {
-        whole.ops += part.ops;
-        whole.count += part.count;
-      }
-    }
-    if (complete)
-      out.relay = std::move(whole);
+  if (!done)
+    return failed(g, "a range was refused", done.err());
+  switch (*done) {
+  case applied_as::applied: out.what = protocol::outcome::applied; break;
+  case applied_as::duplicate: out.what = protocol::outcome::duplicate; break;
+  case applied_as::gap: out.what = protocol::outcome::gap; break;
   }
+  range whole = first;
+  whole.more = false;
+  bool complete = true;
+  for (const auto& part : r.parts) {
+    complete = complete && part.log_complete && part.until.empty();
+    if (&part != &first) {
+      whole.ops += part.ops;
+      whole.count += part.count;
+    }
+  }
+  if (complete)
+    out.relay = std::move(whole);
   g.answer.applied.push_back(std::move(out));
 }
 
@@ -284,7 +288,7 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::repair& r) {
   const auto& first = r.parts.front();
   auto changed = data_->repair(txn, r.parts, r.adopt, bounded_wall_ms());
   if (!changed)
-    failed(g, "repair", changed.err());
+    return failed(g, "repair", changed.err());
   g.answer.repairs.push_back(
       {r.peer, first.stream, first.from, first.to, r.cost, changed ? *changed : 0, !changed});
 }

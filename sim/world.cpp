@@ -149,6 +149,12 @@ void world::restore_late() {
     return;
   did(h, [&] { return "n" + std::to_string(node) + " comes back from an old copy"; });
   nodes_[node]->restore();
+  // The copy may be from before a neighbour was taken back: with no other way to it than over that
+  // one, the operator tells it.
+  for (size_t n = 0; n < plan_.nodes; ++n)
+    if (net_.neighbours(n, node) && members_.contains(device_of(n)))
+      changed_.insert(n);
+  tell_members();
   settle(120'000'000);
 }
 

@@ -51,6 +51,17 @@ uint64_t replica::hash_of_held(const held_op& h) const {
   return fnv1a(name);
 }
 
+void replica::move_quarantined(const dot& at, bool in) {
+  quarantine_moves_.push_back({at, in});
+  if (in)
+    quarantined_[at.stream()].insert(at.seq);
+  else if (const auto it = quarantined_.find(at.stream()); it != quarantined_.end()) {
+    it->second.erase(at.seq);
+    if (it->second.empty())
+      quarantined_.erase(it);
+  }
+}
+
 void replica::hold(kv_transaction& txn, held_op h) {
   const bool future = h.why == held_why::quarantined;
   ++(future ? held_counts_.quarantined : held_counts_.unmergeable);
@@ -60,12 +71,11 @@ void replica::hold(kv_transaction& txn, held_op h) {
   held_counts_.hash += hash_of_held(h);
   if (future) {
     next_due_ms_ = std::min(next_due_ms_, h.stamp.wall_ms);
-    quarantined_[h.at.stream()].insert(h.at.seq);
-  }
-  if (future)
+    move_quarantined(h.at, true);
     txn.put(family::deadletter, time_key(h), keys::u64(h.batch_rest) + (h.complete ? '\1' : '\0'));
-  else
+  } else {
     txn.put(family::deadletter, dead_key(h.at), "");
+  }
   txn.put(family::deadletter, keys::tagged('h', keys::by_seq(h.at.stream(), h.at.seq)), encode(h));
 }
 
@@ -77,8 +87,7 @@ void replica::let_go(kv_transaction& txn, const held_op& h) {
   held_counts_.halves -= h.shows_half();
   held_counts_.hash -= hash_of_held(h);
   if (future)
-    if (auto& seqs = quarantined_[h.at.stream()]; seqs.erase(h.at.seq) > 0 && seqs.empty())
-      quarantined_.erase(h.at.stream());
+    move_quarantined(h.at, false);
   txn.erase(family::deadletter, future ? time_key(h) : dead_key(h.at));
   txn.erase(family::deadletter, keys::tagged('h', keys::by_seq(h.at.stream(), h.at.seq)));
 }

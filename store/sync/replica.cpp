@@ -137,11 +137,18 @@ status replica::load(const kv_view& store) {
 }
 
 replica::mark replica::save(const kv_transaction& txn) const {
-  return {txn.savepoint(), seq_of(held_, {self_, epoch_}),
-          clock_,          digest_,
-          counts_,         log_entries_,
-          tombstones_,     held_counts_,
-          conflict_next_,  conflict_oldest_};
+  return {txn.savepoint(),
+          seq_of(held_, {self_, epoch_}),
+          clock_,
+          digest_,
+          counts_,
+          log_entries_,
+          tombstones_,
+          held_counts_,
+          quarantine_moves_.size(),
+          next_due_ms_,
+          conflict_next_,
+          conflict_oldest_};
 }
 
 void replica::restore(kv_transaction& txn, mark m) {
@@ -158,6 +165,12 @@ void replica::restore(kv_transaction& txn, mark m) {
   log_entries_ = m.log_entries;
   tombstones_ = m.tombstones;
   held_counts_ = m.held_back;
+  while (quarantine_moves_.size() > m.quarantine_moves) {
+    const auto [at, in] = quarantine_moves_.back();
+    move_quarantined(at, !in);
+    quarantine_moves_.resize(quarantine_moves_.size() - 2); // with the one that undid it
+  }
+  next_due_ms_ = m.next_due_ms;
   conflict_next_ = m.conflict_next;
   conflict_oldest_ = m.conflict_oldest;
   parents_.clear(); // entries may reflect what was rolled back
@@ -167,8 +180,6 @@ error replica::undo(kv_transaction& txn, range_mark m, const error& why) {
   restore(txn, std::move(m.all));
   until_ = std::move(m.until);
   rows_until_ = std::move(m.rows_until);
-  if (auto loaded = load_held(txn); !loaded)
-    return loaded.err();
   return why;
 }
 
@@ -196,6 +207,7 @@ void replica::seal(kv_transaction& txn) {
       txn.put(family::frontiers, keys::tagged('l', key), keys::u64(it->second));
   }
   dirty_.clear();
+  quarantine_moves_.clear();
   std::string clock;
   append_hlc(clock, clock_.last());
   txn.put(family::meta, "clock", std::move(clock));

@@ -173,6 +173,8 @@ private:
     int64_t log_entries;
     int64_t tombstones;
     held_counts held_back;
+    size_t quarantine_moves;
+    uint64_t next_due_ms;
     uint64_t conflict_next;
     uint64_t conflict_oldest;
   };
@@ -229,6 +231,7 @@ private:
   result<uint64_t> retry_some(kv_transaction& txn, uint64_t wall_ms, uint64_t max);
   /// At opening, and when a call that had held ops was undone.
   status load_held(const kv_view& store);
+  void move_quarantined(const dot& at, bool in);
   status find_next_due(const kv_view& view);
   // recommit.cpp
   status remember_released(kv_transaction& txn, const held_op& h, const op& o, uint64_t wall_ms);
@@ -292,9 +295,14 @@ private:
   std::map<device_id, uint64_t> passed_over_;
   std::map<device_id, uint64_t> ended_;
   held_counts held_counts_;
-  std::map<stream_id, std::set<uint64_t>> quarantined_; // seqs of those
-  uint64_t next_due_ms_ = UINT64_MAX;     // earliest wall among the quarantined stamps
-  std::optional<std::string> retry_from_; // key of the next dead letter to try again
+  std::map<stream_id, std::set<uint64_t>> quarantined_; // seqs of those; no set is empty
+  struct quarantine_move {
+    dot at;
+    bool in;
+  };
+  std::vector<quarantine_move> quarantine_moves_; // of the group under way, to be undone
+  uint64_t next_due_ms_ = UINT64_MAX;             // earliest wall among the quarantined stamps
+  std::optional<std::string> retry_from_;         // key of the next dead letter to try again
   /// A record as it stood before released ops merged, in the group under way; by row key.
   struct overwritten {
     std::string model;

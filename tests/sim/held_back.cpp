@@ -12,13 +12,6 @@ using namespace shoal::sim;
 
 namespace {
 
-edit tag(uint64_t n, const std::string& name) {
-  edit e;
-  e.model = "tag";
-  e.id = tag_id(n);
-  e.fields = {lww("name", encoded(name))};
-  return e;
-}
 edit entry(size_t node, const std::string& name) {
   edit e;
   e.cls = record_class::owned;
@@ -76,7 +69,7 @@ BOOST_AUTO_TEST_CASE(an_op_from_the_future_waits_and_is_merged_when_the_wall_has
   replica_node a(0);
   replica_node b(1);
   a.wall += story_hour_ms;
-  const auto sent = a.write(tag(1, "late"));
+  const auto sent = a.write(named_tag(1, "late"));
   BOOST_REQUIRE(b.apply({sent}).ok());
   BOOST_TEST(tag_of(b, 1).empty());
   BOOST_TEST(seq_of(b.data->held(), a.stream) == 1);
@@ -101,10 +94,10 @@ BOOST_AUTO_TEST_CASE(release_and_re_open_give_the_state_of_a_merge_at_once) {
   replica_node a(0);
   replica_node at_once(1);
   replica_node later(2);
-  const auto near = a.write(tag(1, "before"));
+  const auto near = a.write(named_tag(1, "before"));
   a.wall += story_hour_ms;
-  std::vector<range> all{near, a.write(tag(1, "after")), a.write(tag(2, "new"))};
-  edit gone = tag(1, "");
+  std::vector<range> all{near, a.write(named_tag(1, "after")), a.write(named_tag(2, "new"))};
+  edit gone = named_tag(1, "");
   gone.remove = true;
   all.push_back(a.write(gone));
   at_once.wall = a.wall;
@@ -130,9 +123,9 @@ BOOST_AUTO_TEST_CASE(what_is_held_is_passed_on_byte_for_byte_also_below_a_pruned
   replica_node a(0);
   replica_node b(1);
   replica_node c(2);
-  a.write(tag(1, "one"));
+  a.write(named_tag(1, "one"));
   a.wall += story_hour_ms;
-  const auto held = a.write(tag(2, "two"));
+  const auto held = a.write(named_tag(2, "two"));
   b.fetch(a, a.stream);
   b.prune({{a.stream, 2}});
   BOOST_TEST(b.now().log_entries == 0);
@@ -157,9 +150,9 @@ BOOST_AUTO_TEST_CASE(what_is_held_is_passed_on_byte_for_byte_also_below_a_pruned
 BOOST_AUTO_TEST_CASE(a_node_that_lacks_what_a_held_op_superseded_elsewhere_is_not_settled) {
   replica_node a(0);
   replica_node c(2);
-  a.write(tag(1, "old"));
+  a.write(named_tag(1, "old"));
   a.wall += story_hour_ms;
-  a.write(tag(1, "new"));
+  a.write(named_tag(1, "new"));
   a.prune({{a.stream, 2}});
   c.fetch(a, a.stream); // from rows: the old name is nowhere any more
   BOOST_TEST(seq_of(c.data->held(), a.stream) == 2);
@@ -177,11 +170,11 @@ BOOST_AUTO_TEST_CASE(a_node_that_lacks_what_a_held_op_superseded_elsewhere_is_no
 BOOST_AUTO_TEST_CASE(a_statement_stops_short_of_what_waits) {
   replica_node a(0);
   replica_node b(1);
-  a.write(tag(1, "x"));
+  a.write(named_tag(1, "x"));
   b.fetch(a, a.stream);
   a.wall += story_hour_ms;
-  a.write(tag(2, "x"));
-  a.write(tag(3, "x"));
+  a.write(named_tag(2, "x"));
+  a.write(named_tag(3, "x"));
   b.fetch(a, a.stream);
   BOOST_TEST(seq_of(b.data->held(), a.stream) == 3);
   BOOST_TEST(seq_of(b.data->next_statement()->held.open, a.stream) == 1);
@@ -197,10 +190,10 @@ BOOST_AUTO_TEST_CASE(a_statement_stops_short_of_what_waits) {
 BOOST_AUTO_TEST_CASE(a_repair_neither_merges_what_waits_nor_takes_it_for_gone) {
   replica_node a(0);
   replica_node b(1);
-  a.write(tag(1, "old"));
+  a.write(named_tag(1, "old"));
   b.fetch(a, a.stream);
   a.wall += story_hour_ms;
-  a.write(tag(1, "new"));
+  a.write(named_tag(1, "new"));
   b.fetch(a, a.stream);
   const auto repair = [&](replica_node& n, const replica_node& from, bool adopt) {
     const auto parts = *read_standing(from.disk, a.stream, 0, 2, 1 << 20);
@@ -228,10 +221,10 @@ BOOST_AUTO_TEST_CASE(rows_that_were_read_where_a_held_op_is_merged_are_not_compl
   replica_node a(0);
   replica_node b(1);
   replica_node c(2);
-  b.write(tag(1, "of b"));
+  b.write(named_tag(1, "of b"));
   a.fetch(b, b.stream);
   a.wall += story_hour_ms;
-  const auto future = a.write(tag(1, "of a"));
+  const auto future = a.write(named_tag(1, "of a"));
   BOOST_REQUIRE(c.apply({future}).ok());
   BOOST_TEST(c.data->settled());
   a.prune({{a.stream, 1}, {b.stream, 1}});
@@ -258,9 +251,9 @@ BOOST_AUTO_TEST_CASE(an_atomic_batch_is_released_whole) {
   replica_node a(0);
   replica_node b(1);
   a.wall += story_hour_ms;
-  const auto batch = a.try_write({tag(1, "x"), tag(2, "x"), tag(3, "x")});
+  const auto batch = a.try_write({named_tag(1, "x"), named_tag(2, "x"), named_tag(3, "x")});
   BOOST_REQUIRE(b.apply({batch->covered}).ok());
-  BOOST_REQUIRE(b.apply({a.write(tag(4, "x"))}).ok());
+  BOOST_REQUIRE(b.apply({a.write(named_tag(4, "x"))}).ok());
   b.wall = a.wall;
   BOOST_TEST(b.release(1) == 3);
   BOOST_TEST(tag_of(b, 3) == "x");
@@ -273,10 +266,11 @@ BOOST_AUTO_TEST_CASE(a_batch_that_shows_in_half_is_counted_until_all_of_it_shows
   replica_node a(0);
   replica_node b(1);
   a.wall += story_hour_ms;
-  BOOST_REQUIRE(b.apply({a.try_write({tag(8, "x"), tag(9, "x")})->covered}).ok());
+  BOOST_REQUIRE(b.apply({a.try_write({named_tag(8, "x"), named_tag(9, "x")})->covered}).ok());
   BOOST_TEST(b.now().held_back.halves == 0); // none of it shows
-  BOOST_REQUIRE(b.apply({a.try_write({entry(0, "x"), tag(1, "x"), tag(2, "x")})->covered}).ok());
-  BOOST_REQUIRE(b.apply({a.write(tag(3, "x"))}).ok());
+  BOOST_REQUIRE(
+      b.apply({a.try_write({entry(0, "x"), named_tag(1, "x"), named_tag(2, "x")})->covered}).ok());
+  BOOST_REQUIRE(b.apply({a.write(named_tag(3, "x"))}).ok());
   BOOST_TEST(name_of(b, record_class::owned, "entry", owned_id(0, 2)) == "x");
   BOOST_TEST(tag_of(b, 1).empty());
   BOOST_TEST(b.now().held_back.halves == 2);
@@ -293,7 +287,7 @@ BOOST_AUTO_TEST_CASE(a_batch_that_shows_in_half_is_counted_until_all_of_it_shows
 BOOST_AUTO_TEST_CASE(an_operator_who_releases_or_drops_the_held_half_has_seen_to_it) {
   replica_node a(0);
   a.wall += story_hour_ms;
-  const auto batch = a.try_write({entry(0, "x"), tag(1, "x")})->covered;
+  const auto batch = a.try_write({entry(0, "x"), named_tag(1, "x")})->covered;
   const dot held{a.stream.origin, a.stream.epoch, 2};
   for (const bool release : {true, false}) {
     replica_node b(1);
@@ -320,9 +314,9 @@ BOOST_AUTO_TEST_CASE(a_stream_merges_in_its_order_also_when_its_time_comes_betwe
   replica_node a(0);
   replica_node b(1);
   a.wall += story_hour_ms;
-  BOOST_REQUIRE(b.apply({a.write(tag(1, "x"))}).ok());
+  BOOST_REQUIRE(b.apply({a.write(named_tag(1, "x"))}).ok());
   b.wall = a.wall; // the wall has caught up, nobody has looked yet
-  BOOST_REQUIRE(b.apply({a.write(tag(2, "x"))}).ok());
+  BOOST_REQUIRE(b.apply({a.write(named_tag(2, "x"))}).ok());
   BOOST_TEST(tag_of(b, 2).empty());
   BOOST_TEST(b.now().held_back.quarantined == 2);
   BOOST_TEST(b.release() == 2);
@@ -334,7 +328,7 @@ BOOST_AUTO_TEST_CASE(an_op_of_an_unknown_form_blocks_nothing_and_goes_on_as_it_c
   replica_node b(1);
   replica_node c(2);
   const auto strange = from_the_future(2);
-  a.write(tag(1, "x"));
+  a.write(named_tag(1, "x"));
   auto first = encode_op(
       decode_ops((*read_range(a.disk, a.stream, 0, 1000, 1000)).front())->front().decoded);
   const auto r = range_of(a.stream, {first, strange});
@@ -359,7 +353,7 @@ BOOST_AUTO_TEST_CASE(an_op_of_an_unknown_form_blocks_nothing_and_goes_on_as_it_c
 BOOST_AUTO_TEST_CASE(bytes_that_are_no_ops_are_refused_and_change_nothing) {
   replica_node a(0);
   replica_node b(1);
-  auto r = a.write(tag(1, "x"));
+  auto r = a.write(named_tag(1, "x"));
   for (const auto& bytes :
        {r.ops.substr(0, r.ops.size() - 1), std::string("\xc1"), std::string("\x90"),
         std::string("\x91\xa1x"), std::string("\x91\x00", 2)}) {
@@ -376,7 +370,7 @@ BOOST_AUTO_TEST_CASE(bytes_that_are_no_ops_are_refused_and_change_nothing) {
 BOOST_AUTO_TEST_CASE(another_version_of_the_program_tries_dead_letters_again) {
   replica_node a(0);
   replica_node b(1);
-  const auto sent = a.write(tag(1, "x"));
+  const auto sent = a.write(named_tag(1, "x"));
   // The disk of a version that could not read it.
   held_op h;
   h.at = {a.stream.origin, a.stream.epoch, 1};
@@ -412,7 +406,7 @@ BOOST_AUTO_TEST_CASE(what_is_retried_too_early_or_hidden_stays_held) {
   replica_node a(0);
   replica_node b(1);
   a.wall += story_hour_ms;
-  BOOST_REQUIRE(b.apply({a.write(tag(1, "x"))}).ok());
+  BOOST_REQUIRE(b.apply({a.write(named_tag(1, "x"))}).ok());
   const dot at{a.stream.origin, a.stream.epoch, 1};
   const auto retry = [&](const dot& d) {
     return b.in_group([&](kv_transaction& txn) { return b.data->retry(txn, d, b.wall); });

@@ -11,21 +11,14 @@ using namespace shoal::sim;
 
 namespace {
 
-edit tag(uint64_t n, const std::string& name) {
-  edit e;
-  e.model = "tag";
-  e.id = tag_id(n);
-  e.fields = {lww("name", encoded(name))};
-  return e;
-}
 edit update(uint64_t n, field_edit f) {
-  edit e = tag(n, "");
+  edit e = named_tag(n, "");
   e.missing_required = {"name"};
   e.fields = {std::move(f)};
   return e;
 }
 edit removal(uint64_t n) {
-  edit e = tag(n, "");
+  edit e = named_tag(n, "");
   e.fields.clear();
   e.remove = true;
   return e;
@@ -125,7 +118,7 @@ BOOST_AUTO_TEST_SUITE(recommits)
 
 BOOST_AUTO_TEST_CASE(a_released_op_is_in_use_on_every_node_at_once) {
   story s;
-  s.hand_out(s.ahead.write(tag(1, "early")));
+  s.hand_out(s.ahead.write(named_tag(1, "early")));
   BOOST_TEST(name_of(s.here, 1).empty());
   const auto made = s.release(1);
   BOOST_REQUIRE(made.ok());
@@ -146,9 +139,9 @@ BOOST_AUTO_TEST_CASE(a_released_op_is_in_use_on_every_node_at_once) {
 
 BOOST_AUTO_TEST_CASE(what_was_written_since_a_release_stays_when_the_ops_time_comes) {
   story s;
-  auto first = s.ahead.write(tag(1, "early"));
+  auto first = s.ahead.write(named_tag(1, "early"));
   s.hand_out(first);
-  s.hand_out(s.ahead.write(tag(2, "gone soon")));
+  s.hand_out(s.ahead.write(named_tag(2, "gone soon")));
   edit wide = update(1, pairs({{"k", "early"}, {"l", "early"}}));
   wide.fields.push_back(elements({"a", "b"}, {}));
   s.hand_out(s.ahead.write(wide));
@@ -156,7 +149,7 @@ BOOST_AUTO_TEST_CASE(what_was_written_since_a_release_stays_when_the_ops_time_co
     BOOST_REQUIRE(s.release(seq).ok());
   s.here.wall += 1000;
   s.other.wall += 1000;
-  s.other.write(tag(1, "since"));
+  s.other.write(named_tag(1, "since"));
   s.other.write(removal(2));
   edit since = update(1, pairs({{"k", "since"}}));
   since.fields.push_back(elements({}, {"a"}));
@@ -174,7 +167,7 @@ BOOST_AUTO_TEST_CASE(what_was_written_since_a_release_stays_when_the_ops_time_co
 
 BOOST_AUTO_TEST_CASE(what_was_made_anew_since_a_delete_was_released_stays) {
   story s;
-  const auto made = s.here.write(tag(1, "old"));
+  const auto made = s.here.write(named_tag(1, "old"));
   s.spread(s.here);
   s.here.write(update(1, count(5)));
   s.spread(s.here);
@@ -182,7 +175,7 @@ BOOST_AUTO_TEST_CASE(what_was_made_anew_since_a_delete_was_released_stays) {
   BOOST_REQUIRE(s.release(1).ok());
   BOOST_TEST(name_of(s.other, 1).empty());
   s.other.wall += 1000;
-  s.other.write(tag(1, "anew"));
+  s.other.write(named_tag(1, "anew"));
   s.other.write(update(1, count(3)));
   s.other.write(update(1, elements({"x"}, {})));
   s.spread(s.other);
@@ -197,7 +190,7 @@ BOOST_AUTO_TEST_CASE(what_was_made_anew_since_a_delete_was_released_stays) {
 // Totals that are in use before their time would count twice when it comes.
 BOOST_AUTO_TEST_CASE(counts_of_a_released_op_are_added_once_when_its_time_comes) {
   story s;
-  edit e = tag(1, "early");
+  edit e = named_tag(1, "early");
   e.fields.push_back(count(4));
   s.hand_out(s.ahead.write(e));
   s.hand_out(s.ahead.write(update(1, count(2))));
@@ -215,9 +208,10 @@ BOOST_AUTO_TEST_CASE(counts_of_a_released_op_are_added_once_when_its_time_comes)
 
 BOOST_AUTO_TEST_CASE(an_atomic_batch_is_released_whole_and_in_its_order) {
   story s;
-  const auto batch = s.ahead.try_write({tag(1, "x"), update(1, elements({"a"}, {})), tag(2, "y")});
+  const auto batch =
+      s.ahead.try_write({named_tag(1, "x"), update(1, elements({"a"}, {})), named_tag(2, "y")});
   s.hand_out(batch->covered);
-  s.hand_out(s.ahead.write(tag(3, "z")));
+  s.hand_out(s.ahead.write(named_tag(3, "z")));
   const auto made = s.release(2); // any of them names it
   BOOST_REQUIRE(made.ok());
   BOOST_TEST(made->ops == 3U);
@@ -231,7 +225,7 @@ BOOST_AUTO_TEST_CASE(an_atomic_batch_is_released_whole_and_in_its_order) {
 
 BOOST_AUTO_TEST_CASE(an_edit_of_a_record_that_is_held_as_well_cannot_be_released_before_it) {
   story s;
-  s.hand_out(s.ahead.write(tag(1, "x")));
+  s.hand_out(s.ahead.write(named_tag(1, "x")));
   s.hand_out(s.ahead.write(update(1, lww("color", encoded("red")))));
   const auto refused = s.release(2);
   BOOST_TEST((refused.err().code == ec::conflict));
@@ -245,15 +239,15 @@ BOOST_AUTO_TEST_CASE(an_edit_of_a_record_that_is_held_as_well_cannot_be_released
 // It knows nothing of what the others wrote since the op's time, and must not write over that.
 BOOST_AUTO_TEST_CASE(a_node_that_was_off_when_the_time_came_writes_nothing_back) {
   story s;
-  s.hand_out(s.ahead.write(tag(1, "early")));
+  s.hand_out(s.ahead.write(named_tag(1, "early")));
   BOOST_REQUIRE(s.release(1).ok());
   s.here.wall += 1000;
-  s.here.write(tag(1, "since"));
+  s.here.write(named_tag(1, "since"));
   s.spread(s.here);
   const auto writes = seq_of(s.here.data->held(), s.here.stream);
   s.other.wall = s.ahead.wall;
   story::merge_due(s.other);
-  s.other.write(tag(1, "later"));
+  s.other.write(named_tag(1, "later"));
   s.here.wall = s.ahead.wall + story_hour_ms;
   story::merge_due(s.here);
   BOOST_TEST(seq_of(s.here.data->held(), s.here.stream) == writes);

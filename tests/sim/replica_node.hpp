@@ -58,4 +58,13 @@ public:
   std::unique_ptr<replica> data;
 };
 
+/// Makes tag number `n`, or renames it.
+inline edit named_tag(uint64_t n, const std::string& name) {
+  edit e;
+  e.model = "tag";
+  e.id = tag_id(n);
+  e.fields = {lww("name", encoded(name))};
+  return e;
+}
+
 } // namespace shoal::sim
