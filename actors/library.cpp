@@ -266,6 +266,9 @@ api::library_status library_core::status() const {
                            .max_drift_ms = setup_.protocol.max_drift_ms,
                            .quarantined = waiting.quarantined,
                            .unmergeable = waiting.unmergeable});
+  for (const auto& [until_us, text] : forged_)
+    if (mono_us() < until_us)
+      s.alarms.push_back(text);
   s.read_only = setup_.disk->alarm();
   uint64_t missing = 0;
   for (const auto& [device, m] : protocol_->members()) {

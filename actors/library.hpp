@@ -100,6 +100,7 @@ private:
   std::shared_ptr<kv_store> store_;
   std::string refusal_;
   std::string restored_;
+  std::vector<std::pair<uint64_t, std::string>> forged_; // alarms, and until when, mono us
   bool paused_ = false;
   std::unique_ptr<protocol::replicator> protocol_;
   replica_summary

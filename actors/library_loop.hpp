@@ -57,6 +57,7 @@ private:
   void carry_out(protocol::load_standing& l) { read(l); }
   void carry_out(protocol::sum& s) { read(std::move(s)); }
   void carry_out(protocol::compared& c);
+  void carry_out(protocol::forged& f);
   void check_verified();
   template <class What>
   void read(What what) {

@@ -39,6 +39,31 @@ void library_loop::on(store_verified& v) {
   step(protocol::verify{verifying_->repair});
 }
 
+void library_loop::carry_out(protocol::forged& f) {
+  setup_.counted.ops_forged->Increment();
+  const auto owner = to_string(f.owner);
+  std::string text;
+  if (f.by == std::vector{f.owner}) {
+    text = "device " + owner
+           + " signs for other records than it sends: its word on them is not "
+             "heeded until this node starts again";
+  } else {
+    std::string by;
+    for (const auto& peer : f.by)
+      by += (by.empty() ? "" : ", ") + to_string(peer);
+    text = "records of " + owner + " here were not what it signed"
+           + (by.empty() ? std::string() : "; they came through " + by)
+           + ": they are dropped and fetched anew";
+  }
+  spdlog::get("library")->error("{}: {}", setup_.name, text);
+  const std::lock_guard guard(core_->mutex_);
+  for (const auto& peer : f.by)
+    core_->notes_[peer].last_error = text;
+  if (core_->forged_.size() == limits::forged_shown_max)
+    core_->forged_.erase(core_->forged_.begin());
+  core_->forged_.emplace_back(mono_us() + limits::forged_shown_us, std::move(text));
+}
+
 void library_loop::carry_out(protocol::compared& c) {
   const auto& r = c.report;
   const auto log = spdlog::get("library");

@@ -61,6 +61,7 @@ library_metrics metrics::add_library(const std::string& name) {
   m.ops_received = &families_->received.Add(labels);
   m.ops_applied = &families_->applied.Add(labels);
   m.ops_rejected = &families_->rejected.Add({{"library", name}, {"reason", "refused"}});
+  m.ops_forged = &families_->rejected.Add({{"library", name}, {"reason", "forged"}});
   m.bytes_sent = &families_->bytes_sent.Add(labels);
   m.bytes_received = &families_->bytes_received.Add(labels);
   m.digest_mismatch = &families_->mismatch.Add(labels);

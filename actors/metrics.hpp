@@ -22,6 +22,7 @@ struct library_metrics {
   prometheus::Counter* ops_received = nullptr;
   prometheus::Counter* ops_applied = nullptr;
   prometheus::Counter* ops_rejected = nullptr; // reason="refused"
+  prometheus::Counter* ops_forged = nullptr;   // reason="forged": once each time it was found
   prometheus::Counter* bytes_sent = nullptr;   // frames, before TLS
   prometheus::Counter* bytes_received = nullptr;
   prometheus::Counter* digest_mismatch = nullptr;

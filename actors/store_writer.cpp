@@ -157,7 +157,8 @@ public:
     if (k.what.filled)
       data_.set_filled(txn_);
     if (k.what.change_resync)
-      data_.set_resync(txn_, k.what.resync);
+      if (auto set = data_.set_resync(txn_, k.what.resync); !set)
+        return void(failure_ = set.err());
     data_.raise_deletes_from(txn_, k.what.deletes_from);
     data_.lower_until(txn_, k.what.lost);
     data_.set_ended(txn_, k.what.ended);
@@ -290,6 +291,7 @@ public:
         setup_.counted.apply_seconds->Observe(static_cast<double>(synced - t) / 1e6);
       auto summary = data_.summary();
       fill_in(*stored_, data_, summary, state_changed_);
+      stored_->tips = data_.take_tips();
       setup_.counted.conflicts->Increment(
           static_cast<double>(summary.conflicts - conflicts_before_));
       setup_.publish(summary, data_.last_stamp().wall_ms);

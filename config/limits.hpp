@@ -54,10 +54,12 @@ constexpr size_t reader_threads = 2; // long scans, for all libraries together
 
 constexpr uint64_t needs_snapshot_after_ms =
     60'000; // not linked for this long, before retention may pass a member over
-constexpr size_t prune_marks_max = 2'000;    // rows in one pass over the marks of deletes
-constexpr size_t prune_batch_rows = 10'000;  // one removal batch, so that writes get between
-constexpr size_t conflicts_kept_max = 1'000; // per library; the oldest go
-constexpr size_t release_ops_max = 2'000;    // held ops merged in one group, beside its writes
+constexpr size_t prune_marks_max = 2'000;         // rows in one pass over the marks of deletes
+constexpr size_t prune_batch_rows = 10'000;       // one removal batch, so that writes get between
+constexpr size_t conflicts_kept_max = 1'000;      // per library; the oldest go
+constexpr uint64_t forged_shown_us = 600'000'000; // the alarm on records that were not signed
+constexpr size_t forged_shown_max = 32;
+constexpr size_t release_ops_max = 2'000; // held ops merged in one group, beside its writes
 constexpr uint64_t release_poll_ms =
     1'000; // at most so long between two looks at held ops: the wall may step
 constexpr size_t deadletters_listed_max = 1'000; // in one answer

@@ -180,9 +180,18 @@ struct statement {
   uint64_t number = 0;
   uint64_t membership = 0; // membership_hash it was made under
   folded_frontier held;    // a settled frontier
-  std::string public_key;  // SPKI, DER; its hash is the member's id
-  std::string signature;   // over `signed_bytes`
+  /// Its tip: the digest of its own device-owned rows at `held`, 16 bytes; or empty. Whoever got
+  /// those rows from another member holds them against this.
+  std::string owner_digest;
+  std::string public_key; // SPKI, DER; its hash is the member's id
+  std::string signature;  // over `signed_bytes`
   auto operator<=>(const statement&) const = default;
+};
+/// Where a node held just what a device signed for: are its rows those that were signed?
+struct tip_check {
+  device_id owner;
+  bool holds = false;
+  bool filling = false; // the node is: it may have been given what a forgotten delete had taken
 };
 /// What a statement's signature covers; names the library, so that it holds for no other.
 std::string signed_bytes(const statement& s, const library_id& library);

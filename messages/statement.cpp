@@ -5,13 +5,14 @@
 namespace shoal {
 
 void encode(writer& w, const statement& s) {
-  w.array(6);
+  w.array(7);
   w.bin(s.member.view());
   w.uint(s.number);
   w.uint(s.membership);
   encode(w, s.held);
   w.bin(s.public_key);
   w.bin(s.signature);
+  w.bin(s.owner_digest);
 }
 
 statement read_statement(reader& in) {
@@ -25,19 +26,25 @@ statement read_statement(reader& in) {
   s.held = read_folded_frontier(in);
   s.public_key = in.bin(256, "statement key");
   s.signature = in.bin(256, "statement signature");
-  for (size_t i = 6; i < items && !in.failed(); ++i)
+  if (items > 6)
+    s.owner_digest = in.bin(16, "statement owner_digest");
+  if (s.owner_digest.size() % 16 != 0)
+    in.fail(ec::bad_value, "statement owner_digest");
+  for (size_t i = 7; i < items && !in.failed(); ++i)
     in.skip("statement");
   return s;
 }
 
 std::string signed_bytes(const statement& s, const library_id& library) {
-  std::string out = "shoal statement 1";
+  std::string out = s.owner_digest.empty() ? "shoal statement 1" : "shoal statement 2";
   writer w(out);
   w.bin(library.view());
   w.bin(s.member.view());
   w.uint(s.number);
   w.uint(s.membership);
   encode(w, s.held);
+  if (!s.owner_digest.empty())
+    w.bin(s.owner_digest);
   return out;
 }
 

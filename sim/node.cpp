@@ -403,4 +403,15 @@ void sim_node::carry_out(protocol::load_standing& e) {
 
 void sim_node::carry_out(protocol::compared& e) { around_.judge.compared(e.report); }
 
+void sim_node::carry_out(protocol::forged& e) {
+  around_.say([&] { return text_of(self_) + " finds altered records of " + text_of(e.owner); });
+  if (saboteur_ && saboteur_->caught(e))
+    return;
+  std::string by;
+  for (const auto& peer : e.by)
+    by += " " + text_of(peer);
+  around_.judge.fail("forged", text_of(self_) + " holds records of " + text_of(e.owner)
+                                   + " that it did not sign; relayed by" + by);
+}
+
 } // namespace shoal::sim

@@ -78,6 +78,7 @@ public:
   const sim_store& disk() const { return disk_; }
   const protocol::replicator& core() const { return *core_; }
   const replica_summary& summary() const { return durable_; }
+  const device_id& device() const { return self_; }
   bool idle() const { return up() && !writing_ && queue_.empty(); }
   bool ready() const;
   /// It is being filled, and has not agreed with anyone since.
@@ -121,6 +122,7 @@ private:
   void carry_out(protocol::sum& e);
   void carry_out(protocol::load_standing& e);
   void carry_out(protocol::compared& e);
+  void carry_out(protocol::forged& e);
   template <class Request>
   void carry_out(Request& e) {
     enqueue(std::move(e));

@@ -158,6 +158,7 @@ void sim_node::end_group(group& g) {
     });
   auto& answer = g.answer;
   fill_in(answer, *data_, durable_, g.state_changed);
+  answer.tips = data_->take_tips();
   writing_ = false;
   if (durable_.held_back.quarantined != 0)
     ++around_.seen[situation::quarantined];
@@ -176,8 +177,10 @@ void sim_node::end_group(group& g) {
     return;
   schedule_release();
   const bool is_ready = ready();
-  around_.judge.group_done(self_, disk_, durable_, is_ready, data_->filling(), accounts_moved_,
-                           checks_.chance(15));
+  const bool thorough = checks_.chance(15);
+  if (!saboteur_ || !saboteur_->lied_to())
+    around_.judge.group_done(self_, disk_, durable_, is_ready, data_->filling(), accounts_moved_,
+                             thorough);
   accounts_moved_ = accounts_moved_ && !is_ready;
   if (!writing_ && !queue_.empty())
     begin_group();
@@ -297,7 +300,8 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::keep_state& r) {
   if (r.filled)
     data_->set_filled(txn);
   if (r.change_resync)
-    data_->set_resync(txn, r.resync);
+    if (auto set = data_->set_resync(txn, r.resync); !set)
+      return failed(g, "resync", set.err());
   data_->raise_deletes_from(txn, r.deletes_from);
   data_->lower_until(txn, r.lost);
   data_->set_ended(txn, r.ended);

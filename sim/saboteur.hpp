@@ -20,6 +20,10 @@ public:
   virtual bool arriving(message&) { return true; }
   /// The node asks its store for something; false: the request is forgotten.
   virtual bool asking(store_request&) { return true; }
+  /// The node finds that records were altered on their way to it; true: they were.
+  virtual bool caught(const protocol::forged&) { return false; }
+  /// Whether the node is judged in the end only, since it cannot be right while it is lied to.
+  virtual bool lied_to() const { return false; }
   /// A group has been run and is on its way to the disk.
   virtual void begun(const std::vector<committed>&) {}
   /// The group reaches the disk.

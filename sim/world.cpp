@@ -97,7 +97,7 @@ void world::catch_up() {
   constexpr uint32_t edits = 6;
   random_source r(plan_.seed, static_cast<uint64_t>(source::away) << 8, 0);
   const auto away = r.below(plan_.nodes);
-  if (!is_here(away) || !wanted({source::away, 0, 0}))
+  if (!plan_.catch_up_phase || !is_here(away) || !wanted({source::away, 0, 0}))
     return;
   did({source::away, 0, 0}, [&] { return "n" + std::to_string(away) + " is cut off"; });
   const auto block_all = [&](bool on) {

@@ -17,6 +17,8 @@ constexpr uint64_t compare_every_us = 10'000'000; // with one peer, because of u
 // ---- the side that answers
 
 void replicator::on_message(session& s, received& e, compare_request& m) {
+  if (kept_.resync && kept_.resync->owner == m.stream.origin)
+    return; // of these, this node itself is asking others
   const auto to = std::min(m.to, seq_of(held_, m.stream));
   if (to <= m.from) {
     out_.push_back(send{{e.peer}, compare_response{m.stream, m.from, m.from, {}}});
@@ -46,7 +48,7 @@ void replicator::next_comparison() {
     to_compare_.erase(to_compare_.begin());
     const auto s = sessions_.find(peer);
     const bool adopts = goal == comparison_goal::adopt;
-    if (s == sessions_.end() || s->second.state != session_state::live
+    if (s == sessions_.end() || s->second.state != session_state::live || distrusts(peer)
         || adopts != kept_.resync.has_value())
       continue;
     comparison c;
@@ -172,11 +174,15 @@ void replicator::finish_repair(const device_id& peer, session& s) {
   }
   comparison_->waits = comparison::waiting::store;
   comparison_->retry.succeeded();
-  const bool adopt = comparison_->goal == comparison_goal::adopt;
+  // Of an owner's dropped records nothing stands here that the peer could lack.
+  const bool adopt =
+      comparison_->goal == comparison_goal::adopt && !(kept_.resync && kept_.resync->owner);
   out_.push_back(repair{peer, std::move(parts), adopt, cost});
 }
 
 void replicator::on_repaired(const repaired& r) {
+  if (r.records > 0)
+    note_relayed(r.stream.origin, r.peer);
   if (const auto s = sessions_.find(r.peer);
       s != sessions_.end() && s->second.state == session_state::live)
     out_.push_back(send{{r.peer}, link_ack{{}, r.cost}});

@@ -122,7 +122,8 @@ void replicator::choose_feeders() {
     device_id best_peer;
     uint64_t best_ahead = 0;
     for (const auto& [peer, s] : sessions_) {
-      if (s.state != session_state::live || peer == origin || s.below_horizon || s.stale)
+      if (s.state != session_state::live || peer == origin || s.below_horizon || s.stale
+          || distrusts(peer))
         continue;
       const auto lead = ahead(peer, origin);
       const auto rtt = [](const session& x) { return x.rtt_us.value_or(UINT64_MAX); };

@@ -144,6 +144,8 @@ void replicator::on(stored& e) {
         close(a.peer, a.why);
       continue;
     }
+    if (a.what == outcome::applied)
+      note_relayed(a.stream.origin, a.peer);
     if (a.what == outcome::gap) {
       submitted_[a.stream] = seq_of(held_, a.stream);
       if (from != sessions_.end() && from->second.state == session_state::live)
@@ -188,6 +190,8 @@ void replicator::on(stored& e) {
     note_said(st);
     spread(st, std::nullopt);
   }
+  for (const auto& t : e.tips)
+    heed(t);
   for (const auto& member : std::set(said_more_))
     note_said(statements_.at(member)); // what differed may have come
   if (held_.size() != streams_) {      // a stream that was not there before
@@ -299,6 +303,8 @@ void replicator::on(tick& e) {
     flush_at_us_ = 0;
     pump_all();
   }
+  if (kept_.resync && kept_.resync->owner)
+    choose_resync_peer(); // distrust may have ended
   consider_statement();
   consider_prune();
   consider_marks();

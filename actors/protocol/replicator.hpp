@@ -113,6 +113,7 @@ struct stored {
   std::optional<durable_state> state; // when it changed, and in the first event
   std::optional<member_set> members;  // when they changed
   std::vector<statement> statements;  // kept in this group; all kept ones in the first event
+  std::vector<tip_check> tips;        // what devices signed that this group came level with
 };
 /// Answer to `load`; `parts` is empty when there was nothing to read or the read failed.
 struct loaded {
@@ -219,6 +220,12 @@ struct keep_state {
   std::optional<std::pair<device_id, uint64_t>> passed_over; // 0: no longer
   std::map<device_id, uint64_t> ended;                       // to be raised to
 };
+/// Records of `owner` here are not what it signed; `by`: who relayed them since they last were, or
+/// the owner itself when it sent them. To be told to the operator and counted.
+struct forged {
+  device_id owner;
+  std::vector<device_id> by;
+};
 /// A comparison with a peer has ended: to be logged and counted.
 struct compared {
   comparison_report report;
@@ -226,7 +233,7 @@ struct compared {
 
 using effect =
     std::variant<send, load, apply, close_link, fold_members, keep_statement, make_statement, prune,
-                 prune_marks, sum, load_standing, repair, keep_state, compared>;
+                 prune_marks, sum, load_standing, repair, keep_state, forged, compared>;
 using effects = std::vector<effect>;
 
 // ---- state ----
@@ -389,9 +396,17 @@ private:
   void tick_comparison();
   void note_digests(const device_id& peer, session& s);
   void consider_lost();
+
+  // tips.cpp
+  bool distrusts(const device_id& peer) const;
+  void note_relayed(const device_id& origin, const device_id& peer);
+  void heed(const tip_check& t);
+  void take_anew(const device_id& owner, const std::set<device_id>& rather_not);
+  bool vouches(const device_id& peer, const session& s, const resync_state& r) const;
   // resync.cpp
   void check_horizon(const device_id& peer, session& s);
   void start_resync(const device_id& peer, frontier deletes_from);
+  void begin_resync(resync_state state);
   void choose_resync_peer();
   void finish_resync();
   void consider_filled();
@@ -480,6 +495,16 @@ private:
   std::optional<stability_round> round_;
   frontier marks_pruned_;
   uint64_t marks_pruned_us_ = 0;
+
+  std::map<device_id, std::set<device_id>> relayed_; // origin → by whom, since its tip last held
+  std::set<device_id> doubted_;                      // whose records were dropped since then
+  std::set<device_id> blamed_; // who signed for other records than it sent itself
+  struct distrust {
+    uint64_t until_us = 0;
+    uint64_t for_us = 0; // twice as long each time
+    device_id owner;     // of the records in question
+  };
+  std::map<device_id, distrust> distrusted_;
 
   std::optional<comparison> comparison_;
   std::map<device_id, comparison_goal> to_compare_;

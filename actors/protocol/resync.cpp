@@ -32,14 +32,9 @@ void replicator::on_message(session& s, received& e, snapshot_required& m) {
 void replicator::start_resync(const device_id& peer, frontier deletes_from) {
   resync_peer_ = peer;
   resync_compared_ = false;
-  if (!kept_.resync) {
-    // Also what is on its way to the store: it came before there was a reason to refuse it.
-    kept_.resync = resync_state{submitted_, {}, std::move(deletes_from)};
-    keep_state k;
-    k.change_resync = true;
-    k.resync = kept_.resync;
-    out_.push_back(std::move(k));
-  }
+  // Also what is on its way to the store: it came before there was a reason to refuse it.
+  if (!kept_.resync)
+    begin_resync({submitted_, {}, std::move(deletes_from), {}});
   to_compare_.clear();
   if (comparison_)
     end_comparison(false);
@@ -47,11 +42,29 @@ void replicator::start_resync(const device_id& peer, frontier deletes_from) {
   compare_with(peer, comparison_goal::adopt);
 }
 
+void replicator::begin_resync(resync_state state) {
+  kept_.resync = std::move(state);
+  keep_state k;
+  k.change_resync = true;
+  k.resync = kept_.resync;
+  out_.push_back(std::move(k));
+}
+
 void replicator::choose_resync_peer() {
   if (resync_peer_)
     return;
+  if (kept_.resync && kept_.resync->owner) {
+    const auto own = sessions_.find(*kept_.resync->owner);
+    if (own != sessions_.end() && own->second.state == session_state::live
+        && vouches(own->first, own->second, *kept_.resync))
+      return start_resync(own->first, {});
+    for (const auto& [peer, s] : sessions_)
+      if (s.state == session_state::live && vouches(peer, s, *kept_.resync))
+        return start_resync(peer, {});
+    return;
+  }
   for (const auto& [peer, s] : sessions_) {
-    if (s.state != session_state::live || s.filling)
+    if (s.state != session_state::live || s.filling || distrusts(peer))
       continue;
     if (kept_.resync) {
       if (covers(announced_[peer], kept_.resync->deletes_from))
@@ -96,6 +109,7 @@ void replicator::consider_filled() {
     return;
   kept_.filling = false;
   changed_us_ = now_us_; // peers are told
+  stated_.clear();       // from now on it may sign for its records
   keep_state k;
   k.filled = true;
   out_.push_back(std::move(k));

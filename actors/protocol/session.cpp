@@ -143,6 +143,10 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
   s.beat_members_hash = m.members_hash;
   s.beat_digest = m.digest;
   s.filling = m.filling;
+  if (s.filling && resync_peer_ == e.peer && kept_.resync && kept_.resync->owner) {
+    leave(e.peer); // it lacks them itself
+    choose_resync_peer();
+  }
   s.beat_quarantine = m.quarantine_hash;
   // Exactly that: more than its acks said, if one was lost with an earlier link, or less than a
   // statement from before a restore said.

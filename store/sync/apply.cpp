@@ -114,6 +114,11 @@ result<applied_as> replica::apply(kv_transaction& txn, std::span<const range> pa
     log_from_[stream] =
         to; // what came from rows lacks superseded ops: it cannot be served as a log
   move_frontier(txn, stream);
+  if (stream.origin == self_ && !own_fetched_) {
+    own_fetched_ = true;
+    txn.put(family::meta, "own_fetched", "1");
+  }
+  check_tip(stream.origin);
   return applied_as::applied;
 }
 

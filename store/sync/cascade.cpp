@@ -74,12 +74,14 @@ result<bool> replica::is_visible(kv_transaction& txn, record_class cls, std::str
 }
 
 void replica::count(const row& before, const row& after, record_class cls, std::string_view key) {
-  if (before.visible)
-    subtract(digest_, digest_of(before, cls, key));
-  if (after.visible)
-    add(digest_, digest_of(after, cls, key));
+  const auto old = before.visible ? digest_of(before, cls, key) : digest_value{};
+  const auto fresh = after.visible ? digest_of(after, cls, key) : digest_value{};
+  subtract(digest_, old);
+  add(digest_, fresh);
+  const auto name = keys::parse_row(cls, key);
+  if (cls == record_class::owned && name && old != fresh)
+    move_owner_digest(name->owner, old, fresh);
   if (before.visible != after.visible) {
-    const auto name = keys::parse_row(cls, key);
     auto& n = counts_[std::string(name ? name->model : std::string_view{})];
     n += after.visible ? 1 : -1;
   }

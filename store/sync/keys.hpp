@@ -28,6 +28,7 @@
 //                    name -> value             see replica.cpp; 'i' key -> answer of an idempotency
 //   key,
 //                                              'j' number -> key, in order of arrival
+//                                              'D' device -> digest of its rows
 
 #include "messages/hlc.hpp"
 #include "messages/op.hpp"

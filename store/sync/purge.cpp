@@ -1,5 +1,6 @@
-// Removing a member with --purge: every node drops the records that the device owned, and takes
-// none of them any more. The frontier stays, so that nothing is asked for again.
+// Dropping all records that a device owned: when it is removed with --purge, whereupon no node
+// takes any of them any more; and when they turn out not to be what it wrote. The frontier stays,
+// so that nothing is asked for again.
 
 #include "store/sync/keys.hpp"
 #include "store/sync/marks.hpp"
@@ -12,7 +13,7 @@ bool replica::is_purged(const device_id& owner) const {
   return it != members_.end() && it->second.removed && it->second.purge;
 }
 
-status replica::purge(kv_transaction& txn, const device_id& owner) {
+status replica::drop_owned(kv_transaction& txn, const device_id& owner) {
   std::vector<std::pair<std::string, row>> gone;
   auto c = txn.cursor(family::owned);
   for (c->seek(""); c->valid(); c->next()) {

@@ -18,10 +18,12 @@ status replica::load_resync(const kv_view& store) {
   if (!*raw)
     return success();
   reader in(**raw);
-  in.array(3, "resync");
+  const auto items = in.array(4, "resync");
   resync_state state;
   for (auto* f : {&state.base, &state.compared, &state.deletes_from})
     *f = read_frontier(in);
+  if (items > 3)
+    state.owner = in.id<device_id>("resync owner");
   in.finish("resync");
   if (in.failed())
     return error{ec::corrupt, "checkpoint on disk: " + in.err().message};
@@ -29,16 +31,26 @@ status replica::load_resync(const kv_view& store) {
   return success();
 }
 
-void replica::set_resync(kv_transaction& txn, const std::optional<resync_state>& state) {
+status replica::set_resync(kv_transaction& txn, const std::optional<resync_state>& state) {
+  const bool begins = !resync_;
   resync_ = state;
-  if (!state)
-    return txn.erase(family::checkpoints, resync_key);
+  if (!state) {
+    txn.erase(family::checkpoints, resync_key);
+    check_all_tips();
+    return success();
+  }
+  if (state->owner && begins)
+    if (auto dropped = drop_owned(txn, *state->owner); !dropped)
+      return dropped;
   std::string raw;
   writer w(raw);
-  w.array(3);
+  w.array(state->owner ? 4 : 3);
   for (const auto* f : {&state->base, &state->compared, &state->deletes_from})
     encode(w, *f);
+  if (state->owner)
+    w.bin(state->owner->view());
   txn.put(family::checkpoints, resync_key, std::move(raw));
+  return success();
 }
 
 void replica::set_filled(kv_transaction& txn) {
@@ -59,6 +71,10 @@ void replica::lower_until(kv_transaction& txn, const std::vector<stream_id>& los
 
 status replica::reindex(kv_transaction& txn) {
   digest_ = {};
+  for (auto& [owner, digest] : owner_digests_) {
+    owner_moves_.emplace_back(owner, digest);
+    digest = {};
+  }
   counts_.clear();
   tombstones_ = 0;
   const auto put_missing = [&](family f, std::string key, std::string value) -> status {
@@ -119,6 +135,21 @@ status replica::reindex(kv_transaction& txn) {
       txn.erase(by_seq, std::move(key));
   }
   return success();
+}
+
+/// What this device wrote of its own records, nobody else knows better.
+result<bool> replica::is_own_and_here(const kv_view& view, const op& theirs,
+                                      const stream_id& stream) const {
+  if (theirs.cls != record_class::owned || stream.origin != self_)
+    return false;
+  auto raw = view.get(family::owned,
+                      keys::row(record_class::owned, theirs.model, theirs.id, stream.origin));
+  if (!raw || !*raw)
+    return raw ? result<bool>(false) : raw.err();
+  auto here = decode_row(**raw);
+  if (!here)
+    return here.err();
+  return !says_nothing(content(*here, {stream.origin, stream.epoch, theirs.seq}));
 }
 
 result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> parts, bool adopt,
@@ -204,6 +235,11 @@ result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> par
       if (!aside)
         return fail(aside.err());
       if (*aside)
+        continue;
+      auto mine = is_own_and_here(txn, o.decoded, stream);
+      if (!mine)
+        return fail(mine.err());
+      if (*mine)
         continue;
       const auto digest = digest_;
       if (auto done = apply_op(txn, o.decoded, stream, o.bytes, false); !done)

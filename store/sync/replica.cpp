@@ -70,7 +70,7 @@ status replica::load(const kv_view& store) {
     return oldest;
   std::map<std::string, std::string> meta;
   for (const char* name : {"clock", "digest", "counts", "members", "statement", "once", "filled",
-                           "held", "own_rows", "program"}) {
+                           "held", "own_rows", "program", "own_fetched"}) {
     auto value = store.get(family::meta, name);
     if (!value)
       return value.err();
@@ -78,6 +78,7 @@ status replica::load(const kv_view& store) {
       meta[name] = **value;
   }
   filling_ = !meta.contains("filled");
+  own_fetched_ = meta.contains("own_fetched");
   if (meta.contains("clock")) {
     auto last = decode_hlc(meta["clock"]);
     if (!last)
@@ -128,6 +129,9 @@ status replica::load(const kv_view& store) {
     retry_all();
   if (auto found = load_held(store); !found)
     return found;
+  if (auto loaded = load_owner_digests(store); !loaded)
+    return loaded;
+  check_all_tips();
   if (auto loaded = load_conflicts(store); !loaded)
     return loaded;
   return scan_prefix(store, family::index, "w", "w", [&](std::string_view key, std::string_view) {
@@ -147,6 +151,7 @@ replica::mark replica::save(const kv_transaction& txn) const {
           held_counts_,
           quarantine_moves_.size(),
           next_due_ms_,
+          owner_moves_.size(),
           conflict_next_,
           conflict_oldest_};
 }
@@ -171,6 +176,10 @@ void replica::restore(kv_transaction& txn, mark m) {
     quarantine_moves_.resize(quarantine_moves_.size() - 2); // with the one that undid it
   }
   next_due_ms_ = m.next_due_ms;
+  while (owner_moves_.size() > m.owner_moves) {
+    owner_digests_[owner_moves_.back().first] = owner_moves_.back().second;
+    owner_moves_.pop_back();
+  }
   conflict_next_ = m.conflict_next;
   conflict_oldest_ = m.conflict_oldest;
   parents_.clear(); // entries may reflect what was rolled back
@@ -208,6 +217,7 @@ void replica::seal(kv_transaction& txn) {
   }
   dirty_.clear();
   quarantine_moves_.clear();
+  seal_owner_digests(txn);
   std::string clock;
   append_hlc(clock, clock_.last());
   txn.put(family::meta, "clock", std::move(clock));
@@ -247,7 +257,7 @@ result<bool> replica::merge_members(kv_transaction& txn, const member_set& other
     const auto known = before.find(device);
     const bool was = known != before.end() && known->second.removed && known->second.purge;
     if (is_purged(device) && !was)
-      if (auto purged = purge(txn, device); !purged) {
+      if (auto purged = drop_owned(txn, device); !purged) {
         members_ = before;
         return purged.err();
       }
@@ -272,6 +282,7 @@ bool replica::keep_statement(kv_transaction& txn, const statement& s) {
     statement_number_ = s.number;
     txn.put(family::meta, "statement", keys::u64(s.number));
   }
+  check_tip(s.member);
   return true;
 }
 
@@ -289,6 +300,7 @@ std::optional<statement> replica::next_statement() const {
     held[stream] = *seqs.begin() - 1;
   std::erase_if(held, [](const auto& h) { return h.second == 0; });
   s.held = fold(held, ended_);
+  s.owner_digest = own_tip();
   return s;
 }
 

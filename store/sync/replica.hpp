@@ -126,7 +126,8 @@ public:
                           uint64_t wall_ms);
   /// What of these streams was waited for exists nowhere any more, and all else has been compared.
   void lower_until(kv_transaction& txn, const std::vector<stream_id>& lost);
-  void set_resync(kv_transaction& txn, const std::optional<resync_state>& state);
+  /// One that begins with an `owner` drops that device's records.
+  status set_resync(kv_transaction& txn, const std::optional<resync_state>& state);
   const std::optional<resync_state>& resync() const { return resync_; }
   /// Takes over a peer's horizon: what it forgot, this node never heard.
   void raise_deletes_from(kv_transaction& txn, const frontier& other);
@@ -155,6 +156,8 @@ public:
   bool settled() const { return held_counts_.incomplete == 0 && covers(held_, until_) && !resync_; }
   const member_set& members() const { return members_; }
   const std::map<device_id, statement>& statements() const { return statements_; }
+  /// Devices' signed digests that this group came level with; taken once, after `seal`.
+  std::vector<tip_check> take_tips() { return std::exchange(tips_, {}); }
   /// Streams whose log entries below the seq are gone.
   const frontier& log_from() const { return log_from_; }
   replica_summary summary() const;
@@ -175,6 +178,7 @@ private:
     held_counts held_back;
     size_t quarantine_moves;
     uint64_t next_due_ms;
+    size_t owner_moves;
     uint64_t conflict_next;
     uint64_t conflict_oldest;
   };
@@ -230,6 +234,18 @@ private:
   result<bool> merge_held(kv_transaction& txn, const dot& at, uint64_t wall_ms);
   result<uint64_t> retry_some(kv_transaction& txn, uint64_t wall_ms, uint64_t max);
   /// At opening, and when a call that had held ops was undone.
+  result<bool> is_own_and_here(const kv_view& view, const op& theirs,
+                               const stream_id& stream) const; // repair.cpp
+  // tips.cpp
+  status load_owner_digests(const kv_view& store);
+  void move_owner_digest(const device_id& owner, const digest_value& before,
+                         const digest_value& after);
+  void seal_owner_digests(kv_transaction& txn);
+  std::string own_tip() const;
+  /// Where this node holds exactly what `owner` signed for: are the rows what it signed?
+  void check_tip(const device_id& owner);
+  /// With the next group that leaves this node settled.
+  void check_all_tips();
   status load_held(const kv_view& store);
   void move_quarantined(const dot& at, bool in);
   status find_next_due(const kv_view& view);
@@ -253,7 +269,7 @@ private:
   status load_conflicts(const kv_view& store);
   // purge.cpp
   bool is_purged(const device_id& owner) const;
-  status purge(kv_transaction& txn, const device_id& owner);
+  status drop_owned(kv_transaction& txn, const device_id& owner);
   // local.cpp
   status load_local(const kv_view& store);
   status keep_local(kv_transaction& txn, const edit& e, const std::string& row_key);
@@ -290,7 +306,8 @@ private:
   uint64_t oldest_log_ms_ = 0;
   frontier deletes_from_;
   bool filling_ = false;
-  bool has_local_ = false; // some record has fields that stay on this node
+  bool own_fetched_ = false; // what this device wrote came back from others
+  bool has_local_ = false;   // some record has fields that stay on this node
   std::optional<resync_state> resync_;
   std::map<device_id, uint64_t> passed_over_;
   std::map<device_id, uint64_t> ended_;
@@ -300,6 +317,10 @@ private:
     dot at;
     bool in;
   };
+  std::map<device_id, digest_value> owner_digests_;             // of each device's own rows
+  std::vector<std::pair<device_id, digest_value>> owner_moves_; // what they were, in this group
+  std::vector<tip_check> tips_;
+  std::set<device_id> unchecked_;                 // while this node was not settled
   std::vector<quarantine_move> quarantine_moves_; // of the group under way, to be undone
   uint64_t next_due_ms_ = UINT64_MAX;             // earliest wall among the quarantined stamps
   std::optional<std::string> retry_from_;         // key of the next dead letter to try again

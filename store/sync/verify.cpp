@@ -46,7 +46,10 @@ private:
       }
       if (r->visible) {
         ++out_.records;
-        add(out_.digest, digest_of(*r, cls, key));
+        const auto digest = digest_of(*r, cls, key);
+        add(out_.digest, digest);
+        if (cls == record_class::owned)
+          add(owners_[keys::parse_row(cls, key)->owner], digest);
       }
       for (const auto& d : standing(*r)) {
         ++out_.versions;
@@ -119,9 +122,24 @@ private:
     if (kept != out_.digest)
       problem("the digest kept is " + to_string(kept) + ", the records' is "
               + to_string(out_.digest));
+    auto scanned =
+        scan_prefix(view_, family::meta, keys::tagged('D', {}), keys::tagged('D', {}),
+                    [&](std::string_view key, std::string_view raw) {
+                      const auto owner = device_id::from_bytes(key.substr(1));
+                      if (!owner)
+                        return true;
+                      const digest_value said{keys::read_u64(raw), keys::read_u64(raw.substr(8))};
+                      if (const auto is = std::exchange(owners_[*owner], {}); said != is)
+                        problem("the digest kept of the records of " + to_string(*owner) + " is "
+                                + to_string(said) + ", theirs is " + to_string(is));
+                      return true;
+                    });
+    if (!scanned)
+      problem(std::string(to_string(family::meta)) + ": " + scanned.err().message);
   }
 
   const kv_view& view_;
+  std::map<device_id, digest_value> owners_;
   verify_report out_;
 };
 

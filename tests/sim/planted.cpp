@@ -12,7 +12,7 @@
 
 namespace shoal::sim {
 
-static constexpr std::array<std::pair<bug, const char*>, 33> names{{
+static constexpr std::array<std::pair<bug, const char*>, 34> names{{
     {bug::ack_before_durable, "ack_before_durable"},
     {bug::disk_forgets, "disk_forgets"},
     {bug::epoch_reused, "epoch_reused"},
@@ -46,6 +46,7 @@ static constexpr std::array<std::pair<bug, const char*>, 33> names{{
     {bug::log_lost, "log_lost"},
     {bug::owner_forged, "owner_forged"},
     {bug::state_forgotten, "state_forgotten"},
+    {bug::relay_altered, "relay_altered"},
 }};
 
 std::string to_string(bug b) {
@@ -80,6 +81,24 @@ void rewrite(range& r, Change change) {
   r.ops = std::move(bytes);
   r.count = count;
 }
+
+} // namespace
+
+bool alter_owned(range& r) {
+  bool any = false;
+  rewrite(r, [&](op& o) {
+    if (o.cls == record_class::owned)
+      for (auto& f : o.fields)
+        if (f.kind == field_kind::lww) {
+          f.value = encoded(std::string("forged"));
+          any = true;
+        }
+    return true;
+  });
+  return any;
+}
+
+namespace {
 
 class planter final : public saboteur {
 public:
@@ -169,6 +188,9 @@ bool planter::asking(store_request& r) {
     return true;
   if (is(bug::range_emptied) && random_.chance(50))
     rewrite(a->parts.back(), [n = a->parts.back().count](op&) mutable { return --n > 0; });
+  if (is(bug::relay_altered) && a->peer != a->parts.front().stream.origin && random_.chance(100))
+    for (auto& part : a->parts)
+      alter_owned(part);
   if (is(bug::batch_split) && a->parts.size() == 1 && a->parts.front().count > 1)
     return !split(*a);
   return true;

@@ -43,9 +43,13 @@ enum class bug {
   log_lost,             // log entries are missing on disk
   owner_forged,         // an owned row on disk names another writer
   state_forgotten,      // what the protocol has to know after a restart is not kept
+  relay_altered,        // device-owned records are altered by whoever relays them
 };
 std::string to_string(bug b);
 std::vector<bug> all_bugs();
+
+/// Gives the fields of device-owned ops other values; false when there is none.
+bool alter_owned(range& r);
 
 /// A world made with it has this bug in every node.
 sabotage with(bug b);

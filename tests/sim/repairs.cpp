@@ -243,7 +243,7 @@ BOOST_AUTO_TEST_CASE(a_comparison_that_was_under_way_is_known_after_a_restart) {
   a.write({tag(1, 1)});
   const resync_state state{a.data->held(), {{stream, 1}}, {{stream, 9}}};
   a.in_group([&](kv_transaction& txn) {
-    a.data->set_resync(txn, state);
+    (void)a.data->set_resync(txn, state);
     a.data->set_passed_over(txn, device_of(3), 77);
     return true;
   });
@@ -254,7 +254,7 @@ BOOST_AUTO_TEST_CASE(a_comparison_that_was_under_way_is_known_after_a_restart) {
   BOOST_TEST(again->passed_over().at(device_of(3)) == 77);
   BOOST_TEST(again->filling());
   a.in_group([&](kv_transaction& txn) {
-    a.data->set_resync(txn, std::nullopt);
+    (void)a.data->set_resync(txn, std::nullopt);
     a.data->set_filled(txn);
     return true;
   });
