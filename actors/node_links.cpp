@@ -196,6 +196,8 @@ void node_loop::on(const transport::link_down& down) {
     return;
   }
   const auto reason = p.drop_reason.empty() ? down.reason : p.drop_reason;
+  if (down.breach)
+    note_breach(down.peer, reason);
   spdlog::info("link to {} ended: {}", to_string(down.peer), reason);
   p.link = nullptr;
   p.receiver = nullptr;
@@ -244,6 +246,13 @@ void node_loop::note_own_key(const std::string& reason) {
     alarm("own key",
           "a node with this device's own key was dialled or has dialled: an address leads back to "
           "this node, or its directory was copied and runs elsewhere");
+}
+
+/// The peer proved its key, so it is known who it was.
+void node_loop::note_breach(const device_id& device, const std::string& reason) {
+  setup_->catalog.counted->count_breach(to_string(device));
+  alarm("breach " + to_string(device), "member " + to_string(device) + " was cut off: " + reason
+                                           + "; it is broken or hostile: update it, or remove it");
 }
 
 /// For `peers` and metrics.

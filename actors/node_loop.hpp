@@ -111,6 +111,7 @@ private:
   void step_next();
   void alarm(const std::string& cause, const std::string& text);
   void note_own_key(const std::string& reason);
+  void note_breach(const device_id& device, const std::string& reason);
   void publish(const device_id& device, const peer& p);
   const device_id& self_id() const { return setup_->catalog.key.device(); }
   // node_libraries.cpp

@@ -28,8 +28,12 @@ void replicator::on_message(session& s, received& e, compare_request& m) {
   out_.push_back(sum{e.peer, m.stream, m.from, to, true, {}});
 }
 
-void replicator::on_message(session&, received& e, shared_change_request& m) {
-  out_.push_back(load_standing{e.peer, m.stream, m.from, std::min(m.to, seq_of(held_, m.stream))});
+void replicator::on_message(session& s, received& e, shared_change_request& m) {
+  const auto to = std::min(m.to, seq_of(held_, m.stream));
+  if (s.mending || to <= m.from)
+    return; // it asks again; who compares asks for one interval of those that are here
+  s.mending = true;
+  out_.push_back(load_standing{e.peer, m.stream, m.from, to});
 }
 
 // ---- the side that asks
@@ -170,6 +174,8 @@ void replicator::finish_repair(const device_id& peer, session& s) {
     out_.push_back(send{{peer}, link_ack{{}, cost}});
     return;
   }
+  if (!takes_bytes(peer, cost)) // asked for again by the clock
+    return out_.push_back(send{{peer}, link_ack{{}, cost}});
   comparison_->waits = comparison::waiting::store;
   comparison_->retry.succeeded();
   const bool adopt = comparison_->goal == comparison_goal::adopt;

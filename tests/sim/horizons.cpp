@@ -78,6 +78,12 @@ hello holding(frontier held) {
   m.held = std::move(held);
   return m;
 }
+/// Of a store that is known to be an older copy: only then a peer may have forgotten what it lacks.
+settings restored() {
+  settings s;
+  s.restored = true;
+  return s;
+}
 durable_state forgot(frontier deletes_from) {
   durable_state s;
   s.deletes_from = std::move(deletes_from);
@@ -155,7 +161,7 @@ BOOST_AUTO_TEST_CASE(who_holds_all_forgotten_deletes_or_is_empty_is_served_at_on
 }
 
 BOOST_AUTO_TEST_CASE(a_node_below_the_horizon_compares_what_it_held_before_it_takes_or_gives_more) {
-  member_node n({{own, 2}, {theirs, 3}});
+  member_node n({{own, 2}, {theirs, 3}}, {}, restored());
   n.greet(holding({{own, 1}, {theirs, 8}}));
   n.hear(snapshot_required{{{theirs, 5}}});
   BOOST_REQUIRE(n.kept().has_value());
@@ -265,7 +271,7 @@ BOOST_AUTO_TEST_CASE(an_interval_that_differs_once_and_then_no_more_is_no_differ
 }
 
 BOOST_AUTO_TEST_CASE(a_store_that_cannot_be_read_ends_the_link_and_with_it_the_comparison) {
-  member_node n({{theirs, 3}});
+  member_node n({{theirs, 3}}, {}, restored());
   n.greet(holding({{theirs, 8}}));
   n.hear(snapshot_required{{{theirs, 5}}});
   n.hear(compare_response{theirs, 0, 3, {{3, 1, 5}}});
