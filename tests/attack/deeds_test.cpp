@@ -284,7 +284,7 @@ BOOST_FIXTURE_TEST_CASE(what_is_too_large_or_no_frame_at_all_is_cut_off, met) {
   cut(std::string(100'000, 'A'));
   auto big = tag(intruder, 1, std::string(1 << 20, 'x'));
   cuts_off(intruder.encoded(range_message{message_kind::shared_change, intruder.range_of({big})}),
-           "does not decode");
+           "an op of 10486");
   check("what is too large");
 }
 
@@ -303,12 +303,15 @@ BOOST_FIXTURE_TEST_CASE(who_says_that_deletes_were_forgotten_makes_nobody_drop_o
   check("a demand to compare");
 }
 
-BOOST_FIXTURE_TEST_CASE(an_until_that_nobody_can_reach_holds_nobody_up_for_ever, met) {
+BOOST_FIXTURE_TEST_CASE(an_until_that_nobody_can_reach_ends_with_its_member, met) {
   auto r = intruder.range_of({tag(intruder, 1, "waits for what does not exist")});
   r.until = {{intruder.stream(), UINT64_MAX}, {stream_of(intruder.seen().held, b_id), UINT64_MAX}};
   r.log_complete = false;
   (void)intruder.say(range_message{message_kind::state_response, r});
   BOOST_TEST(intruder.after() == reaction::answered);
+  intruder.hang_up();
+  // While the rogue may yet bring it, a's records may be incomplete.
+  remove_rogue();
   check("an until out of reach");
 }
 

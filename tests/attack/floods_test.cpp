@@ -29,8 +29,9 @@ struct flooded : attacked_lab {
       if (said % 1024 == 0)
         most = std::max(most, rss_mib(a()));
     }
-    BOOST_TEST_MESSAGE(what << ": " << said << " messages over " << links << " links, at most "
-                            << most << " MiB");
+    const auto counted = breaches(a());
+    BOOST_TEST_MESSAGE(what << ": " << said << " messages over " << links << " links, " << counted
+                            << " of them cut off for a breach, at most " << most << " MiB");
     check("a flood of " + what);
   }
   bool serves() { return intruder.after(5s) == reaction::answered; }
@@ -64,8 +65,8 @@ BOOST_FIXTURE_TEST_CASE(claims_and_statements_without_end_cost_bounded_memory, f
     if (n % 2 == 0)
       return intruder.word({{{intruder.device(), n + 1}, n}});
     link_ack m;
-    for (uint64_t k = 0; k < 500; ++k)
-      m.held[{intruder.device(), n * 500 + k + 1}] = k + 1;
+    for (uint64_t k = 0; k < 1000; ++k)
+      m.held[{intruder.device(), n * 1000 + k + 1}] = k + 1;
     return m;
   });
 }

@@ -24,6 +24,10 @@ public:
   /// The honest nodes run, hold what they held, take writes and agree, and their clocks are right.
   /// The rogue is not linked while this is looked at.
   void check(const std::string& after);
+  /// What an operator does about it.
+  void remove_rogue();
+  /// Of these the least: they run, take writes, and are not bloated.
+  void check_at_work(const std::string& after);
   /// Resident memory of a node now.
   static size_t rss_mib(nodes::node& n);
   double breaches(nodes::node& n);
