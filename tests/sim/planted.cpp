@@ -209,7 +209,7 @@ void planter::writing(const sim_store& disk, kv_batch& batch) {
       r->removed.reset();
       w.value = encode_row(*r);
     }
-    if (is(bug::owner_forged) && w.where == family::owned && w.value && random_.chance(100)) {
+    if (is(bug::owner_forged) && w.where == family::owned && w.value && random_.chance(500)) {
       auto r = decode_row(*w.value);
       if (r->insert)
         r->insert->stamp.device = device_of(random_.below(around_.planned.nodes));
