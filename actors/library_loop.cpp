@@ -1,6 +1,7 @@
 #include "actors/library_loop.hpp"
 
 #include "actors/clocks.hpp"
+#include "config/limits.hpp"
 #include "messages/shown.hpp"
 
 #include <caf/all.hpp>
@@ -63,9 +64,15 @@ void library_loop::commit(job what) { core_->store(std::move(what)); }
 
 void library_loop::carry_out(protocol::apply& a) { commit(apply_job{std::move(a), mono_us()}); }
 
+/// A peer that comes and goes all the time must not fill the disk with lines about it.
+bool library_loop::may_say(const device_id& peer) {
+  return lines_[peer].permits(mono_us(), limits::peer_line_ms * 1000, limits::peer_lines_at_once);
+}
+
 void library_loop::carry_out(protocol::close_link& c) {
-  spdlog::get("library")->warn("{}: closing the link to {}: {}", setup_.name, to_string(c.peer),
-                               c.reason);
+  if (may_say(c.peer))
+    spdlog::get("library")->warn("{}: closing the link to {}: {}", setup_.name, to_string(c.peer),
+                                 c.reason);
   if (const auto it = links_.find(c.peer); it != links_.end()) {
     self_->send(setup_.node, drop_peer{c.peer, it->second.number, c.reason, c.breach});
     end_session(c.peer, c.reason);

@@ -315,6 +315,26 @@ BOOST_FIXTURE_TEST_CASE(an_until_that_nobody_can_reach_ends_with_its_member, met
   check("an until out of reach");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_member_that_comes_and_goes_does_not_fill_the_log, met) {
+  const auto begun = monotonic::now();
+  for (int n = 0; n < 200; ++n) {
+    meet();
+    (void)intruder.say_payload("no envelope");
+    BOOST_TEST(intruder.cut_off());
+  }
+  const auto seconds = static_cast<size_t>(
+      std::chrono::ceil<std::chrono::seconds>(monotonic::now() - begun).count());
+  const auto log = a().log();
+  size_t lines = 0;
+  for (size_t at = 0; (at = log.find(to_string(intruder.device()), at)) != std::string::npos; ++at)
+    ++lines;
+  // The node and the library each say 20 at once, and then one a second; and there are alarms.
+  BOOST_TEST(lines > 20U);
+  BOOST_TEST(lines <= 2 * (20 + seconds + 2) + 10);
+  BOOST_TEST(breaches(a()) >= 200);
+  check("coming and going");
+}
+
 BOOST_FIXTURE_TEST_CASE(other_libraries_are_unknown_to_whoever_asks, met) {
   hello m = intruder.greeting();
   library_id other = intruder.library();
