@@ -256,8 +256,13 @@ void replicator::note_digests(const device_id& peer, session& s) {
     return;
   if (s.beat_digest == digest_)
     return consider_filled();
-  if (s.filling && !kept_.filling)
-    return; // the peer is not through yet, and looks to itself
+  // The peer is not through yet, and looks to itself. Of two such the one may be an old copy:
+  // whoever is linked to one that is through learns from that.
+  const bool better = std::any_of(sessions_.begin(), sessions_.end(), [](const auto& other) {
+    return other.second.state == session_state::live && !other.second.filling;
+  });
+  if (s.filling && (!kept_.filling || better))
+    return;
   if (s.compared_us != 0 && now_us_ - s.compared_us < compare_every_us)
     return;
   s.compared_us = now_us_;

@@ -314,6 +314,26 @@ BOOST_AUTO_TEST_CASE(what_nobody_has_any_more_is_not_waited_for_once_all_has_bee
   BOOST_TEST((n.kept()->lost == std::vector<stream_id>{theirs}));
 }
 
+// Found by shoal sim: one of the two was an old copy, and what it had missed the deletes of came
+// back.
+BOOST_AUTO_TEST_CASE(
+    who_is_being_filled_learns_nothing_from_another_such_beside_one_that_is_through) {
+  durable_state filling;
+  filling.filling = true;
+  for (const bool beside : {true, false}) {
+    member_node n({{own, 2}}, filling);
+    auto empty = holding({{own, 2}});
+    empty.filling = true;
+    n.greet(empty);
+    if (beside)
+      n.greet(holding({{own, 2}}), far);
+    auto other = n.beat(two);
+    other.filling = true;
+    n.hear(other);
+    BOOST_TEST(sent<compare_request>(n.last).size() == (beside ? 0U : 1U));
+  }
+}
+
 // Found by shoal sim: in a line, the end that is not linked to the origin hoped for ever.
 BOOST_AUTO_TEST_CASE(
     what_a_settled_neighbour_does_without_is_not_waited_for_from_an_origin_far_off) {
