@@ -42,7 +42,9 @@ struct met : attacked_lab {
     meet();
     const auto before = breaches(a());
     (void)intruder.say_payload(payload);
-    BOOST_TEST(intruder.after() == reaction::cut_off, "not cut off: " << reason);
+    // The store may be asked first: then what was said behind it is answered.
+    const bool cut = intruder.after() == reaction::cut_off || intruder.cut_off();
+    BOOST_TEST(cut, "not cut off: " << reason);
     BOOST_TEST(eventually([&] { return breaches(a()) > before; }), "not counted: " << reason);
     check_named(a(), reason);
   }

@@ -104,8 +104,15 @@ void attacked_lab::check_named(nodes::node& n, const std::string& reason) {
 
 void attacked_lab::remove_rogue() {
   intruder.hang_up();
-  const auto removed = b().cli({"member", "remove", "lab", to_string(intruder.device())});
-  BOOST_TEST(removed.code == 0, removed.err);
+  // With those that it admitted: what they are said to have made is waited for as well.
+  auto client = b().client();
+  const auto members = client.get(lab_path("/members"));
+  BOOST_REQUIRE_MESSAGE(members.ok(), members.text);
+  for (const auto& m : members.body["items"])
+    if (m["state"] == "member" && m["device"] != a().device() && m["device"] != b().device()) {
+      const auto removed = client.remove(lab_path("/members/" + m["device"].get<std::string>()));
+      BOOST_TEST(removed.ok(), removed.text);
+    }
 }
 
 void attacked_lab::check_at_work(const std::string& after) {
@@ -117,6 +124,33 @@ void attacked_lab::check_at_work(const std::string& after) {
       const auto grown = rss_mib(*n) - std::min(rss_before_, rss_mib(*n));
       BOOST_TEST(grown < 200U, n->name() << " grew by " << grown << " MiB");
     }
+  }
+}
+
+std::map<attacked_lab::key, std::string> attacked_lab::honest_lines(size_t n) const {
+  auto out = lines_of(exported(n));
+  std::erase_if(out, [&](const std::pair<const key, std::string>& one) {
+    const json line = json::parse(one.second);
+    const std::string origin = line["origin"];
+    return origin != to_string(a_id) && origin != to_string(b_id);
+  });
+  return out;
+}
+
+void attacked_lab::check_honest(const std::string& after) {
+  intruder.hang_up();
+  check_at_work(after);
+  BOOST_TEST_CONTEXT("after " << after) {
+    std::map<key, std::string> now;
+    const bool level = eventually(
+        [&] {
+          now = honest_lines(0);
+          return now == honest_lines(1);
+        },
+        60s);
+    BOOST_TEST(level, "the honest nodes do not hold the same of each other");
+    for (const auto& [id, line] : kept_)
+      BOOST_TEST((now.contains(id) && now.at(id) == line), "lost or changed: " << line);
   }
 }
 

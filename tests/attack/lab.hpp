@@ -24,6 +24,9 @@ public:
   /// The honest nodes run, hold what they held, take writes and agree, and their clocks are right.
   /// The rogue is not linked while this is looked at.
   void check(const std::string& after);
+  /// The same of what honest nodes wrote alone: a member that tells each of them another story of
+  /// its own stream keeps them apart in its own records.
+  void check_honest(const std::string& after);
   /// What an operator does about it.
   void remove_rogue();
   /// Of these the least: they run, take writes, and are not bloated.
@@ -37,6 +40,7 @@ public:
 private:
   using key = std::pair<std::string, std::string>; // id, owner
   static std::map<key, std::string> lines_of(const std::string& exported);
+  std::map<key, std::string> honest_lines(size_t n) const;
   std::string put(nodes::node& n, const std::string& model, const json& fields);
   void write_some();
 
