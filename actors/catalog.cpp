@@ -134,6 +134,10 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   lib.counted = setup.counted->add_library(entry.name);
   lib.protocol.self = setup.key.device();
   lib.protocol.boot_nonce = setup.boot_nonce;
+  lib.protocol.is_own_word = [key = setup.key, id = entry.id](const statement& s) {
+    return transport::identity::verify(key.public_key(), signed_bytes(s, id), s.signature);
+  };
+  lib.protocol.restored = !restored.empty();
   lib.protocol.name = setup.node_name;
   lib.protocol.models = setup.models->get()->hash();
   lib.protocol.heartbeat_us = setup.sync.heartbeat_seconds * 1'000'000;

@@ -197,6 +197,7 @@ struct drop_peer {
   device_id peer;
   uint64_t number = 0;
   std::string reason;
+  bool breach = false; // the peer did what no honest member does
 };
 /// Api → node: dial everyone now.
 struct dial_now {};

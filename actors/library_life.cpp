@@ -4,6 +4,7 @@
 #include "actors/clocks.hpp"
 #include "actors/library_loop.hpp"
 #include "config/limits.hpp"
+#include "messages/shown.hpp"
 
 #include <caf/all.hpp>
 #include <spdlog/spdlog.h>
@@ -157,13 +158,13 @@ void library_loop::note_sessions() {
       const auto m = core_->protocol_->members().find(d);
       return m == core_->protocol_->members().end() || m->second.name.empty()
                  ? to_string(d)
-                 : m->second.name + " (" + to_string(d) + ")";
+                 : shown(m->second.name) + " (" + to_string(d) + ")";
     };
     for (const auto& peer : now)
-      if (!connected_.contains(peer))
+      if (!connected_.contains(peer) && may_say(peer))
         lines.push_back("connected to " + named(peer));
     for (const auto& peer : connected_)
-      if (!now.contains(peer)) {
+      if (!now.contains(peer) && may_say(peer)) {
         const auto note = core_->notes_.find(peer);
         const bool told = note != core_->notes_.end() && !note->second.last_error.empty();
         lines.push_back("disconnected from " + named(peer)

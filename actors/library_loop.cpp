@@ -1,6 +1,8 @@
 #include "actors/library_loop.hpp"
 
 #include "actors/clocks.hpp"
+#include "config/limits.hpp"
+#include "messages/shown.hpp"
 
 #include <caf/all.hpp>
 #include <spdlog/spdlog.h>
@@ -62,11 +64,17 @@ void library_loop::commit(job what) { core_->store(std::move(what)); }
 
 void library_loop::carry_out(protocol::apply& a) { commit(apply_job{std::move(a), mono_us()}); }
 
+/// A peer that comes and goes all the time must not fill the disk with lines about it.
+bool library_loop::may_say(const device_id& peer) {
+  return lines_[peer].permits(mono_us(), limits::peer_line_ms * 1000, limits::peer_lines_at_once);
+}
+
 void library_loop::carry_out(protocol::close_link& c) {
-  spdlog::get("library")->warn("{}: closing the link to {}: {}", setup_.name, to_string(c.peer),
-                               c.reason);
+  if (may_say(c.peer))
+    spdlog::get("library")->warn("{}: closing the link to {}: {}", setup_.name, to_string(c.peer),
+                                 c.reason);
   if (const auto it = links_.find(c.peer); it != links_.end()) {
-    self_->send(setup_.node, drop_peer{c.peer, it->second.number, c.reason});
+    self_->send(setup_.node, drop_peer{c.peer, it->second.number, c.reason, c.breach});
     end_session(c.peer, c.reason);
   }
 }
@@ -79,10 +87,12 @@ void library_loop::carry_out(protocol::fold_members& f) {
 
 void library_loop::carry_out(protocol::keep_statement& k) {
   const auto& s = k.what;
+  if (!links_.contains(k.peer))
+    return; // cut off for the one before
   if (transport::identity::device_of(s.public_key) != s.member
       || !transport::identity::verify(s.public_key, signed_bytes(s, setup_.id), s.signature)) {
-    protocol::close_link close{k.peer,
-                               "a statement of " + to_string(s.member) + " with a wrong signature"};
+    protocol::close_link close{
+        k.peer, "a statement of " + to_string(s.member) + " with a wrong signature", true};
     carry_out(close);
     step(protocol::link_down{k.peer});
     return;
@@ -187,7 +197,7 @@ void library_loop::on(inbound& in) {
   if (const auto* bye = std::get_if<goodbye>(in.body.get())) {
     told_ |= bye->reason == protocol::no_longer_a_member;
     const std::lock_guard guard(core_->mutex_);
-    core_->notes_[in.peer].last_error = "peer said goodbye: " + bye->reason;
+    core_->notes_[in.peer].last_error = "peer said goodbye: " + shown(bye->reason);
   }
   const bool is_beat = std::holds_alternative<heartbeat>(*in.body);
   step(protocol::received{in.peer, in.sent_wall_ms, in.wall_ms, std::move(*in.body)});
@@ -216,7 +226,7 @@ void library_loop::note_models(const device_id& peer, const hello& h) {
     spdlog::get("library")->warn(
         "{}: {} ({}) defines other models than this node; what only one side knows is kept as it "
         "came (shoal models, there and here, shows them)",
-        setup_.name, h.name, to_string(peer));
+        setup_.name, shown(h.name), to_string(peer));
 }
 
 /// Equal frontiers and unequal digests: never silent.

@@ -78,6 +78,7 @@ private:
   void note_restored(const device_id& peer, const frontier& theirs);
   void note_made_up();
   void note_sessions();
+  bool may_say(const device_id& peer);
   void drop_strangers();
   void consider_end();
 
@@ -86,6 +87,7 @@ private:
   library_setup& setup_;
   std::shared_ptr<kv_store> store_;
   std::map<device_id, link> links_;
+  std::map<device_id, protocol::pace> lines_;          // of the log, about a peer
   std::map<device_id, std::vector<frame_ptr>> outbox_; // frames of one step, handed over together
   std::vector<std::shared_ptr<wait_job>> waits_;
   std::deque<broadcast> broadcasts_;

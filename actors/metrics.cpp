@@ -18,6 +18,7 @@ struct metrics::families {
   Family<Counter>& bytes_received;
   Family<Counter>& mismatch;
   Family<Counter>& conflicts;
+  Family<Counter>& breaches;
   Family<Histogram>& commit;
   Family<Histogram>& apply;
   Family<Histogram>& broadcast;
@@ -43,6 +44,8 @@ metrics::metrics()
                 "Heartbeats that showed another digest at an equal frontier"),
         counter(registry_, "shoal_conflicts_total",
                 "Concurrent writes to one field that were seen"),
+        counter(registry_, "shoal_peer_breaches_total",
+                "Links that were closed because the member did what no honest one does"),
         histogram(registry_, "shoal_commit_seconds", "From a write's arrival to its sync"),
         histogram(registry_, "shoal_apply_seconds", "From a range's arrival to its sync"),
         histogram(registry_, "shoal_broadcast_seconds",
@@ -50,6 +53,10 @@ metrics::metrics()
     }) {}
 
 metrics::~metrics() = default;
+
+void metrics::count_breach(const std::string& peer) {
+  families_->breaches.Add({{"peer", peer}}).Increment();
+}
 
 library_metrics metrics::add_library(const std::string& name) {
   const Labels labels{{"library", name}};
@@ -73,7 +80,8 @@ library_metrics metrics::add_library(const std::string& name) {
 }
 
 std::string metrics::render(const std::vector<api::library_status>& libraries,
-                            const std::vector<double>& hlc_drift_seconds, disk_space& disk) {
+                            const std::vector<double>& hlc_drift_seconds, disk_space& disk,
+                            uint64_t connections_refused) {
   // Gauges live in a registry of their own that is made for each answer: what is gone leaves no
   // series behind.
   Registry gauges;
@@ -104,6 +112,12 @@ std::string metrics::render(const std::vector<api::library_status>& libraries,
   gauge("shoal_disk_read_only", "1 while the disk has less room than the reserve")
       .Add({})
       .Set(disk.low() ? 1 : 0);
+  BuildCounter()
+      .Name("shoal_connections_refused_total")
+      .Help("Inbound connections that did not become links")
+      .Register(gauges)
+      .Add({})
+      .Increment(static_cast<double>(connections_refused));
   for (size_t i = 0; i < libraries.size(); ++i) {
     const auto& l = libraries[i];
     const Labels labels{{"library", l.name}};

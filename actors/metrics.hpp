@@ -38,9 +38,12 @@ public:
   metrics();
   ~metrics();
   library_metrics add_library(const std::string& name);
+  /// A member did what no honest one does, and its link was closed.
+  void count_breach(const std::string& peer);
   /// Prometheus text, gauges taken from the statuses.
   std::string render(const std::vector<api::library_status>& libraries,
-                     const std::vector<double>& hlc_drift_seconds, disk_space& disk);
+                     const std::vector<double>& hlc_drift_seconds, disk_space& disk,
+                     uint64_t connections_refused);
 
 private:
   struct families;

@@ -39,8 +39,8 @@ public:
   node_access(const node_setup& setup, std::shared_ptr<current_models> models)
       : device_(setup.catalog.key.device()), name_(setup.catalog.node_name),
         address_(setup.catalog.address), data_dir_(setup.catalog.data_dir), open_(setup.open),
-        alarms_(setup.alarms), disk_(setup.catalog.disk), counted_(setup.catalog.counted),
-        models_(std::move(models)) {}
+        alarms_(setup.alarms), traffic_(setup.traffic), disk_(setup.catalog.disk),
+        counted_(setup.catalog.counted), models_(std::move(models)) {}
 
   void connect(caf::actor actor) { node_ = std::move(actor); }
 
@@ -109,7 +109,7 @@ public:
       const auto open = open_->find(l->id());
       drifts.push_back(open ? open->core->hlc_drift_seconds() : 0);
     }
-    return counted_->render(statuses, drifts, *disk_);
+    return counted_->render(statuses, drifts, *disk_, traffic_->refused);
   }
   void set_log_level(const std::string& spec, api::callback<nothing> done) override {
     done(set_log_levels(spec));
@@ -127,6 +127,7 @@ private:
   fs::path data_dir_;
   std::shared_ptr<library_list> open_;
   std::shared_ptr<alarm_list> alarms_;
+  std::shared_ptr<const transport::traffic> traffic_;
   std::shared_ptr<disk_space> disk_;
   std::shared_ptr<shoal::metrics> counted_;
   std::shared_ptr<current_models> models_;

@@ -174,7 +174,10 @@ void node_loop::on(const drop_peer& d) {
   const auto it = peers_.find(d.peer);
   if (it == peers_.end() || !it->second.link || it->second.number != d.number)
     return;
-  spdlog::warn("dropping the link to {}: {}", to_string(d.peer), d.reason);
+  if (may_say(it->second))
+    spdlog::warn("dropping the link to {}: {}", to_string(d.peer), d.reason);
+  if (d.breach)
+    note_breach(d.peer, d.reason);
   it->second.drop_reason = d.reason;
   self_->send(it->second.link, transport::close_link{d.reason});
 }

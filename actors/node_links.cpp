@@ -94,8 +94,9 @@ void node_loop::adopt(const device_id& device, peer& p, connection c) {
   p.since_us = mono_us();
   p.drop_reason.clear();
   p.last_failure.clear();
-  spdlog::info("linked to {} at {}{}", to_string(device), c.remote,
-               c.outbound ? "" : ", which dialled");
+  if (may_say(p))
+    spdlog::info("linked to {} at {}{}", to_string(device), c.remote,
+                 c.outbound ? "" : ", which dialled");
   // The libraries hear of the link before its first frame can reach them.
   each_actor_of(device, [&](const caf::actor& to) {
     self_->send(to, session_up{device, p.number, p.link});
@@ -196,7 +197,10 @@ void node_loop::on(const transport::link_down& down) {
     return;
   }
   const auto reason = p.drop_reason.empty() ? down.reason : p.drop_reason;
-  spdlog::info("link to {} ended: {}", to_string(down.peer), reason);
+  if (down.breach)
+    note_breach(down.peer, reason);
+  if (may_say(p))
+    spdlog::info("link to {} ended: {}", to_string(down.peer), reason);
   p.link = nullptr;
   p.receiver = nullptr;
   p.nonce = 0;
@@ -244,6 +248,18 @@ void node_loop::note_own_key(const std::string& reason) {
     alarm("own key",
           "a node with this device's own key was dialled or has dialled: an address leads back to "
           "this node, or its directory was copied and runs elsewhere");
+}
+
+/// A peer that comes and goes all the time must not fill the disk with lines about it.
+bool node_loop::may_say(peer& p) {
+  return p.lines.permits(mono_us(), limits::peer_line_ms * 1000, limits::peer_lines_at_once);
+}
+
+/// The peer proved its key, so it is known who it was.
+void node_loop::note_breach(const device_id& device, const std::string& reason) {
+  setup_->catalog.counted->count_breach(to_string(device));
+  alarm("breach " + to_string(device), "member " + to_string(device) + " was cut off: " + reason
+                                           + "; it is broken or hostile: update it, or remove it");
 }
 
 /// For `peers` and metrics.

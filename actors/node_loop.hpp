@@ -5,6 +5,7 @@
 // node_disk.cpp has what becomes of a library whose disk has no room, or does not answer.
 
 #include "actors/node_actor.hpp"
+#include "actors/protocol/pace.hpp"
 
 #include <random>
 
@@ -68,6 +69,7 @@ private:
     protocol::backoff wait;
     std::vector<config::address> addresses;
     std::string drop_reason; // why this node ends the link
+    protocol::pace lines;    // of the log, about it
   };
   struct library {
     library_entry entry;
@@ -111,6 +113,8 @@ private:
   void step_next();
   void alarm(const std::string& cause, const std::string& text);
   void note_own_key(const std::string& reason);
+  static bool may_say(peer& p);
+  void note_breach(const device_id& device, const std::string& reason);
   void publish(const device_id& device, const peer& p);
   const device_id& self_id() const { return setup_->catalog.key.device(); }
   // node_libraries.cpp

@@ -78,7 +78,7 @@ void link_reader::look_for_greeting(const std::string& payload) {
 void link_reader::take_frame(std::string_view payload, uint64_t now_ms,
                              const std::shared_ptr<const void>& unread) {
   const auto cut = [&](const std::string& why) {
-    self_->send(setup_.node, drop_peer{setup_.peer, setup_.number, why});
+    self_->send(setup_.node, drop_peer{setup_.peer, setup_.number, why, true});
   };
   auto head = decode_head(payload);
   if (!head)

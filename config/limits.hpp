@@ -83,6 +83,8 @@ constexpr uint64_t leave_wait_ms =
     30'000; // for another member to hold everything, before a library is left
 constexpr uint64_t alarm_ms =
     10'000; // an alarm about a link goes two longest retries and this after it was met last
+constexpr uint64_t peer_line_ms = 1000;     // log lines about links to one peer: one a second,
+constexpr uint64_t peer_lines_at_once = 20; // after so many
 constexpr uint64_t departure_told_ms =
     30ULL * 24 * 3600 * 1000; // so long members are dialled to be told that a library was left
 constexpr uint64_t close_wait_ms = 10'000; // for whoever still reads a store that is to be closed

@@ -25,6 +25,10 @@ result<ranged_op> frame_op(std::string_view bytes, const device_id& origin) {
   const auto seq = inside.uint("op seq");
   if (around.failed())
     return around.err();
+  // Part of the protocol for good, so no later version makes one.
+  if (around.offset() > wire_limits::op_bytes)
+    return {ec::too_large, "an op of " + std::to_string(around.offset()) + " bytes; "
+                               + std::to_string(wire_limits::op_bytes) + " are the most"};
   if (inside.failed())
     return inside.err();
   if (seq == 0)

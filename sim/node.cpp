@@ -125,6 +125,7 @@ void sim_node::start() {
   protocol::settings s;
   s.self = self_;
   s.boot_nonce = reads_.next();
+  s.is_own_word = [](const statement& st) { return st.signature == sign(st); };
   s.name = "node " + std::to_string(index_);
   s.heartbeat_us = p.heartbeat_us;
   s.prune_us = p.prune_us;

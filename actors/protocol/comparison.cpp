@@ -30,8 +30,12 @@ void replicator::on_message(session& s, received& e, compare_request& m) {
   out_.push_back(sum{e.peer, m.stream, m.from, to, true, {}});
 }
 
-void replicator::on_message(session&, received& e, shared_change_request& m) {
-  out_.push_back(load_standing{e.peer, m.stream, m.from, std::min(m.to, seq_of(held_, m.stream))});
+void replicator::on_message(session& s, received& e, shared_change_request& m) {
+  const auto to = std::min(m.to, seq_of(held_, m.stream));
+  if (s.mending || to <= m.from)
+    return; // it asks again; who compares asks for one interval of those that are here
+  s.mending = true;
+  out_.push_back(load_standing{e.peer, m.stream, m.from, to});
 }
 
 // ---- the side that asks
@@ -172,6 +176,8 @@ void replicator::finish_repair(const device_id& peer, session& s) {
     out_.push_back(send{{peer}, link_ack{{}, cost}});
     return;
   }
+  if (!takes_bytes(peer, cost)) // asked for again by the clock
+    return out_.push_back(send{{peer}, link_ack{{}, cost}});
   comparison_->waits = comparison::waiting::store;
   comparison_->retry.succeeded();
   // Of an owner's dropped records nothing stands here that the peer could lack.
@@ -256,8 +262,13 @@ void replicator::note_digests(const device_id& peer, session& s) {
     return;
   if (s.beat_digest == digest_)
     return consider_filled();
-  if (s.filling && !kept_.filling)
-    return; // the peer is not through yet, and looks to itself
+  // The peer is not through yet, and looks to itself. Of two such the one may be an old copy:
+  // whoever is linked to one that is through learns from that.
+  const bool better = std::any_of(sessions_.begin(), sessions_.end(), [](const auto& other) {
+    return other.second.state == session_state::live && !other.second.filling;
+  });
+  if (s.filling && (!kept_.filling || better))
+    return;
   if (s.compared_us != 0 && now_us_ - s.compared_us < compare_every_us)
     return;
   s.compared_us = now_us_;

@@ -20,7 +20,7 @@ uint64_t cost_of(const range& part) {
 
 replicator::replicator(settings s, uint64_t now_us)
     : settings_(std::move(s)), started_us_(now_us), now_us_(now_us), ring_(settings_.ring_bytes),
-      random_state_(settings_.boot_nonce) {}
+      random_state_(settings_.boot_nonce), restored_(settings_.restored) {}
 
 effects replicator::step(event e, uint64_t now_us) {
   now_us_ = std::max(now_us_, now_us);
@@ -63,8 +63,8 @@ void replicator::leave(const device_id& peer) {
     end_comparison(false);
 }
 
-void replicator::close(const device_id& peer, std::string reason) {
-  out_.push_back(close_link{peer, std::move(reason)});
+void replicator::close(const device_id& peer, std::string reason, bool breach) {
+  out_.push_back(close_link{peer, std::move(reason), breach});
   link_down down{peer};
   on(down);
 }
@@ -126,22 +126,26 @@ void replicator::on(stored& e) {
 
   if (e.members) {
     members_ = *e.members;
+    merge(told_members_, members_);
     for (auto& [peer, s] : sessions_)
       if (s.state == session_state::live)
         exchange(peer, s, true); // the set travels whole on change, also to whom it leaves out
     end_sessions_of_strangers();
   }
-  for (auto& r : e.local)
+  for (auto& r : e.local) {
+    own_epoch_ = r.stream.epoch;
     ring_.add(std::move(r));
+  }
 
   // Acks: credit to whom a range came from, word to a linked origin.
   std::map<device_id, link_ack> acks;
   for (auto& a : e.applied) {
     const auto from = sessions_.find(a.peer);
+    unstored_[a.peer] -= std::min(unstored_[a.peer], a.cost);
     if (a.what == outcome::refused) {
       submitted_[a.stream] = seq_of(held_, a.stream);
       if (from != sessions_.end())
-        close(a.peer, a.why);
+        close(a.peer, a.why, true);
       continue;
     }
     if (a.what == outcome::applied)
@@ -164,8 +168,10 @@ void replicator::on(stored& e) {
     if (a.relay && a.what == outcome::applied)
       ring_.add(std::move(*a.relay));
   }
-  for (const auto& r : e.repairs)
+  for (const auto& r : e.repairs) {
+    unstored_[r.peer] -= std::min(unstored_[r.peer], r.cost);
     on_repaired(r);
+  }
   finish_resync();
   for (auto& [peer, ack] : acks)
     if (const auto s = sessions_.find(peer);
@@ -187,6 +193,7 @@ void replicator::on(stored& e) {
       stated_membership_ = st.membership;
     }
     statements_[st.member] = st;
+    note_own_word(st);
     note_said(st);
     spread(st, std::nullopt);
   }
@@ -245,7 +252,9 @@ void replicator::on(loaded& e) {
   if (it == sessions_.end())
     return;
   auto& s = it->second;
-  if (!e.failed && !e.parts.empty() && e.parts.front().repair) { // asked for as such, sent as it is
+  const bool standing = !e.parts.empty() && e.parts.front().repair;
+  s.mending = s.mending && !standing && !e.parts.empty();
+  if (!e.failed && standing) { // asked for as such, sent as it is
     for (auto& part : e.parts) {
       part.compressed = compresses(s, part);
       s.in_flight += cost_of(part);

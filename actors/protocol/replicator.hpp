@@ -11,6 +11,8 @@
 #include "actors/protocol/clock_rule.hpp"
 #include "actors/protocol/comparison.hpp"
 #include "actors/protocol/live_ring.hpp"
+#include "actors/protocol/pace.hpp"
+#include "actors/protocol/settings.hpp"
 #include "messages/message.hpp"
 
 #include <set>
@@ -18,38 +20,6 @@
 #include <vector>
 
 namespace shoal::protocol {
-
-/// A Goodbye's reason, said once the receiver's removal is durable at the sender.
-constexpr const char* no_longer_a_member = "no longer a member";
-
-struct settings {
-  device_id self;
-  uint64_t boot_nonce = 0;
-  std::string name;
-  uint64_t models = 0; // hash of this node's model definitions; 0: not told to peers
-  uint64_t heartbeat_us = 10'000'000;
-  uint64_t heartbeat_misses = 3;           // as many missed ones close a link
-  uint64_t prune_us = 1'000'000;           // a statement at most this often
-  uint64_t batch_window_us = 0;            // 0: live changes go out at once
-  uint64_t dial_round_us = 3'000'000;      // after it a node that linked nobody is `ready`
-  uint64_t beat_after_change_us = 100'000; // peers learn this soon that all is level again
-  uint64_t max_drift_ms = 120'000;         // how far a wall may be from the members' median
-  uint64_t exchange_every_us = 1'000'000;  // watermark exchanges with one peer, at most
-  size_t ring_bytes = size_t{4} << 20; // newest ranges kept encoded, for links that lag a little
-  size_t load_bytes = size_t{1} << 20; // one read of a range ends at this,
-  size_t page_ops = 10'000;            // or at this
-  size_t batch_ops = 1000;             // live ranges that are joined into one
-  uint64_t message_timeout_us = 30'000'000; // then what was not answered is asked for again,
-  uint64_t retry_initial_us = 1'000'000;    // and again, with exponential backoff and jitter
-  uint64_t retry_max_us = 60'000'000;
-  // Retention: beyond it, members that were not linked for a while are passed over.
-  uint64_t max_log_entries = 1'000'000;
-  uint64_t max_log_age_ms = uint64_t{30} * 24 * 3'600'000;
-  uint64_t passed_over_after_us = 60'000'000;
-  /// Peers that are listened to while the member set does not name this node: a store that is new
-  /// here, or was lost, learns the set from one of them.
-  std::set<device_id> contacts = {};
-};
 
 // ---- events ----
 
@@ -168,6 +138,7 @@ struct apply {
 struct close_link {
   device_id peer;
   std::string reason;
+  bool breach = false; // the peer did what no honest member does
 };
 struct fold_members {
   member_set members;
@@ -291,6 +262,8 @@ struct session {
   bool below_horizon = false;       // what it lacks cannot be told from here: it must compare
   std::optional<frontier> demanded; // it said the same of this node
   bool summing = false;             // checksums for it are being read
+  bool mending = false;             // what stands in an interval is being read for it
+  pace exchanges;                   // that it asked for
   uint64_t beat_quarantine = 0;
 };
 
@@ -365,10 +338,16 @@ private:
   void on(summed& e);
   void on(verify& e);
   void on(tick& e);
-  void close(const device_id& peer, std::string reason);
+  void close(const device_id& peer, std::string reason, bool breach = false);
   void leave(const device_id& peer);
   static bool compresses(const session& s, const range& part);
   void end_sessions_of_strangers();
+  // trust.cpp: what a peer says and asks, held to what can be true and to what can be kept
+  bool believes(const device_id& peer, const frontier& said);
+  bool takes_members(const device_id& peer, const member_set& told);
+  bool takes_stream(const device_id& peer, const stream_id& stream);
+  bool takes_bytes(const device_id& peer, uint64_t cost);
+  void note_own_word(const statement& said);
   // session.cpp: messages of one peer
   void rest(const device_id& peer, session& s);
   void on_message(session& s, received& e, hello& m);
@@ -508,6 +487,11 @@ private:
 
   std::optional<comparison> comparison_;
   std::map<device_id, comparison_goal> to_compare_;
+  uint64_t own_epoch_ = 0;                 // of this run's own writes; 0: none yet
+  bool restored_ = false;                  // this device's own word shows that it once held more
+  std::map<device_id, uint64_t> unstored_; // range bytes of a peer that wait for the store
+  member_set told_members_;                // `members_`, and those on their way to the store
+  std::map<device_id, pace> member_paces_, statement_paces_;
   std::optional<device_id> resync_peer_;
   std::optional<uint64_t> lost_since_us_;
   std::vector<stream_id> lost_;

@@ -24,7 +24,9 @@ void replicator::check_horizon(const device_id& peer, session& s) {
 
 void replicator::on_message(session& s, received& e, snapshot_required& m) {
   s.demanded = std::move(m.deletes_from);
-  if (covers(held_, *s.demanded)) // what it lacked came from another peer meanwhile
+  // What it lacked came from another peer meanwhile; or it lacks nothing that a peer can have
+  // forgotten, and drops nothing on that peer's word.
+  if (covers(held_, *s.demanded) || !restored_)
     return request(e.peer, e.peer, true);
   choose_resync_peer();
 }
@@ -69,7 +71,7 @@ void replicator::choose_resync_peer() {
     if (kept_.resync) {
       if (covers(announced_[peer], kept_.resync->deletes_from))
         return start_resync(peer, {});
-    } else if (s.demanded && !covers(held_, *s.demanded)) {
+    } else if (restored_ && s.demanded && !covers(held_, *s.demanded)) {
       return start_resync(peer, *s.demanded);
     }
   }

@@ -2,9 +2,18 @@
 
 #include "actors/protocol/replicator.hpp"
 
+#include "messages/shown.hpp"
+
 #include <algorithm>
 
 namespace shoal::protocol {
+
+// A member makes a statement a second; what comes faster is found by heartbeats.
+constexpr uint64_t statements_every_us = 50'000;
+constexpr uint64_t statements_at_once = 32;
+// An exchange is the answer to heartbeats that differ, at most one a second.
+constexpr uint64_t exchanges_every_us = 200'000;
+constexpr uint64_t exchanges_at_once = 8;
 
 void replicator::send_hello(const device_id& peer, session& s) {
   if (s.hello_sent || !opened_)
@@ -33,7 +42,7 @@ void replicator::on_message(session& s, received& e, hello& m) {
   }
   // Answering it with a Hello, as if the session were new, would go on for ever between two nodes.
   if (s.state == session_state::live)
-    return close(e.peer, "a second Hello in one session");
+    return close(e.peer, "a second Hello in one session", true);
   if (s.state == session_state::refused) {
     // The peer holds this node a member by now.
     const auto heard = s.last_heard_us;
@@ -47,9 +56,12 @@ void replicator::on_message(session& s, received& e, hello& m) {
   if (here != members_.end() && there != m.members.end()
       && there->second.generation > here->second.generation) {
     rest(e.peer, s);
-    out_.push_back(fold_members{std::move(m.members)});
+    takes_members(e.peer, m.members);
     return;
   }
+  announced_.erase(e.peer); // it may hold less than before: a restored copy
+  if (!believes(e.peer, m.held) || !takes_members(e.peer, m.members))
+    return;
   s.state = session_state::live;
   s.last_beat_us = now_us_;
   s.window = std::min<uint64_t>(m.window, wire_limits::window_bytes);
@@ -62,9 +74,7 @@ void replicator::on_message(session& s, received& e, hello& m) {
   s.asks = m.asks;
   s.greeted_us = now_us_;
   s.expected = fresh_backoff();
-  announced_[e.peer] = std::move(m.held); // also when it is less than before: a restored copy
   send_hello(e.peer, s);
-  out_.push_back(fold_members{std::move(m.members)});
   std::vector<statement> known;
   for (const auto& [member, st] : statements_)
     known.push_back(st);
@@ -89,15 +99,15 @@ void replicator::rest(const device_id& peer, session& s) {
 }
 
 void replicator::on_message(session& s, received& e, goodbye& m) {
-  merge(announced_[e.peer], m.held);
-  rest(e.peer, s);
+  if (believes(e.peer, m.held))
+    rest(e.peer, s);
 }
 
 void replicator::on_message(session& s, received& e, error_message& m) {
   // It does not (yet) hold us a member; its own Hello will tell when that changes.
   if (m.code == "unknown_library")
     return rest(e.peer, s);
-  close(e.peer, "peer reports " + m.code + ": " + m.text);
+  close(e.peer, "peer reports " + shown(m.code) + ": " + shown(m.text));
 }
 
 uint64_t replicator::hash_of_statements() const {
@@ -132,10 +142,11 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
     const uint64_t round = now_us_ - ping->second;
     s.rtt_us = round - std::min(round, m.echo_held_us);
     s.pings.erase(s.pings.begin(), std::next(ping));
-    s.clock_offset_ms =
-        static_cast<int64_t>(e.sent_wall_ms + *s.rtt_us / 2000) - static_cast<int64_t>(e.wall_ms);
-    s.clock_from_mono_ms = static_cast<int64_t>(e.sent_wall_ms + *s.rtt_us / 2000)
-                           - static_cast<int64_t>(now_us_ / 1000);
+    // A wall that nobody can have must not overflow where it is compared.
+    const auto theirs =
+        static_cast<int64_t>(std::min<uint64_t>(e.sent_wall_ms, INT64_MAX / 4) + *s.rtt_us / 2000);
+    s.clock_offset_ms = theirs - static_cast<int64_t>(e.wall_ms);
+    s.clock_from_mono_ms = theirs - static_cast<int64_t>(now_us_ / 1000);
   }
   s.echo = m.ping;
   s.echo_since_us = now_us_;
@@ -181,34 +192,42 @@ void replicator::exchange(const device_id& peer, session& s, bool is_response) {
   out_.push_back(send{{peer}, std::move(m)});
 }
 
-void replicator::on_message(session& s, received& e, statement& m) {
+void replicator::on_message(session&, received& e, statement& m) {
   const auto known = statements_.find(m.member);
   if (known != statements_.end() && known->second.number >= m.number) {
-    if (m.member == settings_.self && known->second.number == m.number && m != known->second)
+    if (m.member == settings_.self && known->second.number == m.number && m != known->second) {
       stated_.clear(); // made before a restore, under the number of this one: neither counts
+      note_own_word(m);
+    }
     return;
   }
+  // Of those alone whose number is bounded: a wrong signature shows after its check, which is dear.
+  if (!told_members_.contains(m.member)
+      || !statement_paces_[m.member].permits(now_us_, statements_every_us, statements_at_once))
+    return;
+  note_own_word(m);
   // An own one that is newer than the newest here comes from before a restore: it is kept for its
   // number, so that the next one is taken for newer by those who have it.
-  if (m.member == e.peer)
-    merge(announced_[e.peer], unfold(m.held, held_).held);
-  (void)s;
+  if (m.member == e.peer && !believes(e.peer, unfold(m.held, held_).held))
+    return;
   out_.push_back(keep_statement{e.peer, std::move(m)});
 }
 
 void replicator::on_message(session& s, received& e, watermark_exchange& m) {
-  auto& known = announced_[e.peer];
-  merge(known, m.held);
+  if (!believes(e.peer, m.held) || !takes_members(e.peer, m.members))
+    return;
   // A range that went out and neither arrived nor was asked for again: nothing is on its way, yet
   // the peer lacks it.
   if (s.in_flight == 0 && !s.loading)
     for (auto& [stream, cursor] : s.cursors)
       if (const auto theirs = seq_of(m.held, stream); theirs < cursor.sent)
         cursor.sent = theirs;
-  for (auto& st : m.statements)
+  for (auto& st : m.statements) {
     on_message(s, e, st);
-  out_.push_back(fold_members{std::move(m.members)});
-  if (!m.is_response)
+    if (!sessions_.contains(e.peer))
+      return; // closed, and `s` with it
+  }
+  if (!m.is_response && s.exchanges.permits(now_us_, exchanges_every_us, exchanges_at_once))
     exchange(e.peer, s, true);
   open_cursors(e.peer, s);
   pump(e.peer, s);
@@ -222,10 +241,11 @@ void replicator::on_message(session& s, received& e, range_message& m) {
   const auto cost = cost_of(part);
   const auto origin = part.stream.origin;
   const auto feeder = feeders_.find(origin);
-  const bool asked =
-      part.repair
-      || (takes_from(e.peer)
-          && (origin == e.peer || (feeder != feeders_.end() && feeder->second == e.peer)));
+  const bool asked = part.repair
+                     || (takes_from(e.peer)
+                         && (origin == e.peer
+                             || (feeder != feeders_.end() && feeder->second == e.peer
+                                 && told_members_.contains(origin))));
   if (!asked) {
     // From a feeder that was just replaced: not needed, but its sender must not run out of credit.
     out_.push_back(send{{e.peer}, link_ack{{}, cost + s.assembling_cost}});
@@ -252,7 +272,8 @@ void replicator::on_message(session& s, received& e, range_message& m) {
   s.assembling_cost += cost;
   if (s.assembling_cost > wire_limits::range_bytes)
     return close(e.peer,
-                 "a range of more than " + std::to_string(wire_limits::range_bytes) + " bytes");
+                 "a range of more than " + std::to_string(wire_limits::range_bytes) + " bytes",
+                 true);
   s.assembling.push_back(std::move(m.body));
   s.assembling.back().compressed = false; // as it may be passed on
   if (s.assembling.back().more)
@@ -271,6 +292,8 @@ void replicator::finish_range(const device_id& peer, session& s) {
   const auto stream = parts.front().stream;
   const auto from = parts.front().from;
   const auto to = parts.front().to;
+  if (!takes_stream(peer, stream))
+    return;
   auto& submitted = submitted_[stream];
   if (to <= submitted) {
     link_ack ack{{}, cost};
@@ -279,6 +302,10 @@ void replicator::finish_range(const device_id& peer, session& s) {
     return;
   }
   if (from > submitted) {
+    out_.push_back(send{{peer}, link_ack{{}, cost}});
+    return ask_again(peer, stream);
+  }
+  if (!takes_bytes(peer, cost)) {
     out_.push_back(send{{peer}, link_ack{{}, cost}});
     return ask_again(peer, stream);
   }
@@ -383,6 +410,8 @@ void replicator::on_message(session& s, received& e, state_request& m) {
   }
   if (m.follow)
     s.following.insert(m.origin);
+  if (s.following.size() > wire_limits::members)
+    return close(e.peer, "it follows more origins than a library can have members", true);
   // Its statements travel the same way from now on; this one may have come before the request.
   if (const auto st = statements_.find(m.origin);
       m.follow && st != statements_.end() && m.origin != settings_.self)
@@ -400,8 +429,8 @@ void replicator::on_message(session& s, received& e, state_request& m) {
 
 void replicator::on_message(session& s, received& e, link_ack& m) {
   s.in_flight -= std::min(s.in_flight, m.credit);
-  merge(announced_[e.peer], m.held);
-  pump(e.peer, s);
+  if (believes(e.peer, m.held))
+    pump(e.peer, s);
 }
 
 } // namespace shoal::protocol

@@ -28,6 +28,7 @@ namespace shoal::transport {
 struct traffic {
   std::atomic<uint64_t> bytes_in{0};
   std::atomic<uint64_t> bytes_out{0};
+  std::atomic<uint64_t> refused{0}; // inbound connections that did not become links
 };
 
 /// Link → owner: the peer has proven its key and is a member. On an outbound link the peer may
@@ -76,6 +77,7 @@ struct link_down {
   device_id peer;
   std::string reason;
   caf::actor_addr link;
+  bool breach = false; // the peer did what no honest member does
 };
 
 /// Owner → dialer. Answered by link_up from the link or by dial_failed; nothing is tried twice.

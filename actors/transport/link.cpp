@@ -75,6 +75,7 @@ private:
   caf::actor receiver_;
   phase phase_ = phase::handshaking;
   bool announced_ = false; // link_up was sent
+  bool breach_ = false;    // the peer broke a rule of frames
   std::string end_reason_; // while draining
 
   size_t handshake_bytes_ = 0;
@@ -230,8 +231,10 @@ void link_state::take_in(std::vector<std::string> payloads, const status& split)
   else if (!frame_since_ || !payloads.empty())
     frame_since_ = self_->clock().now();
   deliver(std::move(payloads)); // also before a fault: the frames before it were good
-  if (!split)
+  if (!split) {
+    breach_ = true;
     drain(split.err().message);
+  }
 }
 
 void link_state::deliver(std::vector<std::string> payloads) {
@@ -248,9 +251,11 @@ void link_state::deliver(std::vector<std::string> payloads) {
             + " bytes came before there was a session for them");
     return;
   }
-  if (*unread_ + bytes > context_.limits.inbox_bytes)
+  if (*unread_ + bytes > context_.limits.inbox_bytes) {
+    breach_ = true;
     return drain("the peer does not heed its credit: more than "
                  + std::to_string(context_.limits.inbox_bytes) + " bytes are unread");
+  }
   self_->send(receiver_, frames_in{std::move(payloads), bytes,
                                    std::make_shared<unread_share>(unread_, bytes)});
 }
@@ -410,14 +415,16 @@ void link_state::tell_end(const std::string& reason) {
   const auto* asked = std::get_if<dial>(&origin_.how);
   auto* from = std::get_if<inbound>(&origin_.how);
   if (announced_ || (from && session_ && session_->peer())) {
-    link_down down{*session_->peer(), reason, self_->address()};
+    link_down down{*session_->peer(), reason, self_->address(), breach_};
     if (receiver_ && receiver_ != context_.owner)
       self_->send(receiver_, down);
     self_->send(context_.owner, std::move(down));
   } else if (asked) {
     self_->send(context_.owner, dial_failed{asked->address, asked->expected, reason});
-  } else if (auto others = from->gate->refused(self_->clock().now())) {
-    self_->send(context_.owner, link_refused{origin_.remote, reason, *others});
+  } else {
+    ++context_.counters->refused;
+    if (auto others = from->gate->refused(self_->clock().now()))
+      self_->send(context_.owner, link_refused{origin_.remote, reason, *others});
   }
 }
 

@@ -136,6 +136,7 @@ void listener_state::accepted(caf::io::connection_handle connection) {
 void listener_state::refuse(caf::io::connection_handle connection, const remote_address& remote,
                             const std::string& reason) {
   self_->close(connection);
+  ++context_.counters->refused;
   auto now = self_->clock().now();
   if (auto others = gate_->refused(now))
     self_->send(context_.owner, link_refused{remote.text, reason, *others});

@@ -96,10 +96,20 @@ BOOST_AUTO_TEST_CASE(an_op_has_op_bytes) {
     return encode_op(o).size();
   };
   const size_t overhead = pad(100'000) - 100'000;
+  range r;
+  r.to = o.seq;
+  r.count = 1;
   BOOST_REQUIRE(pad(wire_limits::op_bytes - overhead) == wire_limits::op_bytes);
   BOOST_TEST(fault(o) == "none");
+  r.ops = encode_op(o);
+  BOOST_TEST(frame_ops(r).ok());
   BOOST_REQUIRE(pad(wire_limits::op_bytes - overhead + 1) == wire_limits::op_bytes + 1);
   BOOST_TEST(fault(o) == "too_large");
+  // Not one that a later version may read: the range is refused, not kept as a dead letter.
+  r.ops = encode_op(o);
+  const auto framed = frame_ops(r);
+  BOOST_REQUIRE(!framed.ok());
+  BOOST_TEST((framed.err().code == ec::too_large));
 }
 
 BOOST_AUTO_TEST_CASE(an_atomic_batch_has_batch_ops) {

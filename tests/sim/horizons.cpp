@@ -78,6 +78,12 @@ hello holding(frontier held) {
   m.held = std::move(held);
   return m;
 }
+/// Of a store that is known to be an older copy: only then a peer may have forgotten what it lacks.
+settings restored() {
+  settings s;
+  s.restored = true;
+  return s;
+}
 durable_state forgot(frontier deletes_from) {
   durable_state s;
   s.deletes_from = std::move(deletes_from);
@@ -155,7 +161,7 @@ BOOST_AUTO_TEST_CASE(who_holds_all_forgotten_deletes_or_is_empty_is_served_at_on
 }
 
 BOOST_AUTO_TEST_CASE(a_node_below_the_horizon_compares_what_it_held_before_it_takes_or_gives_more) {
-  member_node n({{own, 2}, {theirs, 3}});
+  member_node n({{own, 2}, {theirs, 3}}, {}, restored());
   n.greet(holding({{own, 1}, {theirs, 8}}));
   n.hear(snapshot_required{{{theirs, 5}}});
   BOOST_REQUIRE(n.kept().has_value());
@@ -265,7 +271,7 @@ BOOST_AUTO_TEST_CASE(an_interval_that_differs_once_and_then_no_more_is_no_differ
 }
 
 BOOST_AUTO_TEST_CASE(a_store_that_cannot_be_read_ends_the_link_and_with_it_the_comparison) {
-  member_node n({{theirs, 3}});
+  member_node n({{theirs, 3}}, {}, restored());
   n.greet(holding({{theirs, 8}}));
   n.hear(snapshot_required{{{theirs, 5}}});
   n.hear(compare_response{theirs, 0, 3, {{3, 1, 5}}});
@@ -306,6 +312,26 @@ BOOST_AUTO_TEST_CASE(what_nobody_has_any_more_is_not_waited_for_once_all_has_bee
   n.last = n.core.step(summed{peer, theirs, 0, 3, false, {{3, 2, 1}}, false}, n.now);
   BOOST_REQUIRE(n.kept().has_value());
   BOOST_TEST((n.kept()->lost == std::vector<stream_id>{theirs}));
+}
+
+// Found by shoal sim: one of the two was an old copy, and what it had missed the deletes of came
+// back.
+BOOST_AUTO_TEST_CASE(
+    who_is_being_filled_learns_nothing_from_another_such_beside_one_that_is_through) {
+  durable_state filling;
+  filling.filling = true;
+  for (const bool beside : {true, false}) {
+    member_node n({{own, 2}}, filling);
+    auto empty = holding({{own, 2}});
+    empty.filling = true;
+    n.greet(empty);
+    if (beside)
+      n.greet(holding({{own, 2}}), far);
+    auto other = n.beat(two);
+    other.filling = true;
+    n.hear(other);
+    BOOST_TEST(sent<compare_request>(n.last).size() == (beside ? 0U : 1U));
+  }
 }
 
 // Found by shoal sim: in a line, the end that is not linked to the origin hoped for ever.

@@ -5,8 +5,10 @@
 
 #include "sim/node.hpp"
 #include "sim/workload.hpp"
+#include "store/sync/keys.hpp"
 #include "store/sync/row.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -229,11 +231,15 @@ void planter::writing(const sim_store& disk, kv_batch& batch) {
       r->removed.reset();
       w.value = encode_row(*r);
     }
-    if (is(bug::owner_forged) && w.where == family::owned && w.value && random_.chance(100)) {
+    if (is(bug::owner_forged) && w.where == family::owned && w.value && random_.chance(500)) {
       auto r = decode_row(*w.value);
       if (r->insert)
         r->insert->stamp.device = device_of(random_.below(around_.planned.nodes));
-      w.value = encode_row(*r);
+      // An insert that nothing hangs on any more names nobody.
+      const auto owner = keys::parse_row(record_class::owned, w.key)->owner;
+      const auto dots = standing(*r);
+      if (std::any_of(dots.begin(), dots.end(), [&](const dot& d) { return d.origin != owner; }))
+        w.value = encode_row(*r);
     }
     if (is(bug::value_tampered) && is_row && w.value && random_.chance(20)) {
       auto r = decode_row(*w.value);
