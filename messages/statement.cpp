@@ -25,6 +25,7 @@ statement read_statement(reader& in) {
   s.held = read_folded_frontier(in);
   s.public_key = in.bin(256, "statement key");
   s.signature = in.bin(256, "statement signature");
+  in.charge(s.public_key.size() + s.signature.size(), "statement");
   for (size_t i = 6; i < items && !in.failed(); ++i)
     in.skip("statement");
   return s;
