@@ -276,7 +276,7 @@ def http():
         request("PUT", rec + "album/" + UUIDS[0], {"here": None, "rating": 1, "labels": ["z"], "plays": {"$add": -1}}),
         request("GET", rec + "album/" + UUIDS[0]), request("DELETE", rec + "album/" + UUIDS[0]),
         request("GET", rec + "album?deleted=true&owner=" + UUIDS[1]), request("GET", LIB + "/export")])
-    volume = {"name": "disk", "fingerprint": "f"}
+    volume = {"display_name": "disk", "fingerprint": "f", "is_removable": False}
     yield "tree", "\0".join([
         request("POST", LIB + "/batch", {"ops": [
             {"model": "volume", "id": UUIDS[0], "fields": volume},
@@ -287,8 +287,8 @@ def http():
         request("DELETE", rec + "location/" + UUIDS[1]), request("GET", LIB + "/log?limit=1")])
     yield "metadata", request("POST", LIB + "/batch", {"ops": [
         {"model": "user_metadata", "id": "new", "fields": {"entry_id": UUIDS[2], "notes": "n", "favorite": True}},
-        {"model": "collection", "id": "new", "fields": {"name": "c"}},
-        {"model": "tag", "id": UUIDS[4], "delete": True}]})
+        {"model": "tag", "id": UUIDS[4], "fields": {"canonical_name": "t"}},
+        {"model": "collection", "id": "new", "fields": {"name": "c"}}, {"model": "tag", "id": UUIDS[4], "delete": True}]})
     yield "members", "\0".join([
         request("POST", LIB + "/members", {"device": UUIDS[5], "address": "a:1", "name": "b", "readmit": True}),
         request("DELETE", LIB + "/members/" + UUIDS[5] + "?purge=1"), request("GET", LIB + "/members"),
@@ -298,7 +298,7 @@ def http():
         request("POST", "/v1/libraries", {"name": "m", "id": UUIDS[6], "via": UUIDS[5] + "@h:1"}),
         request("DELETE", LIB + "?now=1&delete=yes"), request("POST", LIB + "/pause"), request("POST", LIB + "/rebuild"),
         request("POST", "/v1/log-level", {"level": "info,api=debug"}), request("GET", "/v1/status"), request("GET", "/readyz")])
-    dead = UUIDS[5] + "-0000000000000001-5"
+    dead = UUIDS[5] + ".0000000000000001.5"
     yield "held", "\0".join([
         request("GET", LIB + "/deadletter?limit=1"), request("GET", LIB + "/deadletter/" + dead),
         request("POST", LIB + "/deadletter/retry", {"id": dead}), request("POST", LIB + "/deadletter/release", {"id": dead}),
