@@ -241,10 +241,12 @@ void lab::cut(size_t a, size_t b, uint64_t relink_us) {
 }
 
 void lab::cut_after(size_t a, size_t b, uint64_t bytes, uint64_t relink_us) {
-  auto* c = between(a, b);
-  BOOST_REQUIRE(c != nullptr);
-  c->bytes_left = bytes;
-  c->relink_us = relink_us;
+  if (auto* c = between(a, b)) {
+    c->bytes_left = bytes;
+    c->relink_us = relink_us;
+  } else {
+    BOOST_FAIL("nodes " << a << " and " << b << " are not linked");
+  }
 }
 
 void lab::hold(size_t a, size_t b, bool on) {

@@ -319,6 +319,8 @@ def imported():
     yield "export", whole + "\n"
     yield "backwards", "\r\n".join(reversed(whole.split("\n")))
     yield "bad-lines", whole + '\nops[3]: x\n{"model":"tag"}\n{"model":"tag","id":"x","fields":[],"delete":1}\n\ufeff{}'
+    yield "models-that-are-none", 'models {"items":[1,{"name":"t","fields":[3,{"cascades":"x"}]}]}'
+    yield "models-without-fields", 'models {"items":[{"name":"t","fields":5}]}'
     yield "models", "models " + json.dumps({"items": [{"name": "tag", "id": "fields", "fields": [
         {"name": "uses", "merge": "counter", "references": None, "cascades": True}]}]})
 
