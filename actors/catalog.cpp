@@ -51,7 +51,7 @@ static status bring_up_to_date(const catalog_setup& setup, const library_entry& 
     if (self.address != setup.address || self.name != setup.node_name) {
       self.address = setup.address;
       self.name = setup.node_name;
-      self.revision = std::max(wall_ms(), self.revision + 1);
+      self.revision = std::max(setup.time.wall_ms(), self.revision + 1);
     }
   }
   if (auto merged = data.merge_members(txn, members); !merged)
@@ -62,7 +62,7 @@ static status bring_up_to_date(const catalog_setup& setup, const library_entry& 
     return standing.err();
   if (auto change =
           own_device_change(setup.key.device(), setup.node_name, setup.address, *standing)) {
-    auto made = data.commit(txn, std::span(&*change, 1), wall_ms());
+    auto made = data.commit(txn, std::span(&*change, 1), setup.time.wall_ms());
     if (!made)
       return made.err();
   }
@@ -80,33 +80,26 @@ static std::string restored_text(const std::optional<hlc>& mark, const hlc& last
          + ": this is an older copy of it, or its end was lost; lost ops are fetched from peers";
 }
 
-result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
-                          library_entry& entry, caf::actor node) {
-  if (auto kept = remember_library(setup.data_dir, entry); !kept)
-    return kept.err();
-  rocks_options how;
-  how.memory = setup.memory;
-  how.create = !entry.stored;
-  auto opened = rocks_store::open((library_folder(setup.data_dir, entry.id) / "db").string(), how);
-  if (!opened)
-    return error{opened.err().code, "library " + entry.name + ": " + opened.err().message};
-  open_library out;
-  out.store = std::move(*opened);
+result<running_library> start_library(caf::actor_system& system, const catalog_setup& setup,
+                                      library_entry& entry, std::shared_ptr<kv_store> store,
+                                      std::function<void(const error&)> on_failure,
+                                      caf::actor node) {
+  running_library out;
   replica_options options;
-  auto epoch = next_epoch(*out.store, setup.key.device(), wall_ms(), random_u64());
+  auto epoch = next_epoch(*store, setup.key.device(), setup.time.wall_ms(), setup.random_epoch());
   if (!epoch)
     return error{epoch.err().code, "library " + entry.name + ": " + epoch.err().message};
   options.fresh_epoch = *epoch;
   options.max_drift_ms = setup.sync.max_clock_drift_seconds * 1000;
   options.max_record_bytes = setup.sync.max_record_bytes;
   options.program = SHOAL_VERSION;
-  auto data = replica::open(*out.store, setup.key.device(), options);
+  auto data = replica::open(*store, setup.key.device(), options);
   if (!data)
     return error{data.err().code, "library " + entry.name + ": " + data.err().message};
   const bool refilled = !entry.stored;
   high_water mark(high_water::file_of(setup.data_dir, entry.id));
   const auto restored = restored_text(mark.read(), (*data)->last_stamp());
-  if (auto ready = bring_up_to_date(setup, entry, *out.store, **data); !ready)
+  if (auto ready = bring_up_to_date(setup, entry, *store, **data); !ready)
     return error{ready.err().code, "library " + entry.name + ": " + ready.err().message};
   const auto own = (*data)->members().find(setup.key.device());
   entry.stored = true;
@@ -123,7 +116,8 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   lib.id = entry.id;
   lib.name = entry.name;
   lib.sync = entry.sync;
-  lib.store = out.store;
+  lib.store = store;
+  lib.time = setup.time;
   lib.dials = setup.dials;
   lib.disk = setup.disk;
   lib.paused = entry.paused;
@@ -164,8 +158,9 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
   const auto stamp = (*data)->last_stamp().wall_ms;
 
   auto writing = std::make_shared<writer_setup>();
-  writing->store = out.store;
+  writing->store = std::move(store);
   writing->data = std::move(*data);
+  writing->time = setup.time;
   writing->key = setup.key;
   writing->library = entry.id;
   writing->counted = lib.counted;
@@ -175,23 +170,13 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
       std::max(setup.retention.min_tombstone_hours * hour_ms, 2 * options.max_drift_ms);
   writing->mark = std::move(mark);
   writing->disk = setup.disk;
-  // The store by a weak pointer: it must go while the writer's setup is still there.
-  writing->on_failure = [node, id = entry.id, otherwise = setup.on_failure,
-                         store = std::weak_ptr(out.store)](const error& e) {
-    const auto held = store.lock();
-    if (e.code == ec::corrupt)
-      caf::anon_send(node, library_damaged{id, e.message});
-    else if (e.code == ec::disk_full || (held && held->ran_out_of_room()))
-      caf::anon_send(node, library_out_of_room{id, e.message});
-    else
-      otherwise(e);
-  };
+  writing->on_failure = std::move(on_failure);
 
   out.core = std::make_shared<library_core>(std::move(lib));
   out.core->publish(summary, stamp);
-  writing->wall_ms = [core = std::weak_ptr(out.core)] {
+  writing->wall_ms = [core = std::weak_ptr(out.core), otherwise = setup.time.wall_ms] {
     const auto held = core.lock();
-    return held ? held->bounded_wall_ms() : wall_ms();
+    return held ? held->bounded_wall_ms() : otherwise();
   };
   // Weakly: the writer's thread ends only when nobody holds the writer any more, and the core does.
   writing->publish = [core = std::weak_ptr(out.core)](const replica_summary& made,
@@ -200,12 +185,44 @@ result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
       held->publish(made, newest);
   };
   out.actor = system.spawn(library_actor, out.core);
-  out.writer = system.spawn<caf::detached>(store_writer, writing, out.actor);
+  out.writer = setup.detached_writers
+                   ? system.spawn<caf::detached>(store_writer, writing, out.actor)
+                   : system.spawn(store_writer, writing, out.actor);
   out.core->connect(out.actor, out.writer);
   out.members = *first->members;
-  caf::anon_send(out.actor, group_stored{std::move(first), mono_us()});
+  caf::anon_send(out.actor, group_stored{std::move(first), setup.time.mono_us()});
   if (entry.sync)
     setup.directory->put(entry.id, out.actor);
+  return out;
+}
+
+result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
+                          library_entry& entry, caf::actor node) {
+  if (auto kept = remember_library(setup.data_dir, entry); !kept)
+    return kept.err();
+  rocks_options how;
+  how.memory = setup.memory;
+  how.create = !entry.stored;
+  auto opened = rocks_store::open((library_folder(setup.data_dir, entry.id) / "db").string(), how);
+  if (!opened)
+    return error{opened.err().code, "library " + entry.name + ": " + opened.err().message};
+  open_library out;
+  out.store = std::move(*opened);
+  // The store by a weak pointer: it must go while the writer's setup is still there.
+  auto on_failure = [node, id = entry.id, otherwise = setup.on_failure,
+                     store = std::weak_ptr(out.store)](const error& e) {
+    const auto held = store.lock();
+    if (e.code == ec::corrupt)
+      caf::anon_send(node, library_damaged{id, e.message});
+    else if (e.code == ec::disk_full || (held && held->ran_out_of_room()))
+      caf::anon_send(node, library_out_of_room{id, e.message});
+    else
+      otherwise(e);
+  };
+  auto running = start_library(system, setup, entry, out.store, std::move(on_failure), node);
+  if (!running)
+    return running.err();
+  static_cast<running_library&>(out) = std::move(*running);
   return out;
 }
 

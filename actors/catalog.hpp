@@ -1,6 +1,7 @@
 #pragma once
 // Opening a library: its store, its member set and device record as of this start, its actors.
 
+#include "actors/clocks.hpp"
 #include "actors/current_models.hpp"
 #include "actors/disk_space.hpp"
 #include "actors/library.hpp"
@@ -11,6 +12,10 @@
 #include <caf/actor_system.hpp>
 
 namespace shoal {
+
+/// 64 random bits, 16 random bytes.
+uint64_t random_u64();
+record_id random_record_id();
 
 /// What opening a library takes.
 struct catalog_setup {
@@ -29,13 +34,20 @@ struct catalog_setup {
   std::shared_ptr<dial_board> dials;
   std::function<void(const error&)> on_failure; // see writer_setup
   std::shared_ptr<current_models> models;
+  clocks time = {};
+  std::function<uint64_t()> random_epoch = random_u64;
+  /// Writers have a thread each, since a sync blocks the one it runs on; false: they run on the
+  /// scheduler's, for stores in memory.
+  bool detached_writers = true;
 };
 
-struct open_library {
+struct running_library {
   member_set members; // as opened
   std::shared_ptr<library_core> core;
   caf::actor actor;
   caf::actor writer;
+};
+struct open_library : running_library {
   std::shared_ptr<rocks_store> store;
 };
 
@@ -44,8 +56,11 @@ struct open_library {
 result<open_library> open(caf::actor_system& system, const catalog_setup& setup,
                           library_entry& entry, caf::actor node);
 
-/// 64 random bits, 16 random bytes.
-uint64_t random_u64();
-record_id random_record_id();
+/// The part of `open` that comes after the store was opened, whatever store it is. `on_failure`:
+/// see writer_setup.
+result<running_library> start_library(caf::actor_system& system, const catalog_setup& setup,
+                                      library_entry& entry, std::shared_ptr<kv_store> store,
+                                      std::function<void(const error&)> on_failure,
+                                      caf::actor node);
 
 } // namespace shoal

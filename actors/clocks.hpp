@@ -1,10 +1,12 @@
 #pragma once
 // The only clocks of the actors: wall for stamps, monotonic for everything that is waited for. The
 // latter goes on while the machine sleeps: what was measured before is then as old as it is.
+// Libraries, their writers and peer links have theirs from who composes them.
 
 #include <chrono>
 #include <cstdint>
 #include <ctime>
+#include <functional>
 
 namespace shoal {
 
@@ -18,5 +20,11 @@ inline uint64_t mono_us() {
   clock_gettime(CLOCK_BOOTTIME, &now);
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000 + static_cast<uint64_t>(now.tv_nsec) / 1000;
 }
+
+/// The machine's, or others that go together: what is waited for is also given to CAF as a delay.
+struct clocks {
+  std::function<uint64_t()> wall_ms = shoal::wall_ms;
+  std::function<uint64_t()> mono_us = shoal::mono_us;
+};
 
 } // namespace shoal

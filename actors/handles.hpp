@@ -178,11 +178,12 @@ struct library_tick {
 struct pause_library {
   bool on = false;
 };
-/// Offers linked peers what they lack, for at most limits::offer_ms, says goodbye to them, ends,
-/// and answers the node with library_stopped.
+/// Takes no more writes, offers linked peers what they lack of those it took, for at most
+/// limits::offer_ms, says goodbye to them, ends, and answers the node with library_stopped.
 struct stop_library {
   std::string reason;
-  bool left = false; // ends once the peers have taken note of this device's removal
+  bool left = false;    // ends once the peers have taken note of this device's removal
+  bool flushed = false; // the library to itself: the writer has told of all that it was given
 };
 
 // ---- the node

@@ -3,7 +3,6 @@
 #include "actors/library.hpp"
 
 #include "actors/alarms.hpp"
-#include "actors/clocks.hpp"
 #include "actors/closed_library.hpp"
 #include "config/limits.hpp"
 
@@ -16,7 +15,7 @@ namespace shoal {
 library_core::library_core(library_setup setup)
     : setup_(std::move(setup)), store_(setup_.store), restored_(setup_.restored),
       paused_(setup_.paused) {
-  protocol_ = std::make_unique<protocol::replicator>(setup_.protocol, mono_us());
+  protocol_ = std::make_unique<protocol::replicator>(setup_.protocol, setup_.time.mono_us());
   setup_.store = nullptr; // the one that close() lets go of is store_
 }
 
@@ -92,7 +91,7 @@ void library_core::write(std::vector<edit> edits, std::optional<api::idempotency
   if (once)
     w.once = once_key{std::move(once->key), once->request_hash};
   w.done = std::move(done);
-  w.asked_us = mono_us();
+  w.asked_us = setup_.time.mono_us();
   if (const auto room = setup_.disk->check(); !room)
     return w.done(room.err());
   std::string refusal;
@@ -115,7 +114,7 @@ void library_core::wait(frontier what, std::vector<device_id> devices, size_t ne
   w->what = std::move(what);
   w->devices = std::move(devices);
   w->needed = needed;
-  w->deadline_us = mono_us() + timeout_ms * 1000;
+  w->deadline_us = setup_.time.mono_us() + timeout_ms * 1000;
   w->done = std::move(done);
   if (!to_actor(wait_request{w}))
     w->done(is_closed(setup_.name));
@@ -183,14 +182,14 @@ void library_core::hide_held(dot which, api::callback<nothing> done) {
 
 uint64_t library_core::bounded(uint64_t wall) const {
   const std::lock_guard guard(bounds_mutex_);
-  return wall_bounds_ ? wall_bounds_->bound(wall, mono_us() / 1000) : wall;
+  return wall_bounds_ ? wall_bounds_->bound(wall, setup_.time.mono_us() / 1000) : wall;
 }
 
-uint64_t library_core::bounded_wall_ms() const { return bounded(wall_ms()); }
+uint64_t library_core::bounded_wall_ms() const { return bounded(setup_.time.wall_ms()); }
 
 double library_core::hlc_drift_seconds() const {
   const std::lock_guard guard(mutex_);
-  const auto wall = wall_ms();
+  const auto wall = setup_.time.wall_ms();
   return newest_stamp_ms_ > wall ? static_cast<double>(newest_stamp_ms_ - wall) / 1000 : 0.0;
 }
 
@@ -220,7 +219,7 @@ static void show_dials(api::member_status& out, const dial_board::line& l) {
 
 api::library_status library_core::status() const {
   const std::lock_guard guard(mutex_);
-  const auto now = mono_us();
+  const auto now = setup_.time.mono_us();
   api::library_status s;
   s.id = setup_.id;
   s.name = setup_.name;
@@ -259,7 +258,7 @@ api::library_status library_core::status() const {
   const auto& waiting = summary_.held_back;
   s.deadletters = waiting.quarantined + waiting.unmergeable - waiting.hidden;
   s.conflicts = summary_.conflicts;
-  const auto wall = wall_ms();
+  const auto wall = setup_.time.wall_ms();
   s.alarms = clock_alarms({.wall_ms = wall,
                            .bounded_wall_ms = bounded(wall),
                            .newest_stamp_ms = newest_stamp_ms_,
@@ -267,7 +266,7 @@ api::library_status library_core::status() const {
                            .quarantined = waiting.quarantined,
                            .unmergeable = waiting.unmergeable});
   for (const auto& [until_us, text] : forged_)
-    if (mono_us() < until_us)
+    if (setup_.time.mono_us() < until_us)
       s.alarms.push_back(text);
   s.read_only = setup_.disk->alarm();
   uint64_t missing = 0;

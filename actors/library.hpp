@@ -1,6 +1,7 @@
 #pragma once
 // A library: the actor that runs its protocol, and what the API sees of it.
 
+#include "actors/clocks.hpp"
 #include "actors/dial_board.hpp"
 #include "actors/disk_space.hpp"
 #include "actors/handles.hpp"
@@ -25,6 +26,7 @@ struct library_setup {
   std::shared_ptr<const dial_board> dials;
   std::shared_ptr<disk_space> disk;
   bool paused = false;
+  clocks time;
   std::string restored;  // see api::library_status
   bool refilled = false; // the store is new and peers may well hold more of this device
 };

@@ -1,7 +1,6 @@
 // The library actor between running and not: pausing, ending, and what it tells about peers that
 // come and go.
 
-#include "actors/clocks.hpp"
 #include "actors/library_loop.hpp"
 #include "config/limits.hpp"
 #include "messages/shown.hpp"
@@ -20,7 +19,8 @@ void library_loop::say_goodbye(const std::string& reason) {
     const std::lock_guard guard(core_->mutex_);
     bye.held = core_->protocol_->held();
   }
-  const auto frame = encode_frame({setup_.id, setup_.protocol.self, wall_ms(), std::move(bye)});
+  const auto frame =
+      encode_frame({setup_.id, setup_.protocol.self, setup_.time.wall_ms(), std::move(bye)});
   std::vector<device_id> peers;
   for (const auto& [peer, l] : links_) {
     self_->send(l.actor, transport::frames_out{{frame}});
@@ -51,9 +51,18 @@ void library_loop::on(pause_library& p) {
 }
 
 void library_loop::on(stop_library& s) {
+  if (s.flushed && ending_)
+    ending_->flushed = true;
+  if (s.flushed)
+    return consider_end();
   if (ending_)
     return;
-  ending_ = ending{s.reason, s.left, mono_us() + limits::offer_ms * 1000};
+  // What a client was told is durable may be news to this actor still: the writer answers first.
+  core_->refuse_writes("library " + setup_.name + " is closed: " + s.reason);
+  core_->flush([self = caf::actor_cast<caf::actor>(self_)](const status&) {
+    caf::anon_send(self, stop_library{{}, false, true});
+  });
+  ending_ = ending{s.reason, s.left, setup_.time.mono_us() + limits::offer_ms * 1000, false};
   for (const auto& w : waits_)
     w->done(error{ec::unavailable, "library " + setup_.name + " is closed: " + s.reason});
   waits_.clear();
@@ -67,14 +76,14 @@ void library_loop::on(stop_library& s) {
 void library_loop::consider_end() {
   if (!ending_ || ended_)
     return;
-  bool done = mono_us() >= ending_->until_us;
+  bool done = setup_.time.mono_us() >= ending_->until_us;
   if (!done) {
     const std::lock_guard guard(core_->mutex_);
     const auto& sessions = core_->protocol_->sessions();
     const bool any = std::any_of(sessions.begin(), sessions.end(), [](const auto& s) {
       return s.second.state == protocol::session_state::live;
     });
-    done = ending_->left ? !any : core_->protocol_->own_ops_taken();
+    done = ending_->left ? !any : ending_->flushed && core_->protocol_->own_ops_taken();
   }
   if (!done)
     return;
@@ -131,7 +140,7 @@ void library_loop::note_made_up() {
       return s.second.state == protocol::session_state::live;
     });
     if (core_->restored_.empty() || !any
-        || core_->protocol_->state(mono_us()) != protocol::library_state::ready)
+        || core_->protocol_->state(setup_.time.mono_us()) != protocol::library_state::ready)
       return;
     core_->restored_.clear();
   }

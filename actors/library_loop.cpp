@@ -1,6 +1,5 @@
 #include "actors/library_loop.hpp"
 
-#include "actors/clocks.hpp"
 #include "config/limits.hpp"
 #include "messages/shown.hpp"
 
@@ -28,7 +27,7 @@ void library_loop::step(protocol::event e) {
   protocol::effects effects;
   {
     const std::lock_guard guard(core_->mutex_);
-    effects = core_->protocol_->step(std::move(e), mono_us());
+    effects = core_->protocol_->step(std::move(e), setup_.time.mono_us());
   }
   for (auto& effect : effects)
     std::visit([&](auto& x) { carry_out(x); }, effect);
@@ -49,7 +48,8 @@ void library_loop::carry_out(protocol::send& s) {
   uint64_t ops = 0;
   if (const auto* r = std::get_if<range_message>(&s.body))
     ops = r->body.count;
-  const auto frame = encode_frame({setup_.id, setup_.protocol.self, wall_ms(), std::move(s.body)});
+  const auto frame =
+      encode_frame({setup_.id, setup_.protocol.self, setup_.time.wall_ms(), std::move(s.body)});
   const auto peers = static_cast<double>(s.to.size());
   if (ops > 0)
     setup_.counted.ops_sent->Increment(static_cast<double>(ops) * peers);
@@ -62,11 +62,14 @@ void library_loop::carry_out(protocol::load& l) { read(l); }
 
 void library_loop::commit(job what) { core_->store(std::move(what)); }
 
-void library_loop::carry_out(protocol::apply& a) { commit(apply_job{std::move(a), mono_us()}); }
+void library_loop::carry_out(protocol::apply& a) {
+  commit(apply_job{std::move(a), setup_.time.mono_us()});
+}
 
 /// A peer that comes and goes all the time must not fill the disk with lines about it.
 bool library_loop::may_say(const device_id& peer) {
-  return lines_[peer].permits(mono_us(), limits::peer_line_ms * 1000, limits::peer_lines_at_once);
+  return lines_[peer].permits(setup_.time.mono_us(), limits::peer_line_ms * 1000,
+                              limits::peer_lines_at_once);
 }
 
 void library_loop::carry_out(protocol::close_link& c) {
@@ -106,7 +109,7 @@ void library_loop::carry_out(protocol::prune& p) { commit(prune_job{std::move(p.
 
 /// Sees to it that a tick comes when the protocol or a waiting client wants one.
 void library_loop::arm() {
-  const auto now = mono_us();
+  const auto now = setup_.time.mono_us();
   uint64_t next = 0;
   {
     const std::lock_guard guard(core_->mutex_);
@@ -170,7 +173,7 @@ void library_loop::on(inbound& in) {
   if (it == links_.end()) {
     if (std::holds_alternative<hello>(*in.body)) // not a member: as if the library were not here
       self_->send(in.link, transport::frames_out{{encode_frame(
-                               {setup_.id, setup_.protocol.self, wall_ms(),
+                               {setup_.id, setup_.protocol.self, setup_.time.wall_ms(),
                                 error_message{"unknown_library", "unknown library"}})}});
     return;
   }
@@ -178,8 +181,9 @@ void library_loop::on(inbound& in) {
     return; // from a connection that was replaced
   if (paused_) {
     if (std::holds_alternative<hello>(*in.body))
-      self_->send(in.link, transport::frames_out{{encode_frame(
-                               {setup_.id, setup_.protocol.self, wall_ms(), goodbye{"paused"}})}});
+      self_->send(in.link, transport::frames_out{
+                               {encode_frame({setup_.id, setup_.protocol.self,
+                                              setup_.time.wall_ms(), goodbye{"paused"}})}});
     return;
   }
   {
@@ -259,7 +263,8 @@ void library_loop::check_broadcasts() {
     if (it->second < b.to)
       return;
     if (!links_.empty())
-      setup_.counted.broadcast_seconds->Observe(static_cast<double>(mono_us() - b.synced_us) / 1e6);
+      setup_.counted.broadcast_seconds->Observe(
+          static_cast<double>(setup_.time.mono_us() - b.synced_us) / 1e6);
     broadcasts_.pop_front();
   }
 }
@@ -267,7 +272,7 @@ void library_loop::check_broadcasts() {
 void library_loop::check_waits() {
   if (waits_.empty())
     return;
-  const auto now = mono_us();
+  const auto now = setup_.time.mono_us();
   std::erase_if(waits_, [&](const std::shared_ptr<wait_job>& w) {
     api::wait_answer answer;
     {
@@ -322,7 +327,7 @@ void library_loop::on(member_change& c) {
     if (!c.name.empty())
       m.name = c.name;
     if (known == set.end() || m != known->second)
-      m.revision = std::max(wall_ms(), m.revision + 1);
+      m.revision = std::max(setup_.time.wall_ms(), m.revision + 1);
   }
   commit(members_job{{{c.device, std::move(m)}}, done});
 }

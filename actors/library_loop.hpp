@@ -108,6 +108,7 @@ private:
     std::string reason;
     bool left = false;
     uint64_t until_us = 0;
+    bool flushed = false;
   };
   std::optional<ending> ending_;
   bool ended_ = false;

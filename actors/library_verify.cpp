@@ -2,6 +2,8 @@
 
 #include "actors/library_loop.hpp"
 
+#include "config/limits.hpp"
+
 #include <caf/all.hpp>
 #include <spdlog/spdlog.h>
 
@@ -61,7 +63,7 @@ void library_loop::carry_out(protocol::forged& f) {
     core_->notes_[peer].last_error = text;
   if (core_->forged_.size() == limits::forged_shown_max)
     core_->forged_.erase(core_->forged_.begin());
-  core_->forged_.emplace_back(mono_us() + limits::forged_shown_us, std::move(text));
+  core_->forged_.emplace_back(setup_.time.mono_us() + limits::forged_shown_us, std::move(text));
 }
 
 void library_loop::carry_out(protocol::compared& c) {

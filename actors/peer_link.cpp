@@ -1,7 +1,5 @@
 #include "actors/peer_link.hpp"
 
-#include "actors/clocks.hpp"
-
 #include <caf/all.hpp>
 
 namespace shoal {
@@ -39,7 +37,7 @@ public:
 
 private:
   void take(const transport::frames_in& f) {
-    const auto now = wall_ms();
+    const auto now = setup_.time.wall_ms();
     for (const auto& payload : f.payloads)
       take_frame(payload, now, f.unread);
   }
@@ -47,9 +45,8 @@ private:
   void take_frame(std::string_view payload, uint64_t now_ms,
                   const std::shared_ptr<const void>& unread);
   void say(const library_id& library, message body) {
-    self_->send(
-        setup_.link,
-        transport::frames_out{{encode_frame({library, setup_.self, wall_ms(), std::move(body)})}});
+    self_->send(setup_.link, transport::frames_out{{encode_frame(
+                                 {library, setup_.self, setup_.time.wall_ms(), std::move(body)})}});
   }
 
   caf::event_based_actor* self_;

@@ -2,6 +2,7 @@
 // One per connection: decodes what the link received, holds the peer to being who TLS says it is,
 // and hands each message to the library it is for.
 
+#include "actors/clocks.hpp"
 #include "actors/handles.hpp"
 
 #include <caf/event_based_actor.hpp>
@@ -44,6 +45,7 @@ struct peer_link_setup {
   caf::actor node;
   std::shared_ptr<library_directory> libraries;
   bool held = false; // frames wait for admit_link
+  clocks time = {};
 };
 
 caf::behavior peer_link(caf::event_based_actor* self, peer_link_setup setup);

@@ -1,6 +1,5 @@
 #include "actors/store_writer.hpp"
 
-#include "actors/clocks.hpp"
 #include "actors/held_jobs.hpp"
 #include "actors/stored_event.hpp"
 #include "config/limits.hpp"
@@ -274,13 +273,14 @@ public:
         failure_ = committed.err();
         durable = false;
       }
-      if (auto marked = durable ? setup_.mark.reached(data_.last_stamp(), mono_us()) : success();
+      if (auto marked =
+              durable ? setup_.mark.reached(data_.last_stamp(), setup_.time.mono_us()) : success();
           !marked) {
         failure_ = marked.err();
         durable = false;
       }
     }
-    const auto synced = mono_us();
+    const auto synced = setup_.time.mono_us();
     if (durable) {
       token_ = to_token(fold(data_.settled() ? data_.held() : own_streams(), data_.ended()));
       setup_.counted.writes->Increment(static_cast<double>(writes_));

@@ -1,6 +1,7 @@
 #pragma once
 // The only place that writes a library's RocksDB.
 
+#include "actors/clocks.hpp"
 #include "actors/disk_space.hpp"
 #include "actors/handles.hpp"
 #include "actors/high_water.hpp"
@@ -16,7 +17,8 @@ struct writer_setup {
   library_id library;
   library_metrics counted;
   uint64_t min_tombstone_ms = 0;     // marks of deletes are kept at least that long
-  std::function<uint64_t()> wall_ms; // the wall that stamps go by
+  clocks time;                       // of which the wall is not the one that stamps go by:
+  std::function<uint64_t()> wall_ms; // that is this one
   high_water mark;
   std::shared_ptr<disk_space> disk; // while it is low, nothing is written
   /// Called after each sync, before anybody is answered: what status and `wait` say must not lag
@@ -27,7 +29,8 @@ struct writer_setup {
   std::function<void(const error&)> on_failure;
 };
 
-/// Spawn detached. Ends, with what waits committed, on an exit message.
+/// Spawn detached, since a sync blocks; in memory, as the test coordinator needs it, not. Ends,
+/// with what waits committed, on an exit message.
 caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_setup> setup,
                            caf::actor library);
 

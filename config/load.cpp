@@ -294,28 +294,39 @@ result<std::string> read_file(const std::filesystem::path& file, const std::stri
   return text;
 }
 
-result<options> load(const std::filesystem::path& file, const environment& env) {
-  const std::string label = file.string();
-  auto text = read_file(file, label, "make one with: shoal init DIR");
-  if (!text)
-    return text.err();
-  auto raw = parse_toml(*text, label);
+result<options> parse(const file_texts& files, const environment& env) {
+  auto raw = parse_toml(files.whole.text, files.whole.label);
   if (!raw)
     return raw.err();
   if (auto done = overlay(*raw, env); !done)
     return done.err();
-  std::error_code failed;
-  const auto absolute = std::filesystem::absolute(file, failed).lexically_normal();
-  if (failed)
-    return config_error(label, "configuration file", "has no absolute path: " + failed.message(),
-                        "run from a folder that exists");
-  auto models = read_models(*raw, absolute.parent_path());
+  auto models = read_models(*raw, files.models);
   if (!models)
     return models.err();
-  auto out = reader_of_options(std::move(*raw), absolute, label).read();
+  auto out = reader_of_options(std::move(*raw), files.file, files.whole.label).read();
   if (out)
     out->models = std::move(*models);
   return out;
+}
+
+result<options> load(const std::filesystem::path& file, const environment& env) {
+  file_texts files;
+  files.whole.label = file.string();
+  auto text = read_file(file, files.whole.label, "make one with: shoal init DIR");
+  if (!text)
+    return text.err();
+  files.whole.text = std::move(*text);
+  std::error_code failed;
+  files.file = std::filesystem::absolute(file, failed).lexically_normal();
+  if (failed)
+    return config_error(files.whole.label, "configuration file",
+                        "has no absolute path: " + failed.message(),
+                        "run from a folder that exists");
+  auto models = read_model_files(files.file.parent_path());
+  if (!models)
+    return models.err();
+  files.models = std::move(*models);
+  return parse(files, env);
 }
 
 } // namespace shoal::config

@@ -218,22 +218,30 @@ bool is_same(const model_options& a, const model_options& b) {
 }
 
 result<std::vector<model_options>> read_models(const raw_config& raw,
-                                               const std::filesystem::path& directory) {
+                                               const std::vector<file_texts::named>& files) {
   std::vector<model_options> out;
   if (auto done = add_models(raw, out); !done)
     return done.err();
-  auto files = model_files(directory / "models.d");
-  if (!files)
-    return files.err();
-  for (const auto& file : *files) {
-    auto text = read_file(file, file.string(), "remove the link, or mend it");
-    if (!text)
-      return text.err();
-    auto parsed = parse_toml(*text, file.string(), file_kind::models);
+  for (const auto& file : files) {
+    auto parsed = parse_toml(file.text, file.label, file_kind::models);
     if (!parsed)
       return parsed.err();
     if (auto done = add_models(*parsed, out); !done)
       return done.err();
+  }
+  return out;
+}
+
+result<std::vector<file_texts::named>> read_model_files(const std::filesystem::path& directory) {
+  auto files = model_files(directory / "models.d");
+  if (!files)
+    return files.err();
+  std::vector<file_texts::named> out;
+  for (const auto& file : *files) {
+    auto text = read_file(file, file.string(), "remove the link, or mend it");
+    if (!text)
+      return text.err();
+    out.push_back({file.string(), std::move(*text)});
   }
   return out;
 }

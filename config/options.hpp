@@ -106,6 +106,19 @@ environment process_environment();
 /// an entry. A SHOAL__ variable that names no key is an error as well.
 result<options> load(const std::filesystem::path& file, const environment& env);
 
+/// What load() reads: a shoal.toml, and the files of models.d beside it by name.
+struct file_texts {
+  struct named {
+    std::string label; // what messages call the file
+    std::string text;
+  };
+  std::filesystem::path file; // absolute
+  named whole;
+  std::vector<named> models;
+};
+/// load(), once the files are read.
+result<options> parse(const file_texts& files, const environment& env);
+
 /// Checks what the options point at: key, certificate and token are readable files, and key and
 /// token closed to others. Whoever starts a node calls it, so that nothing starts with less than
 /// was configured.

@@ -55,9 +55,11 @@ result<std::string> read_file(const std::filesystem::path& file, const std::stri
 result<raw_config> parse_toml(const std::string& text, const std::string& label,
                               file_kind kind = file_kind::whole);
 
-/// The models of a parsed file, and those of the folder models.d in `directory`.
+/// The models of a parsed file, and those of the files of models.d.
 result<std::vector<model_options>> read_models(const raw_config& raw,
-                                               const std::filesystem::path& directory);
+                                               const std::vector<file_texts::named>& files);
+/// The files of the folder models.d in `directory`, by name; none when there is no folder.
+result<std::vector<file_texts::named>> read_model_files(const std::filesystem::path& directory);
 
 /// Lays the SHOAL__ variables over what the file says.
 status overlay(raw_config& raw, const environment& env);

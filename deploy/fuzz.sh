@@ -1,11 +1,27 @@
 #!/usr/bin/env bash
-# Runs every libFuzzer target for SECONDS (default 30), beginning with its corpus in tests/fuzz/corpus.
-# What the fuzzer finds worth keeping stays in build/fuzz/corpus; a crash is written to build/fuzz/crashes and
-# belongs, once understood, into tests/fuzz/make_corpus.py.
+# Runs libFuzzer targets, each beginning with its corpus in tests/fuzz/corpus: all of them or those that are named, for
+# SECONDS each (default 30), or until each has executed N inputs.
+#   deploy/fuzz.sh [SECONDS] [TARGET…]
+#   deploy/fuzz.sh --runs N [TARGET…]
+# What the fuzzer finds worth keeping stays in build/fuzz/corpus, where the next run begins; a crash is written to
+# build/fuzz/crashes and belongs, once understood, into tests/fuzz/make_corpus.py.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-seconds=${1:-30}
-[[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "fuzz: seconds must be a whole number from 1, not '$seconds'" >&2; exit 2; }
+usage() { echo "fuzz: $1; use deploy/fuzz.sh [SECONDS] [TARGET…] or deploy/fuzz.sh --runs N [TARGET…]" >&2; exit 2; }
+whole() { [[ $1 =~ ^[1-9][0-9]*$ ]]; }
+bound=-max_total_time=30
+bound_text="30 s"
+if [ "${1:-}" = --runs ]; then
+  whole "${2:-}" || usage "--runs takes a whole number from 1, not '${2:-}'"
+  bound=-runs=$2
+  bound_text="$2 runs"
+  shift 2
+elif [[ ${1:-} =~ ^[^a-z] ]]; then
+  whole "$1" || usage "seconds must be a whole number from 1, not '$1'"
+  bound=-max_total_time=$1
+  bound_text="$1 s"
+  shift
+fi
 
 memory_mib=512      # a decoder that allocates on a peer's word breaks this
 input_bytes=65536   # bombs need few bytes; larger inputs only slow the search
@@ -13,8 +29,14 @@ input_seconds=5     # one input that takes longer is a hang
 
 mapfile -t sources < <(ls tests/fuzz/*.cpp 2>/dev/null)
 [ ${#sources[@]} -gt 0 ] || { echo "fuzz: no targets in tests/fuzz; expected *.cpp" >&2; exit 1; }
+for name in "$@"; do
+  [ -f "tests/fuzz/$name.cpp" ] || usage "there is no target '$name'; there are: $(basename -s .cpp "${sources[@]}" | tr '\n' ' ')"
+done
 targets=()
-for source in "${sources[@]}"; do targets+=("fuzz_$(basename "$source" .cpp)"); done
+for source in "${sources[@]}"; do
+  name=$(basename "$source" .cpp)
+  [ $# -gt 0 ] && [[ " $* " != *" $name "* ]] || targets+=("fuzz_$name")
+done
 
 cmake --preset fuzz >build-fuzz.log 2>&1 || { cat build-fuzz.log >&2; rm -f build-fuzz.log; exit 1; }
 rm -f build-fuzz.log
@@ -29,11 +51,11 @@ for target in "${targets[@]}"; do
   mkdir -p "$found" build/fuzz/crashes
   corpora=("$found")
   [ -d "tests/fuzz/corpus/$name" ] && corpora+=("tests/fuzz/corpus/$name")
-  echo "fuzz: $name for $seconds s"
+  echo "fuzz: $name for $bound_text"
   log=build/fuzz/$name.log
   # A small quarantine: freed inputs would otherwise fill the memory that the limit is meant to watch.
   if ASAN_OPTIONS=quarantine_size_mb=16 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 "build/fuzz/tests/$target" \
-      -max_total_time="$seconds" -max_len="$input_bytes" -rss_limit_mb="$memory_mib" -timeout="$input_seconds" \
+      "$bound" -max_len="$input_bytes" -rss_limit_mb="$memory_mib" -timeout="$input_seconds" \
       -artifact_prefix="$crashes" -print_final_stats=1 "${corpora[@]}" >"$log" 2>&1; then
     passed=$((passed + 1))
     grep -E 'number_of_executed_units|peak_rss_mb' "$log" || true

@@ -51,6 +51,7 @@ frontier read_frontier(reader& in) {
     s.origin = in.id<device_id>("frontier origin");
     s.epoch = in.uint("frontier epoch");
     const auto seq = in.uint("frontier seq");
+    in.charge(sizeof(frontier::value_type) + map_node_bytes, "frontier");
     if (in.failed())
       break;
     if (!f.empty() && s <= f.rbegin()->first)
@@ -128,6 +129,7 @@ folded_frontier read_folded_frontier(reader& in) {
     ended_epochs e{s.epoch, in.uint("frontier seq"), 0};
     if (items == 4)
       e.hash = in.uint("frontier hash");
+    in.charge(sizeof(s) + sizeof(e) + map_node_bytes, "frontier");
     if (in.failed())
       break;
     // Ascending; the first epoch that stays open may be named by the fold before it.

@@ -86,6 +86,8 @@ member_set read_member_set(reader& in) {
     m.name = in.str(wire_limits::text_bytes, "member name");
     for (size_t k = 7; k < items && !in.failed(); ++k)
       in.skip("member");
+    in.charge(sizeof(member_set::value_type) + map_node_bytes + m.address.size() + m.name.size(),
+              "members");
     if (in.failed())
       break;
     if (!set.empty() && device <= set.rbegin()->first)

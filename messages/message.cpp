@@ -113,6 +113,9 @@ state_request read_state_request(reader& in) {
         if (in.array(2, "request from") != 2)
           in.fail(ec::bad_value, "request from");
         const auto epoch = in.uint("request epoch");
+        in.charge(sizeof(decltype(m.from)::value_type) + map_node_bytes, "request from");
+        if (in.failed())
+          break;
         if (!m.from.empty() && epoch <= m.from.rbegin()->first)
           in.fail(ec::duplicate_key, "request from");
         m.from[epoch] = in.uint("request seq");
@@ -224,6 +227,9 @@ watermark_exchange read_exchange(reader& in, bool is_response) {
       m.members = read_member_set(in);
     else if (key == "statements") {
       const size_t n = in.array(members, "statements");
+      in.charge(n * sizeof(statement), "statements");
+      if (!in.failed())
+        m.statements.reserve(n);
       for (size_t i = 0; i < n && !in.failed(); ++i)
         m.statements.push_back(read_statement(in));
     } else
@@ -408,6 +414,8 @@ result<envelope_head> decode_head(std::string_view payload) {
 
 result<envelope> decode_envelope(std::string_view payload) {
   reader in(payload);
+  constexpr size_t texts = 8 * text_bytes; // the few that no body charges: names, reasons
+  in.bound_memory(decoded_factor * payload.size() + decoded_floor - texts);
   envelope_head head;
   envelope out;
   read_envelope(in, head, [&] {

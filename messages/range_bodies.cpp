@@ -45,7 +45,7 @@ range_message read_range_body(reader& in, message_kind kind) {
     else if (key == "more")
       r.more = in.boolean("range more");
     else if (key == "ops")
-      r.ops = in.bin(frame_bytes, "range ops");
+      r.ops = in.bin(frame_bytes, "range ops"), in.charge(r.ops.size(), "range ops");
     else if (key == "part")
       r.part = static_cast<uint32_t>(in.uint_max(range_ops, "range part"));
     else if (key == "repair")

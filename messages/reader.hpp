@@ -16,6 +16,9 @@
 
 namespace shoal {
 
+/// What a std::map takes for an entry beside the entry itself; see reader::charge.
+constexpr size_t map_node_bytes = 4 * sizeof(void*);
+
 class reader {
 public:
   explicit reader(std::string_view bytes) : bytes_(bytes) {}
@@ -25,6 +28,16 @@ public:
   error err() const;
   /// Marks the input as faulty, for checks that the caller makes on values it read.
   void fail(ec code, std::string_view what);
+  /// From here on, what is decoded may take this much memory in all; see `charge`.
+  void bound_memory(size_t bytes) { memory_left_ = bytes; }
+  /// Counts memory that is about to be taken for what was read, where that is more than the bytes
+  /// it came in; ec::too_large when it is more than is left of the bound.
+  void charge(size_t bytes, std::string_view what) {
+    if (bytes > memory_left_)
+      fail(ec::too_large, what);
+    else
+      memory_left_ -= bytes;
+  }
   bool at_end() const { return at_ == bytes_.size(); }
   size_t offset() const { return at_; }
   /// The bytes between two offsets of this input.
@@ -90,6 +103,7 @@ private:
 
   std::string_view bytes_;
   size_t at_ = 0;
+  size_t memory_left_ = SIZE_MAX;
   std::optional<error> error_;
 };
 

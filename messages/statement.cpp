@@ -26,6 +26,7 @@ statement read_statement(reader& in) {
   s.held = read_folded_frontier(in);
   s.public_key = in.bin(256, "statement key");
   s.signature = in.bin(256, "statement signature");
+  in.charge(s.public_key.size() + s.signature.size(), "statement");
   if (items > 6)
     s.owner_digest = in.bin(16, "statement owner_digest");
   if (s.owner_digest.size() % 16 != 0)

@@ -13,7 +13,12 @@ constexpr uint32_t version_minor = 0;
 constexpr size_t op_bytes = size_t{1} << 20; // one encoded op
 constexpr size_t frame_bytes_before_hello =
     size_t{256} << 10; // a member's Hello, which carries its member set and frontier
-constexpr size_t frame_bytes = size_t{2} << 20;        // after Hello was accepted
+constexpr size_t frame_bytes = size_t{2} << 20; // after Hello was accepted
+// What a frame may take in memory once it is decoded: so many times its size (compressed ops count
+// plain) and so much more. Entries that say next to nothing cost most: 1,500 members that have
+// neither name nor address fit, and 4,096 that have.
+constexpr size_t decoded_factor = 4;
+constexpr size_t decoded_floor = size_t{64} << 10;
 constexpr size_t range_part_bytes = size_t{256} << 10; // bulk parts, so that live data gets between
 constexpr size_t batch_ops = 10'000;                   // one atomic batch
 constexpr size_t batch_bytes = size_t{4} << 20;        // one atomic batch, encoded

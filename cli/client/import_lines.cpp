@@ -10,13 +10,18 @@ import_models import_models::of(const json& answer) {
   if (!answer.is_object() || models == answer.end() || !models->is_array())
     return out;
   for (const auto& m : *models) {
+    if (!m.is_object())
+      continue;
     auto& known = out.models_[string_at(m, "name")];
     known.made_by_node = string_at(m, "id") == "own_device";
-    for (const auto& f : m.value("fields", json::array())) {
+    const auto fields = m.find("fields");
+    if (fields == m.end() || !fields->is_array())
+      continue;
+    for (const auto& f : *fields) {
       const auto name = string_at(f, "name");
       if (string_at(f, "merge") == "counter")
         known.counters.insert(name);
-      if (f.value("cascades", false))
+      if (f.is_object() && f.contains("cascades") && f["cascades"] == true)
         known.cascades[name] = string_at(f, "references");
     }
   }

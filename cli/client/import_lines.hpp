@@ -32,7 +32,7 @@ public:
     bool made_by_node = false; // its records are the devices' own: they cannot be imported
   };
 
-  /// From the answer to GET /v1/models.
+  /// From the answer to GET /v1/models. What is not as a node would say it is left out.
   static import_models of(const json& answer);
   /// nullptr when the node does not know the model.
   const facts* find(const std::string& model) const;

@@ -34,6 +34,19 @@ BOOST_AUTO_TEST_CASE(a_line_of_an_export_becomes_a_write_anew) {
   BOOST_TEST(!op->ordered);
 }
 
+// Found by the fuzzer: nlohmann's value() throws on what is no object.
+BOOST_AUTO_TEST_CASE(an_answer_about_models_that_is_none_is_left_out_and_never_thrown_over) {
+  for (const auto* answer :
+       {R"(5)", R"([1])", R"({"items":[1,null,"tag"]})", R"({"items":[{"name":"t","fields":5}]})",
+        R"({"items":[{"name":"t","fields":[3]}]})",
+        R"({"items":[{"name":"t","fields":[{"name":"f","cascades":"x"}]}]})"})
+    BOOST_CHECK_NO_THROW(import_models::of(json::parse(answer)));
+  const auto some = import_models::of(
+      json::parse(R"({"items":[7,{"name":"t","fields":[3,{"name":"n","merge":"counter"}]}]})"));
+  BOOST_REQUIRE(some.find("t") != nullptr);
+  BOOST_TEST(some.find("t")->counters.contains("n"));
+}
+
 BOOST_AUTO_TEST_CASE(a_line_may_delete) {
   BOOST_TEST(op_of(R"({"model":"tag","id":"x","delete":true})")->text
              == R"({"model":"tag","id":"x","delete":true})");

@@ -289,6 +289,12 @@ BOOST_FIXTURE_TEST_CASE(a_wrong_environment_variable_is_an_error_that_names_it, 
   has(bad("", {{"SHOAL__NODE__NAME", "a"}, {"SHOAL__node__name", "b"}}), "sets one key twice");
 }
 
+// toml++ 3.3 leaves the language there: found by the fuzzer.
+BOOST_FIXTURE_TEST_CASE(letters_that_are_not_ascii_where_a_key_should_be_are_an_error, folder) {
+  for (const std::string letter : {"\u00e4", "\u01e2", "\u0410", "\u3042", "\U0001f389"})
+    has(bad("x\n" + letter + " = 1\n"), "not valid TOML");
+}
+
 BOOST_AUTO_TEST_CASE(only_shoals_own_variables_are_taken_from_the_process) {
   setenv("SHOAL__NODE__NAME", "from the test", 1);
   setenv("SHOAL_API", "http://127.0.0.1:1", 1);

@@ -3,20 +3,17 @@
 // of ops, 't' a token.
 
 #include "messages/message.hpp"
-
-#include <cstdio>
-#include <cstdlib>
+#include "tests/fuzz/heap.hpp"
+#include "tests/fuzz/require.hpp"
 
 using namespace shoal;
+using fuzz::require;
 
 namespace {
 
-void require(bool holds, const char* what) {
-  if (holds)
-    return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
-}
+/// Of what is decoded, bytes of its memory per byte of its frame, and what comes on top.
+constexpr size_t memory_factor = 4;
+constexpr size_t memory_floor = size_t{64} << 10;
 
 void check_op(const op& o) {
   const auto raw = encode_op(o);
@@ -28,7 +25,16 @@ void check_op(const op& o) {
 }
 
 void check_envelope(std::string_view payload) {
+  auto& used = fuzz::heap::the();
+  used.restart();
   const auto got = decode_envelope(payload);
+  // Ops that travelled compressed are as large as they say, which is a frame's bytes at most.
+  const auto* ranged = got ? std::get_if<range_message>(&got->body) : nullptr;
+  const auto plain = ranged && ranged->body.compressed ? ranged->body.ops.size() : 0;
+  if (got || payload.find("zstd") == payload.npos)
+    require(used.most() <= memory_factor * (payload.size() + plain) + memory_floor,
+            "a frame is decoded within 4 times its size and 64 KiB",
+            std::to_string(used.most()) + " bytes for " + std::to_string(payload.size()));
   if (!got)
     return;
   const auto head = decode_head(payload);
@@ -41,8 +47,8 @@ void check_envelope(std::string_view payload) {
   const auto again = decode_envelope(std::string_view(*frame).substr(4));
   require(again.ok(), "an envelope that decoded decodes again from its own encoding");
   require(*again == *got, "an envelope survives its encoding");
-  if (const auto* r = std::get_if<range_message>(&got->body))
-    if (const auto ops = decode_ops(r->body))
+  if (ranged)
+    if (const auto ops = decode_ops(ranged->body))
       for (const auto& o : *ops)
         check_op(o.decoded);
 }

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Writes tests/fuzz/corpus/envelope: seeds for the fuzzer and, through tests/messages/corpus_test.cpp, a check of
-the wire format by an encoder that shares no code with ours.
+"""Writes tests/fuzz/corpus: seeds for the fuzzers, a folder per target. Deterministic.
 
-A file's name is the verdict it must get: `ok-…` decodes, `ERROR-…` ends in that error code. Deterministic.
+`envelope` is also, through tests/messages/corpus_test.cpp, a check of the wire format by an encoder that shares no
+code with ours: a file's name is the verdict it must get, `ok-…` decodes, `ERROR-…` ends in that error code. The
+others are whole examples for the fuzzers to take apart, and inputs that once failed.
 Usage: tests/fuzz/make_corpus.py [DIRECTORY]
 """
 import base64
+import json
 import pathlib
 import struct
 import sys
@@ -142,6 +144,10 @@ def bad():
     yield "too_large", "members-bomb", pack(envelope(1, {"members": Raw(b"\xdd\xff\xff\xff\xff")}))
     yield "too_large", "ops-bomb", pack(envelope(21, {"ops": Raw(b"\xc6\xff\xff\xff\xff")}))
     yield "too_large", "reason", pack(envelope(2, {"reason": "r" * 1025}))
+    many = [Bin(n.to_bytes(16, "big")) for n in range(1, 2501)] # 64 KiB is what the fuzzer makes
+    yield "too_large", "decoded-members", pack(envelope(1, {"members": [[d, 0, False, False, 0, "", ""] for d in many]}))
+    yield "too_large", "decoded-statements", pack(envelope(7, {"statements": [[d, 0, 0, [], Bin(b""), Bin(b"")] for d in many[:1000]]}))
+    yield "too_large", "decoded-epochs", pack(envelope(12, {"from": [[n, 0] for n in range(3000)], "origin": A}))
     yield "too_large", "minor", pack(envelope(1, {"minor": 2**32}))
     yield "too_deep", "arrays", pack(envelope(2, {"x": Raw(b"\x91" * 40 + b"\x00")}))
     yield "bad_utf8", "reason", pack(envelope(2, {"reason": Raw(b"\xa2\xc0\x80")}))
@@ -173,14 +179,167 @@ def bad():
     yield "bad_request", "token-bits", b"tkB"
 
 
+def frame():
+    framed = lambda *payloads: b"".join(struct.pack(">I", len(p)) + p for p in payloads)
+    hello = pack(envelope(*BODIES["hello"]))
+    yield "hello-and-more", b"\x00\x07" + framed(hello, b"x", b"yy" * 200)
+    yield "accepted-late", b"\x03\x01" + framed(*[b"%d" % n for n in range(9)])
+    yield "large-behind-hello", b"\x00\x05" + framed(hello) + struct.pack(">I", 2**21) + b"z" * 300
+    yield "held-back", b"\x01\x05" + framed(hello) + struct.pack(">I", 2**20) + b"z" * 300
+    yield "too-large", b"\x00\x01" + struct.pack(">I", 2**31)
+    yield "empty", b"\x00\x01" + struct.pack(">I", 0)
+
+
+UUIDS = ["%s-0000-4000-8000-00000000000%d" % (c * 8, n) for n, c in enumerate("12345678")]
+LIBRARY_TOML = """[[library]]
+id = "%s"
+name = "photos"
+sync = false
+  [[library.member]]
+  device = "%s"
+  address = "10.0.0.2:7420"
+  [[library.member]]
+  device = "%s"
+""" % tuple(UUIDS[:3])
+MODEL_TOML = """[[model]]
+name = "album"
+class = "shared"
+id_from = ["title"]
+  [model.fields]
+  title = { type = "string", required = true }
+  cover = { references = "entry" }
+  labels = { type = "string", merge = "set" }
+  plays = { merge = "counter" }
+  notes = { type = "json", merge = "map" }
+  here = { type = "string", local = true }
+[[model]]
+name = "track"
+class = "device-owned"
+  [[model.field]]
+  name = "album_id"
+  references = "location"
+  required = true
+  cascades = true
+"""
+PLAIN_TOML = """[node]
+name = "alice"
+data_dir = "/var/lib/shoal"
+listen = "0.0.0.0:7420"
+advertise = "[::1]:7420"
+[tls]
+key = "device.key"
+[api]
+listen = "127.0.0.1:7421"
+[sync]
+dial = "configured"
+preset = "mobile"
+batch_window_ms = 5
+retry_max_seconds = 60
+[retention]
+max_log_entries = 1_000
+[log]
+level = "info,library=debug"
+format = 'json'
+"""
+
+
+def config():
+    yield "plain", PLAIN_TOML
+    yield "library", PLAIN_TOML + LIBRARY_TOML
+    yield "models", MODEL_TOML
+    yield "models-elsewhere", "\0".join(["", MODEL_TOML, MODEL_TOML.split("[[model]]")[2]])
+    yield "environment", "\0".join([LIBRARY_TOML, "SHOAL__SYNC__DIAL=all", "SHOAL__NODE__NAME=bob",
+                                    "SHOAL__LIBRARY__0__NAME=x", "SHOAL__LIBRARY__0__MEMBER__1__ADDRESS=a:1"])
+    yield "unknown-key", "[sync]\nbatch_windw_ms = 5\n"
+    yield "wrong-type", "[sync]\nbatch_window_ms = \"five\"\n"
+    yield "not-toml", "[=\n"
+    yield "letter-without-a-key", "\u00e4 = 1\n\u01e2"
+
+
+def request(method, target, body=None, key=""):
+    return "%s %s\n%s\n%s" % (method, target, key, "" if body is None else json.dumps(body))
+
+
+LIB = "/v1/libraries/photos"
+ALBUM = {"title": "A", "rating": 4.5, "shown": True, "when": 1700000000000, "labels": {"$add": ["x", "y"]},
+         "plays": {"$add": 3}, "notes": {"k": {"n": [1, None]}, "l": 2}, "here": "only"}
+TAG = {"canonical_name": "Vacation", "namespace": "n", "tag_type": "system", "aliases": ["a", "b"],
+       "search_weight": 2**40, "created_by": UUIDS[0]}
+
+
+def http():
+    rec = LIB + "/records/"
+    yield "tag", "\0".join([request("PUT", rec + "tag/new", TAG, "k1"), request("GET", rec + "tag?limit=2&where=color%3D")])
+    yield "album", "\0".join([
+        request("PUT", rec + "album/" + UUIDS[0], ALBUM),
+        request("PUT", rec + "album/" + UUIDS[0], {"labels": {"$remove": ["x"]}, "plays": {"$set": 9}, "notes": {"k": None}}),
+        request("PUT", rec + "album/" + UUIDS[0], {"here": None, "rating": 1, "labels": ["z"], "plays": {"$add": -1}}),
+        request("GET", rec + "album/" + UUIDS[0]), request("DELETE", rec + "album/" + UUIDS[0]),
+        request("GET", rec + "album?deleted=true&owner=" + UUIDS[1]), request("GET", LIB + "/export")])
+    volume = {"display_name": "disk", "fingerprint": "f", "is_removable": False}
+    yield "tree", "\0".join([
+        request("POST", LIB + "/batch", {"ops": [
+            {"model": "volume", "id": UUIDS[0], "fields": volume},
+            {"model": "location", "id": UUIDS[1], "fields": {"name": "l", "path": "/l", "volume_id": UUIDS[0]}},
+            {"model": "entry", "id": UUIDS[2], "fields": {"name": "e", "kind": "directory", "location_id": UUIDS[1]}},
+            {"model": "entry", "id": UUIDS[3], "fields": {"name": "f", "kind": "file", "size": 7, "parent_id": UUIDS[2],
+                                                          "location_id": UUIDS[1]}}]}),
+        request("DELETE", rec + "location/" + UUIDS[1]), request("GET", LIB + "/log?limit=1")])
+    yield "metadata", request("POST", LIB + "/batch", {"ops": [
+        {"model": "user_metadata", "id": "new", "fields": {"entry_id": UUIDS[2], "notes": "n", "favorite": True}},
+        {"model": "tag", "id": UUIDS[4], "fields": {"canonical_name": "t"}},
+        {"model": "collection", "id": "new", "fields": {"name": "c"}}, {"model": "tag", "id": UUIDS[4], "delete": True}]})
+    yield "members", "\0".join([
+        request("POST", LIB + "/members", {"device": UUIDS[5], "address": "a:1", "name": "b", "readmit": True}),
+        request("DELETE", LIB + "/members/" + UUIDS[5] + "?purge=1"), request("GET", LIB + "/members"),
+        request("GET", LIB + "/peers"), request("GET", LIB + "/wait?peers=1&timeout=0.5"), request("GET", LIB + "/digest")])
+    yield "libraries", "\0".join([
+        request("POST", "/v1/libraries", {"name": "music"}),
+        request("POST", "/v1/libraries", {"name": "m", "id": UUIDS[6], "via": UUIDS[5] + "@h:1"}),
+        request("DELETE", LIB + "?now=1&delete=yes"), request("POST", LIB + "/pause"), request("POST", LIB + "/rebuild"),
+        request("POST", "/v1/log-level", {"level": "info,api=debug"}), request("GET", "/v1/status"), request("GET", "/readyz")])
+    dead = UUIDS[5] + ".0000000000000001.5"
+    yield "held", "\0".join([
+        request("GET", LIB + "/deadletter?limit=1"), request("GET", LIB + "/deadletter/" + dead),
+        request("POST", LIB + "/deadletter/retry", {"id": dead}), request("POST", LIB + "/deadletter/release", {"id": dead}),
+        request("DELETE", LIB + "/deadletter/" + dead), request("GET", LIB + "/conflicts")])
+    yield "not-json", request("PUT", rec + "tag/new") + '{"canonical_name":"a","canonical_name":1e999}'
+    yield "escapes", request("GET", "/v1/libraries/ph%6ftos/records/t%61g?where=a%3Db&where=c%3Dnull&limit=%31#x")
+
+
+def imported():
+    lines = [
+        {"model": "entry", "id": UUIDS[3], "owner": "x", "hlc": "h", "fields": {"parent_id": UUIDS[2], "location_id": UUIDS[1]}},
+        {"model": "entry", "id": UUIDS[2], "hlc": "h", "fields": {"parent_id": None, "location_id": UUIDS[1]}},
+        {"model": "location", "id": UUIDS[1], "fields": {"name": "l"}},
+        {"model": "tag", "id": "new", "hlc": "h", "fields": {"uses": 7}},
+        {"model": "device", "id": UUIDS[0], "hlc": "h", "fields": {}},
+        {"model": "entry", "id": UUIDS[3], "delete": True}]
+    whole = "\n".join(json.dumps(line) for line in lines)
+    yield "export", whole + "\n"
+    yield "backwards", "\r\n".join(reversed(whole.split("\n")))
+    yield "bad-lines", whole + '\nops[3]: x\n{"model":"tag"}\n{"model":"tag","id":"x","fields":[],"delete":1}\n\ufeff{}'
+    yield "models-that-are-none", 'models {"items":[1,{"name":"t","fields":[3,{"cascades":"x"}]}]}'
+    yield "models-without-fields", 'models {"items":[{"name":"t","fields":5}]}'
+    yield "models", "models " + json.dumps({"items": [{"name": "tag", "id": "fields", "fields": [
+        {"name": "uses", "merge": "counter", "references": None, "cascades": True}]}]})
+
+
+def write(folder, name, content):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+
+
 def main():
     here = pathlib.Path(__file__).resolve().parent
-    out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here / "corpus" / "envelope"
-    out.mkdir(parents=True, exist_ok=True)
+    out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here / "corpus"
     for name, raw in good():
-        (out / f"ok-{name}").write_bytes(raw)
+        write(out / "envelope", f"ok-{name}", raw)
     for code, name, raw in bad():
-        (out / f"{code}-{name}").write_bytes(raw)
+        write(out / "envelope", f"{code}-{name}", raw)
+    for target, examples in (("frame", frame), ("config", config), ("http", http), ("import", imported)):
+        for name, content in examples():
+            write(out / target, name, content)
 
 
 if __name__ == "__main__":

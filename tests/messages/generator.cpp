@@ -182,7 +182,8 @@ statement generator::make_statement() {
   std::map<device_id, uint64_t> ended;
   if (!f.empty() && coin())
     ended[f.begin()->first.origin] = UINT64_MAX;
-  return {id<device_id>(), number(), number(), fold(f, ended), bytes(upto(256)), bytes(upto(256))};
+  return {id<device_id>(),         number(),         number(),        fold(f, ended),
+          coin() ? bytes(16) : "", bytes(upto(256)), bytes(upto(256))};
 }
 
 message generator::make_message(message_kind kind) {

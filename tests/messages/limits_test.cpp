@@ -59,7 +59,7 @@ member_set members(size_t n) {
     device_id d;
     d.bytes[0] = static_cast<uint8_t>(i >> 8);
     d.bytes[1] = static_cast<uint8_t>(i);
-    set.emplace_hint(set.end(), d, member{});
+    set.emplace_hint(set.end(), d, member{1, false, false, 0, "10.0.0.1:7420", "alice"});
   }
   return set;
 }
@@ -180,9 +180,9 @@ BOOST_AUTO_TEST_CASE(a_request_has_streams) {
   state_request m;
   m.origin = origin;
   for (size_t i = 0; i < wire_limits::streams; ++i)
-    m.from.emplace_hint(m.from.end(), i, 1);
+    m.from.emplace_hint(m.from.end(), (uint64_t{1} << 40) + i, 1000);
   BOOST_TEST(fault(m) == "none");
-  m.from[wire_limits::streams] = 1;
+  m.from[1] = 1000;
   BOOST_TEST(fault(m) == "too_large");
 }
 
@@ -193,10 +193,35 @@ BOOST_AUTO_TEST_CASE(a_member_set_and_an_exchange_have_members) {
   m.members = members(wire_limits::members + 1);
   BOOST_TEST(fault(m) == "too_large");
   watermark_exchange x;
-  x.statements.resize(wire_limits::members);
+  statement said;
+  said.public_key.assign(44, 'k');
+  said.signature.assign(64, 's');
+  x.statements.assign(wire_limits::members, said);
   BOOST_TEST(fault(x) == "none");
-  x.statements.emplace_back();
+  x.statements.push_back(said);
   BOOST_TEST(fault(x) == "too_large");
+}
+
+// tests/fuzz/envelope.cpp measures what the charges add up to.
+BOOST_AUTO_TEST_CASE(entries_that_say_next_to_nothing_may_not_cost_many_times_their_bytes) {
+  hello m;
+  m.members = members(wire_limits::members);
+  for (auto& [device, entry] : m.members)
+    entry.address = entry.name = "";
+  BOOST_TEST(fault(m) == "too_large");
+  m.members.erase(std::next(m.members.begin(), 1500), m.members.end());
+  BOOST_TEST(fault(m) == "none");
+  watermark_exchange x;
+  x.statements.resize(wire_limits::members); // unsigned, about nothing
+  BOOST_TEST(fault(x) == "too_large");
+  state_request r;
+  r.origin = origin;
+  for (uint64_t epoch = 0; epoch < wire_limits::streams; ++epoch)
+    r.from[epoch] = 1;
+  BOOST_TEST(fault(r) == "too_large");
+  link_ack a;
+  a.held = streams(wire_limits::streams);
+  BOOST_TEST(fault(a) == "none");
 }
 
 BOOST_AUTO_TEST_CASE(texts_have_text_bytes) {

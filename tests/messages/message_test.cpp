@@ -257,7 +257,7 @@ BOOST_AUTO_TEST_CASE(the_epochs_of_a_request_strictly_ascend) {
 }
 
 BOOST_AUTO_TEST_CASE(a_signature_covers_the_library_and_all_that_a_statement_says) {
-  const statement base{sender, 7, 9, {{{{sender, 1}, 5}}, {}}, "key", "signature"};
+  const statement base{sender, 7, 9, {{{{sender, 1}, 5}}, {}}, "", "key", "signature"};
   const auto bytes = signed_bytes(base, library);
   BOOST_TEST(to_hex(bytes)
              == to_hex("shoal statement 1") + "c41011111111111111111111111111111111"
@@ -276,6 +276,11 @@ BOOST_AUTO_TEST_CASE(a_signature_covers_the_library_and_all_that_a_statement_say
   BOOST_TEST((signed_bytes(other, library) != bytes));
   other = base, other.held.open.begin()->second = 6;
   BOOST_TEST((signed_bytes(other, library) != bytes));
+  other = base, other.owner_digest = std::string(16, 'd');
+  const auto with_tip = signed_bytes(other, library);
+  BOOST_TEST(with_tip != bytes);
+  other.owner_digest.back() = 'e';
+  BOOST_TEST(signed_bytes(other, library) != with_tip);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
