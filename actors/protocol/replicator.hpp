@@ -192,7 +192,7 @@ private:
   void note_relayed(const device_id& origin, const device_id& peer);
   void heed(const tip_check& t);
   void take_anew(const device_id& owner, const std::set<device_id>& rather_not);
-  bool vouches(const device_id& peer, const session& s, const resync_state& r) const;
+  void choose_source(const std::set<device_id>& rather_not);
   // resync.cpp
   void check_horizon(const device_id& peer, session& s);
   void start_resync(const device_id& peer, frontier deletes_from);

@@ -55,16 +55,8 @@ void replicator::begin_resync(resync_state state) {
 void replicator::choose_resync_peer() {
   if (resync_peer_)
     return;
-  if (kept_.resync && kept_.resync->owner) {
-    const auto own = sessions_.find(*kept_.resync->owner);
-    if (own != sessions_.end() && own->second.state == session_state::live
-        && vouches(own->first, own->second, *kept_.resync))
-      return start_resync(own->first, {});
-    for (const auto& [peer, s] : sessions_)
-      if (s.state == session_state::live && vouches(peer, s, *kept_.resync))
-        return start_resync(peer, {});
-    return;
-  }
+  if (kept_.resync && kept_.resync->owner)
+    return choose_source({});
   for (const auto& [peer, s] : sessions_) {
     if (s.state != session_state::live || s.filling || distrusts(peer))
       continue;

@@ -155,8 +155,8 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
   s.beat_digest = m.digest;
   s.filling = m.filling;
   if (s.filling && resync_peer_ == e.peer && kept_.resync && kept_.resync->owner) {
-    leave(e.peer); // it lacks them itself
-    choose_resync_peer();
+    leave(e.peer); // it may lack them itself
+    choose_source({e.peer});
   }
   s.beat_quarantine = m.quarantine_hash;
   // Exactly that: more than its acks said, if one was lost with an earlier link, or less than a

@@ -10,7 +10,7 @@
 namespace shoal::protocol {
 
 // One that passed on in good faith what a third had altered mends itself meanwhile.
-constexpr uint64_t distrust_first_us = 30'000'000;
+constexpr uint64_t distrust_first_us = 10'000'000;
 constexpr uint64_t distrust_most_us = 600'000'000;
 
 bool replicator::distrusts(const device_id& peer) const {
@@ -64,21 +64,29 @@ void replicator::take_anew(const device_id& owner, const std::set<device_id>& ra
   while (end != submitted_.end() && end->first.origin == owner)
     ++end;
   begin_resync({{begin, end}, {}, {}, owner});
-  for (const auto& [peer, s] : sessions_)
-    if (s.state == session_state::live && !rather_not.contains(peer)
-        && vouches(peer, s, *kept_.resync) && (peer == owner || !resync_peer_))
-      resync_peer_ = peer;
-  if (const auto peer = std::exchange(resync_peer_, std::nullopt))
-    start_resync(*peer, {});
-  else
-    choose_resync_peer();
+  choose_source(rather_not);
 }
 
-/// Whether a peer can say all that was dropped here: the device itself, or one that holds as much.
-bool replicator::vouches(const device_id& peer, const session& s, const resync_state& r) const {
-  const auto known = announced_.find(peer);
-  return !s.filling && !distrusts(peer) && known != announced_.end()
-         && covers(known->second, r.base);
+/// Of whom to take the records that were dropped: their owner, before one that is through, before
+/// one that is being filled or takes another device's records anew itself.
+void replicator::choose_source(const std::set<device_id>& rather_not) {
+  const auto& r = *kept_.resync;
+  std::optional<device_id> best;
+  int best_rank = 0;
+  for (const auto& [peer, s] : sessions_) {
+    const auto known = announced_.find(peer);
+    if (s.state != session_state::live || distrusts(peer) || known == announced_.end()
+        || !covers(known->second, r.base))
+      continue;
+    const int rank = 1 + (rather_not.contains(peer) ? 0 : 4) + (s.filling ? 0 : 1)
+                     + (peer == *r.owner && !s.filling ? 1 : 0);
+    if (rank > best_rank) {
+      best = peer;
+      best_rank = rank;
+    }
+  }
+  if (best)
+    start_resync(*best, {});
 }
 
 } // namespace shoal::protocol

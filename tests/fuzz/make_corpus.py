@@ -65,7 +65,7 @@ def head(n, fix, fix_max, tags):
 LIBRARY, A, B, RECORD = (Bin(bytes([x]) * 16) for x in (0x11, 0xAA, 0xBB, 0x77))
 HELD = [[A, 1, 300], [B, 2**40, 2**33]]
 MEMBERS = [[A, 1, False, False, 0, "10.0.0.1:7420", "alice"], [B, 2, True, True, 1700000000000, "", "bo€"]]
-STATEMENT = [A, 3, 2**63, HELD, Bin(b"k" * 44), Bin(b"s" * 64)]
+STATEMENT = [A, 3, 2**63, HELD, Bin(b"k" * 44), Bin(b"s" * 64), Bin(b"d" * 16)]
 STAMP = [1700000000000, 4, B]
 
 
@@ -146,7 +146,7 @@ def bad():
     yield "too_large", "reason", pack(envelope(2, {"reason": "r" * 1025}))
     many = [Bin(n.to_bytes(16, "big")) for n in range(1, 2501)] # 64 KiB is what the fuzzer makes
     yield "too_large", "decoded-members", pack(envelope(1, {"members": [[d, 0, False, False, 0, "", ""] for d in many]}))
-    yield "too_large", "decoded-statements", pack(envelope(7, {"statements": [[d, 0, 0, [], Bin(b""), Bin(b"")] for d in many[:1000]]}))
+    yield "too_large", "decoded-statements", pack(envelope(7, {"statements": [[d, 0, 0, [], Bin(b""), Bin(b""), Bin(b"")] for d in many[:1000]]}))
     yield "too_large", "decoded-epochs", pack(envelope(12, {"from": [[n, 0] for n in range(3000)], "origin": A}))
     yield "too_large", "minor", pack(envelope(1, {"minor": 2**32}))
     yield "too_deep", "arrays", pack(envelope(2, {"x": Raw(b"\x91" * 40 + b"\x00")}))
