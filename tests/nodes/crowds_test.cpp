@@ -26,15 +26,18 @@ class crowd {
 public:
   explicit crowd(size_t most) {
     signal(SIGPIPE, SIG_IGN);
-    rlimit limit{};
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, most + 500);
+    getrlimit(RLIMIT_NOFILE, &before_);
+    auto limit = before_;
+    limit.rlim_cur = std::max(before_.rlim_cur, std::min<rlim_t>(before_.rlim_max, most + 500));
     BOOST_REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
     BOOST_REQUIRE_MESSAGE(limit.rlim_cur >= most + 200, "the test may open too few sockets");
   }
   crowd(const crowd&) = delete;
   crowd& operator=(const crowd&) = delete;
-  ~crowd() { leave(); }
+  ~crowd() {
+    leave();
+    setrlimit(RLIMIT_NOFILE, &before_); // nodes that are started later inherit it
+  }
 
   void come(uint16_t port, const std::string& saying) {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -76,6 +79,7 @@ public:
   }
 
 private:
+  rlimit before_{};
   std::vector<int> fds_;
   size_t came_ = 0;
 };

@@ -16,7 +16,8 @@ BOOST_AUTO_TEST_CASE(fifty_libraries_are_served_by_one_node_also_after_a_restart
   auto client = one.client();
   for (int n = 0; n < count; ++n) {
     const auto name = "lib" + std::to_string(n);
-    BOOST_REQUIRE(client.post("/v1/libraries", {{"name", name}}).ok());
+    const auto made = client.post("/v1/libraries", {{"name", name}});
+    BOOST_REQUIRE_MESSAGE(made.ok(), name << ": " << made.status << " " << made.text);
     BOOST_REQUIRE(
         client.put("/v1/libraries/" + name + "/records/tag/new", {{"canonical_name", name}}).ok());
   }
