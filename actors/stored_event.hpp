@@ -24,7 +24,7 @@ inline void fill_in(protocol::stored& out, const replica& data, const replica_su
     out.until = data.until();
   if (with_state)
     out.state = protocol::durable_state{data.deletes_from(), data.filling(), data.resync(),
-                                        data.passed_over(), data.ended()};
+                                        data.passed_over(),  data.ended(),   data.fell_back()};
 }
 
 } // namespace shoal

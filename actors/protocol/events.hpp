@@ -59,6 +59,7 @@ struct durable_state {
   std::optional<resync_state> resync;
   std::map<device_id, uint64_t> passed_over; // since when, wall ms
   std::map<device_id, uint64_t> ended;       // first epoch that is not folded
+  bool fell_back = false;                    // this device's own word showed that it once held more
 };
 /// A group of writes is durable (or was refused). Also the first event after opening.
 struct stored {

@@ -103,6 +103,7 @@ void replicator::on(stored& e) {
     if (e.state->deletes_from != kept_.deletes_from)
       ring_.clear();
     const bool filling = (opened_ ? kept_.filling : true) && e.state->filling;
+    restored_ = restored_ || e.state->fell_back;
     const auto ended = kept_.ended;
     kept_ = std::move(*e.state);
     kept_.resync = resync;

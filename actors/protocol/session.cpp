@@ -62,6 +62,12 @@ void replicator::on_message(session& s, received& e, hello& m) {
   announced_.erase(e.peer); // it may hold less than before: a restored copy
   if (!believes(e.peer, m.held) || !takes_members(e.peer, m.members))
     return;
+  // Own ops that are not here: this is an older copy, whatever its statements say by now. A member
+  // can make that up, and have this node compare what it holds with it; the alternative is that a
+  // restored node brings back what was deleted.
+  for (auto it = m.held.lower_bound({settings_.self, 0});
+       it != m.held.end() && it->first.origin == settings_.self; ++it)
+    restored_ = restored_ || it->second > seq_of(held_, it->first);
   s.state = session_state::live;
   s.last_beat_us = now_us_;
   s.window = std::min<uint64_t>(m.window, wire_limits::window_bytes);

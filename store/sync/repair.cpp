@@ -36,6 +36,8 @@ status replica::set_resync(kv_transaction& txn, const std::optional<resync_state
   resync_ = state;
   if (!state) {
     txn.erase(family::checkpoints, resync_key);
+    if (std::exchange(fell_back_, false))
+      txn.erase(family::meta, "fell_back");
     check_all_tips();
     return success();
   }

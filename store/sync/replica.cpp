@@ -70,7 +70,7 @@ status replica::load(const kv_view& store) {
     return oldest;
   std::map<std::string, std::string> meta;
   for (const char* name : {"clock", "digest", "counts", "members", "statement", "once", "filled",
-                           "held", "own_rows", "program", "own_fetched"}) {
+                           "held", "own_rows", "program", "own_fetched", "fell_back"}) {
     auto value = store.get(family::meta, name);
     if (!value)
       return value.err();
@@ -79,6 +79,7 @@ status replica::load(const kv_view& store) {
   }
   filling_ = !meta.contains("filled");
   own_fetched_ = meta.contains("own_fetched");
+  fell_back_ = meta.contains("fell_back");
   if (meta.contains("clock")) {
     auto last = decode_hlc(meta["clock"]);
     if (!last)
@@ -281,6 +282,11 @@ bool replica::keep_statement(kv_transaction& txn, const statement& s) {
   if (s.member == self_) {
     statement_number_ = s.number;
     txn.put(family::meta, "statement", keys::u64(s.number));
+    const auto once = unfold(s.held, held_);
+    if (!fell_back_ && (!once.whole || !covers(held_, once.held))) {
+      fell_back_ = true;
+      txn.put(family::meta, "fell_back", "1");
+    }
   }
   check_tip(s.member);
   return true;

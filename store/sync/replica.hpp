@@ -156,6 +156,9 @@ public:
   bool settled() const { return held_counts_.incomplete == 0 && covers(held_, until_) && !resync_; }
   const member_set& members() const { return members_; }
   const std::map<device_id, statement>& statements() const { return statements_; }
+  /// A statement of its own showed that this node once held more. Until it has compared what it
+  /// holds: the next statement says less, and is no proof any more.
+  bool fell_back() const { return fell_back_; }
   /// Devices' signed digests that this group came level with; taken once, after `seal`.
   std::vector<tip_check> take_tips() { return std::exchange(tips_, {}); }
   /// Streams whose log entries below the seq are gone.
@@ -306,6 +309,7 @@ private:
   uint64_t oldest_log_ms_ = 0;
   frontier deletes_from_;
   bool filling_ = false;
+  bool fell_back_ = false;
   bool own_fetched_ = false; // what this device wrote came back from others
   bool has_local_ = false;   // some record has fields that stay on this node
   std::optional<resync_state> resync_;
