@@ -1,6 +1,7 @@
 // What a peer says and asks, held to what can be true and to what this node can keep. A member may
 // be broken or hostile: what it says of itself cannot be checked, but it must not fill this node's
-// memory, stop it from speaking to others, or have it drop what it holds.
+// memory, stop it from speaking to others, or have it drop what it holds where
+// nothing shows that it lost something (session.cpp, Hello).
 
 #include "actors/protocol/replicator.hpp"
 
