@@ -1,4 +1,5 @@
 #include "cli/client/import_lines.hpp"
+#include "tests/cli/answered_models.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -11,15 +12,7 @@ BOOST_AUTO_TEST_SUITE(import_lines)
 
 namespace {
 
-import_models known() {
-  return import_models::of(json::parse(R"({"items":[
-    {"name":"tag","id":"fields","fields":[{"name":"uses","merge":"counter","references":null,"cascades":false}]},
-    {"name":"device","id":"own_device","fields":[]},
-    {"name":"location","id":"random","fields":[]},
-    {"name":"entry","id":"random","fields":[
-      {"name":"location_id","merge":"lww","references":"location","cascades":true},
-      {"name":"parent_id","merge":"lww","references":"entry","cascades":true}]}]})"));
-}
+import_models known() { return import_models::of(json::parse(answered_models)); }
 
 result<import_op> op_of(std::string_view line) { return op_of_line(line, known()); }
 

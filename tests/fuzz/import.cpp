@@ -4,6 +4,7 @@
 // batch that is refused is sent again until just the bad ops are left out.
 
 #include "cli/client/import_lines.hpp"
+#include "tests/cli/answered_models.hpp"
 #include "tests/fuzz/require.hpp"
 
 #include <algorithm>
@@ -16,13 +17,7 @@ using fuzz::require;
 namespace {
 
 const import_models& known() {
-  static const auto models = import_models::of(json::parse(R"({"items":[
-    {"name":"tag","id":"fields","fields":[{"name":"uses","merge":"counter","references":null,"cascades":false}]},
-    {"name":"device","id":"own_device","fields":[]},
-    {"name":"location","id":"random","fields":[]},
-    {"name":"entry","id":"random","fields":[
-      {"name":"location_id","merge":"lww","references":"location","cascades":true},
-      {"name":"parent_id","merge":"lww","references":"entry","cascades":true}]}]})"));
+  static const auto models = import_models::of(json::parse(answered_models));
   return models;
 }
 

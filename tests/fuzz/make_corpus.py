@@ -188,6 +188,7 @@ def frame():
     yield "held-back", b"\x01\x05" + framed(hello) + struct.pack(">I", 2**20) + b"z" * 300
     yield "too-large", b"\x00\x01" + struct.pack(">I", 2**31)
     yield "empty", b"\x00\x01" + struct.pack(">I", 0)
+    yield "many-small", b"\x00\x01" + framed(*[b"s"] * 800)  # a harness that kept payloads took more than 4 x their size
 
 
 UUIDS = ["%s-0000-4000-8000-00000000000%d" % (c * 8, n) for n, c in enumerate("12345678")]
