@@ -3,6 +3,7 @@
 # SECONDS each (default 30), or until each has executed N inputs.
 #   deploy/fuzz.sh [SECONDS] [TARGET…]
 #   deploy/fuzz.sh --runs N [TARGET…]
+# SHOAL_SEED=N gives the fuzzer's choices, which are the same again from the same corpus; else they are drawn and printed.
 # What the fuzzer finds worth keeping stays in build/fuzz/corpus, where the next run begins; a crash is written to
 # build/fuzz/crashes and belongs, once understood, into tests/fuzz/make_corpus.py.
 set -euo pipefail
@@ -23,6 +24,7 @@ elif [[ ${1:-} =~ ^[^a-z] ]]; then
   shift
 fi
 
+seed=${SHOAL_SEED:-$((RANDOM * 32768 + RANDOM + 1))}
 memory_mib=512      # a decoder that allocates on a peer's word breaks this
 input_bytes=65536   # bombs need few bytes; larger inputs only slow the search
 input_seconds=5     # one input that takes longer is a hang
@@ -38,9 +40,9 @@ for source in "${sources[@]}"; do
   [ $# -gt 0 ] && [[ " $* " != *" $name "* ]] || targets+=("fuzz_$name")
 done
 
-cmake --preset fuzz >build-fuzz.log 2>&1 || { cat build-fuzz.log >&2; rm -f build-fuzz.log; exit 1; }
-rm -f build-fuzz.log
-cmake --build --preset fuzz --target "${targets[@]}" >build/fuzz/build.log 2>&1 || { cat build/fuzz/build.log >&2; exit 1; }
+mkdir -p build/fuzz/crashes
+cmake --preset asan >build/fuzz/configure.log 2>&1 || { cat build/fuzz/configure.log >&2; exit 1; }
+cmake --build --preset asan --target "${targets[@]}" >build/fuzz/build.log 2>&1 || { cat build/fuzz/build.log >&2; exit 1; }
 
 passed=0
 failed=0
@@ -48,14 +50,14 @@ for target in "${targets[@]}"; do
   name=${target#fuzz_}
   found=build/fuzz/corpus/$name
   crashes=build/fuzz/crashes/$name-
-  mkdir -p "$found" build/fuzz/crashes
+  mkdir -p "$found"
   corpora=("$found")
   [ -d "tests/fuzz/corpus/$name" ] && corpora+=("tests/fuzz/corpus/$name")
-  echo "fuzz: $name for $bound_text"
+  echo "fuzz: $name for $bound_text, SHOAL_SEED=$seed"
   log=build/fuzz/$name.log
   # A small quarantine: freed inputs would otherwise fill the memory that the limit is meant to watch.
-  if ASAN_OPTIONS=quarantine_size_mb=16 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 "build/fuzz/tests/$target" \
-      "$bound" -max_len="$input_bytes" -rss_limit_mb="$memory_mib" -timeout="$input_seconds" \
+  if ASAN_OPTIONS=quarantine_size_mb=16 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 "build/asan/tests/$target" \
+      "$bound" -seed="$seed" -max_len="$input_bytes" -rss_limit_mb="$memory_mib" -timeout="$input_seconds" \
       -artifact_prefix="$crashes" -print_final_stats=1 "${corpora[@]}" >"$log" 2>&1; then
     passed=$((passed + 1))
     grep -E 'number_of_executed_units|peak_rss_mb' "$log" || true

@@ -9,6 +9,8 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
+
 namespace shoal::sim {
 
 std::string sign(const statement& s) {
@@ -56,9 +58,15 @@ void sim_node::check_prune(const protocol::prune& e) const {
 void sim_node::begin_group() {
   writing_ = true;
   const auto now = around_.time.now();
-  // What was asked for in this same step waits together; while the disk is full, all of it does.
-  around_.time.after(now < full_until_us_ ? full_until_us_ - now : 1, [this, life = life_] {
-    if (life == life_)
+  // What was asked for in this same step waits together; while the disk is full, all of it does:
+  // it looks again every 50 ms, for space may come back sooner than was planned.
+  const auto us = now < full_until_us_ ? std::min<uint64_t>(full_until_us_ - now, 50'000) : 1;
+  around_.time.after(us, [this, life = life_] {
+    if (life != life_)
+      return;
+    if (around_.time.now() < full_until_us_)
+      begin_group();
+    else
       run_group();
   });
 }
