@@ -1,5 +1,7 @@
 #include "sim/later_version.hpp"
 
+#include "sim/node.hpp"
+
 #include <cassert>
 
 namespace shoal::sim {
@@ -14,7 +16,48 @@ void set_length(std::string& frame) {
     frame[i] = static_cast<char>(size >> (24 - 8 * i));
 }
 
+// Kinds of ops have numbers below 3, so that this bit makes of each one that is not known.
+constexpr char later_kind = 0x40;
+
+/// Calls `on(seq, kind)` for each op, with the byte that its kind is.
+template <class On>
+void each_kind(std::string& ops, On on) {
+  reader in(ops);
+  while (!in.at_end()) {
+    auto left = in.array(64, "op");
+    const auto seq = in.uint("op");
+    for (const char* item : {"batch_rest", "wall", "counter", "class"})
+      in.skip(item);
+    const auto at = in.offset();
+    for (left -= 5; left > 0; --left)
+      in.frame("op");
+    assert(!in.failed());
+    on(seq, ops[at]);
+  }
+}
+
 } // namespace
+
+bool is_of_later_kind(const dot& at, uint64_t newer) {
+  const auto by = index_of(at.origin);
+  return (newer >> by & 1) != 0 && (at.seq * 2654435761U + at.epoch) % 8 == 0;
+}
+
+void put_later_kinds(std::string& ops, const stream_id& stream, uint64_t newer) {
+  each_kind(ops, [&](uint64_t seq, char& kind) {
+    if (is_of_later_kind({stream.origin, stream.epoch, seq}, newer))
+      kind |= later_kind;
+  });
+}
+
+bool take_later_kinds(std::string& ops) {
+  bool any = false;
+  each_kind(ops, [&](uint64_t, char& kind) {
+    any = any || (kind & later_kind) != 0;
+    kind &= ~later_kind;
+  });
+  return any;
+}
 
 frame_ptr with_unknown_key(const std::string& frame) {
   auto out = std::make_shared<std::string>(frame);

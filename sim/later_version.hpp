@@ -11,4 +11,14 @@ frame_ptr with_unknown_key(const std::string& frame);
 /// A frame of an unknown kind, otherwise like this one.
 frame_ptr with_unknown_kind(const std::string& frame);
 
+/// Whether an op is of a kind that only the later version knows: every eighth of a later node's
+/// own. `newer`: as in plan.
+bool is_of_later_kind(const dot& at, uint64_t newer);
+/// Encoded ops of a stream as they travel: those of a later kind get its number. On the way out of
+/// a later node.
+void put_later_kinds(std::string& ops, const stream_id& stream, uint64_t newer);
+/// … and what the later version makes of them: on the way in, and of what an earlier version had
+/// kept on its disk. True if there were any.
+bool take_later_kinds(std::string& ops);
+
 } // namespace shoal::sim

@@ -32,6 +32,7 @@ sim_node::sim_node(surroundings& s, size_t index)
         return fails;
       }) {
   around_.disks.push_back(&disk_);
+  later_ = (s.planned.newer >> index & 1) != 0;
   auto r = source_of(s.planned, drawn_for::clock, index);
   if (around_.planned.skew_ms > 0 || around_.planned.far_ms != 0)
     step_clock(r);
@@ -112,7 +113,12 @@ void sim_node::start() {
   epoch_ = *epoch;
   if (saboteur_)
     saboteur_->starting(disk_, epoch_);
-  auto opened = replica::open(disk_, self_, {.fresh_epoch = epoch_});
+  if (around_.planned.later_ops && !later_)
+    later_ = starts_.chance(200);
+  if (around_.planned.later_ops && later_)
+    read_later_ops();
+  auto opened = replica::open(
+      disk_, self_, {.fresh_epoch = epoch_, .program = later_ ? "a later one" : "this one"});
   if (!opened)
     return around_.judge.fail("codec", "a disk image does not open: " + opened.err().message);
   data_ = std::move(*opened);
@@ -145,6 +151,28 @@ void sim_node::start() {
     first.statements.push_back(st);
   step(std::move(first));
   schedule_release();
+}
+
+void sim_node::read_later_ops() {
+  kv_transaction txn(disk_);
+  const auto read = list_held(disk_, nullptr, [&](held_op&& h) {
+    if (take_later_kinds(h.bytes))
+      put_held(txn, h);
+    return true;
+  });
+  if (!read.ok())
+    return around_.judge.fail("codec", "held ops: " + read.err().message);
+  (void)disk_.commit(txn.take());
+}
+
+void sim_node::upgrade() {
+  if (later_)
+    return;
+  later_ = true;
+  if (!up())
+    return;
+  die(starts_);
+  start();
 }
 
 bool sim_node::die(random_source& r) {
@@ -222,7 +250,8 @@ void sim_node::restore() {
 }
 
 bool sim_node::ready() const {
-  return up() && core_->state(around_.time.now() - started_us_) == protocol::library_state::ready;
+  return up() && core_->state(around_.time.now() - started_us_) == protocol::library_state::ready
+         && durable_.held_back.halves == 0; // as the library says it
 }
 
 void sim_node::step(protocol::event e) {
@@ -294,8 +323,11 @@ void sim_node::arrived(size_t peer, const frame_ptr& frame) {
     hi->window = std::min(hi->window, around_.planned.window_bytes);
   if (const auto* ack = std::get_if<link_ack>(&body))
     windows_[peer].credited += ack->credit;
-  if (const auto* r = std::get_if<range_message>(&body))
+  if (auto* r = std::get_if<range_message>(&body)) {
     range_bytes_in_ += r->body.ops.size();
+    if (later_ && around_.planned.later_ops)
+      (void)take_later_kinds(r->body.ops);
+  }
   around_.say([&] {
     return "n" + std::to_string(peer) + "→n" + std::to_string(index_) + " " + text_of(body);
   });
@@ -317,11 +349,13 @@ void sim_node::carry_out(protocol::send& e) {
       std::holds_alternative<watermark_exchange>(e.body) || std::holds_alternative<goodbye>(e.body);
   const std::string what(to_string(kind_of(e.body)));
   uint64_t cost = 0;
-  if (const auto* r = std::get_if<range_message>(&e.body))
+  if (auto* r = std::get_if<range_message>(&e.body)) {
     cost = protocol::cost_of(r->body);
+    if (later_ && around_.planned.later_ops)
+      put_later_kinds(r->body.ops, r->body.stream, around_.planned.newer);
+  }
   auto frame = encode_frame({simulated_library, self_, wall_ms(), std::move(e.body)});
-  const bool newer = (around_.planned.newer >> index_ & 1) != 0;
-  if (newer)
+  if (later_)
     frame = with_unknown_key(*frame);
   for (const auto& to : e.to) {
     const auto peer = index_of(to);
@@ -338,7 +372,7 @@ void sim_node::carry_out(protocol::send& e) {
       around_.judge.fail("in_flight", std::to_string(outstanding) + " bytes on their way of "
                                           + std::to_string(open));
     w.sent += cost;
-    if (newer && !is_hello && reads_.chance(20))
+    if (later_ && !is_hello && reads_.chance(20))
       around_.net.send(index_, peer, with_unknown_kind(*frame), true);
     around_.net.send(index_, peer, frame, !is_hello);
   }

@@ -63,6 +63,8 @@ public:
   /// ahead as any was, give or take the skew.
   void heal();
   bool up() const { return data_ != nullptr; }
+  /// Runs the later version from its next start on, which is now if it is up.
+  void upgrade();
 
   void linked(size_t peer);
   void unlinked(size_t peer);
@@ -106,6 +108,8 @@ private:
   bool reads_fail() const { return around_.time.now() < failing_reads_until_us_; }
   /// Down; true if a group that was on its way is on the disk.
   bool die(random_source& r);
+  /// An operator's upgrade: the later version can read what the earlier one kept unread.
+  void read_later_ops();
   void begin_group();
   void run_group();
   /// The shell gives the replica up and opens it again from what is durable.
@@ -156,6 +160,7 @@ private:
   failing_view failing_disk_;
   uint64_t full_until_us_ = 0;
   bool retired_ = false;
+  bool later_ = false;         // it runs the later version
   bool accounts_moved_ = true; // since the node was last ready
   std::unique_ptr<saboteur> saboteur_;
   std::unique_ptr<replica> data_;

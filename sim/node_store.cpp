@@ -170,6 +170,8 @@ void sim_node::end_group(group& g) {
   writing_ = false;
   if (durable_.held_back.quarantined != 0)
     ++around_.seen[situation::quarantined];
+  if (durable_.held_back.unmergeable != 0)
+    ++around_.seen[situation::unreadable];
   const auto life = life_;
   const auto before = core_->members();
   const bool members_changed = answer.members.has_value();

@@ -41,6 +41,7 @@ const char* to_string(situation s) {
   case situation::readmitted: return "readmitted";
   case situation::refused_full: return "refused_full";
   case situation::unknown_kind: return "unknown_kind";
+  case situation::unreadable: return "unreadable";
   case situation::undone: return "undone";
   case situation::joined: return "joined";
   }

@@ -45,10 +45,11 @@ enum class situation : uint8_t {
   readmitted,     // a node was taken back and began empty
   refused_full,   // a client's write was refused because the disk was full
   unknown_kind,   // a message of a later version was passed over
+  unreadable,     // an op of a later version was kept for an upgrade
   undone,         // a write that met a failing read was undone and the group went on
   joined,         // a node was admitted while the others wrote
 };
-constexpr size_t situation_count = 15;
+constexpr size_t situation_count = 16;
 
 const char* to_string(fault f);
 const char* to_string(situation s);

@@ -106,6 +106,7 @@ plan make_plan(uint64_t seed, size_t nodes, uint64_t steps) {
   if (r.chance(300))
     p.newer = r.next();
   p.restore_late = p.min_tombstone_ms < 10'000 && r.chance(100);
+  p.later_ops = p.newer != 0 && r.chance(500);
   return p;
 }
 
@@ -139,7 +140,8 @@ std::string to_string(const plan& p) {
   say("lose_tail", p.lose_tail_permille), say("damage_every_us", p.damage_every_us);
   say("churn_every_us", p.churn_every_us), say("freeze", p.freeze_permille);
   say("newer", p.newer & ((uint64_t{1} << p.nodes) - 1));
-  say("heartbeat_us", p.heartbeat_us), say("batch_window_us", p.batch_window_us);
+  say("later_ops", p.later_ops), say("heartbeat_us", p.heartbeat_us),
+      say("batch_window_us", p.batch_window_us);
   return out;
 }
 

@@ -64,8 +64,9 @@ struct plan {
   int64_t far_ms = 0;
   size_t far_node = SIZE_MAX;
   uint64_t freeze_permille = 0; // steps of a clock after which it stands still
-  uint64_t newer =
-      0; // bit per node: it speaks a later minor version, with keys and kinds of its own
+  // Bit per node: it speaks a later minor version, with keys and kinds of messages of its own …
+  uint64_t newer = 0;
+  bool later_ops = false; // … and of ops; the others are upgraded by and by, all of them in the end
 
   // Bounds of the code under test, often at their smallest.
   uint64_t heartbeat_us = 10'000'000;

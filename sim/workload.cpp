@@ -47,7 +47,7 @@ field_edit parent(std::string name, std::string model, const record_id& id) {
   f.parent_model = std::move(model);
   return f;
 }
-static field_edit counter(std::string name, int64_t delta) {
+field_edit counter(std::string name, int64_t delta) {
   field_edit f;
   f.name = std::move(name);
   f.kind = field_kind::counter;

@@ -19,6 +19,7 @@ std::string encoded(uint64_t v);
 std::string encoded(std::string_view v);
 std::string encoded(const record_id& v);
 field_edit lww(std::string name, std::string value);
+field_edit counter(std::string name, int64_t delta);
 field_edit parent(std::string name, std::string model, const record_id& id);
 
 class workload {

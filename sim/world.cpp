@@ -192,8 +192,11 @@ verdict world::run() {
 
   loading_ = false;
   net_.heal();
-  for (auto& n : nodes_)
+  for (auto& n : nodes_) {
     n->heal();
+    if (plan_.later_ops)
+      n->upgrade();
+  }
   for (const auto& [device, m] : member_set(members_))
     if (m.removed)
       readmit(index_of(device));

@@ -11,6 +11,11 @@ namespace shoal::protocol {
 /// At a peer's Hello: can this node tell it all it lacks?
 void replicator::check_horizon(const device_id& peer, session& s) {
   if (kept_.filling && !s.deletes_from.empty()) {
+    // An old copy of a node that was being filled: what it held then may have been deleted since,
+    // and its digest does not show what is left of a record that nobody sees.
+    if (!s.filling && !kept_.resync && !held_.empty() && !covers(held_, s.deletes_from)
+        && !covers(kept_.deletes_from, s.deletes_from))
+      return start_resync(peer, s.deletes_from);
     // What a source has forgotten, whoever is filled from it never hears.
     keep_state k;
     k.deletes_from = s.deletes_from;

@@ -22,6 +22,9 @@ status replica::apply_op(kv_transaction& txn, const op& o, const stream_id& stre
   const bool owned = o.cls == record_class::owned;
   if (owned && is_purged(stream.origin))
     return success();
+  if (!owned && !unread_batches_.empty())
+    if (auto marked = mark_unread_batches(txn, o, stream); !marked)
+      return marked;
   const auto rows = owned ? family::owned : family::shared;
   const auto by_seq = owned ? family::owned_by_seq : family::shared_by_seq;
   const auto key = keys::row(o.cls, o.model, o.id, stream.origin);

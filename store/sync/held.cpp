@@ -67,6 +67,10 @@ static std::string held_key(const dot& at) {
   return keys::tagged('h', keys::by_seq(at.stream(), at.seq));
 }
 
+void put_held(kv_transaction& txn, const held_op& h) {
+  txn.put(family::deadletter, held_key(h.at), encode(h));
+}
+
 result<std::optional<held_op>> get_held(const kv_view& view, const dot& at) {
   auto raw = view.get(family::deadletter, held_key(at));
   if (!raw)

@@ -54,6 +54,8 @@ result<held_counts> read_held_counts(std::string_view raw);
 std::string encode(const held_op& h);
 result<held_op> read_held(const dot& at, std::string_view raw);
 
+/// Writes the op itself; what finds it by time or version is its replica's.
+void put_held(kv_transaction& txn, const held_op& h);
 result<std::optional<held_op>> get_held(const kv_view& view, const dot& at);
 /// Calls `on` for each held op after `after`, by origin, epoch and seq, until it returns false.
 status list_held(const kv_view& view, const dot* after, const std::function<bool(held_op&&)>& on);

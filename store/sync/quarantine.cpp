@@ -75,8 +75,10 @@ void replica::hold(kv_transaction& txn, held_op h) {
     txn.put(family::deadletter, time_key(h), keys::u64(h.batch_rest) + (h.complete ? '\1' : '\0'));
   } else {
     txn.put(family::deadletter, dead_key(h.at), "");
+    if (h.batch_rest > 0 && !h.shows_half())
+      unread_batches_.insert(h.at.stream());
   }
-  txn.put(family::deadletter, keys::tagged('h', keys::by_seq(h.at.stream(), h.at.seq)), encode(h));
+  put_held(txn, h);
 }
 
 void replica::let_go(kv_transaction& txn, const held_op& h) {
@@ -151,6 +153,39 @@ status replica::mark_halves(kv_transaction& txn, std::span<const range> parts,
       }
       batches.erase(batch);
     }
+  }
+  return success();
+}
+
+/// Totals of a counter include what went before in their stream, and with it parts of an atomic
+/// batch of which this version can read nothing: it shows in half, as above.
+status replica::mark_unread_batches(kv_transaction& txn, const op& o, const stream_id& stream) {
+  const auto counts = [](const field_op& f) { return f.kind == field_kind::counter; };
+  if (!unread_batches_.contains(stream) || std::none_of(o.fields.begin(), o.fields.end(), counts))
+    return success();
+  std::vector<held_op> unread;
+  bool more = false;
+  const dot before{stream.origin, stream.epoch, 0};
+  auto listed = list_held(txn, &before, [&](held_op&& h) {
+    if (h.at.stream() != stream)
+      return false;
+    more = h.at.seq > o.seq;
+    if (more)
+      return false;
+    if (h.why == held_why::unmergeable && h.batch_rest > 0 && !h.split)
+      unread.push_back(std::move(h));
+    return true;
+  });
+  if (!listed)
+    return listed;
+  for (auto& h : unread) {
+    let_go(txn, h);
+    h.split = true;
+    hold(txn, std::move(h));
+  }
+  if (!more) {
+    unread_batches_.erase(stream);
+    marked_streams_.insert(stream);
   }
   return success();
 }
@@ -249,6 +284,13 @@ result<bool> replica::merge_held(kv_transaction& txn, const dot& at, uint64_t wa
 
 status replica::load_held(const kv_view& store) {
   quarantined_.clear();
+  unread_batches_.clear();
+  auto dead = scan_prefix(store, family::deadletter, "d", "d", [&](std::string_view key, auto) {
+    unread_batches_.insert(parse_dot(key.substr(1)).stream());
+    return true;
+  });
+  if (!dead)
+    return dead;
   auto scanned =
       scan_prefix(store, family::deadletter, "t", "t", [&](std::string_view key, std::string_view) {
         const auto at = parse_dot(key.substr(9));
@@ -367,7 +409,7 @@ status replica::hide(kv_transaction& txn, const dot& at) {
   held_counts_.halves -= h.shows_half();
   h.hidden = true;
   ++held_counts_.hidden;
-  txn.put(family::deadletter, keys::tagged('h', keys::by_seq(at.stream(), at.seq)), encode(h));
+  put_held(txn, h);
   return success();
 }
 

@@ -165,8 +165,7 @@ result<recommitted> replica::recommit(kv_transaction& txn, const dot& at, uint64
   for (auto& h : batch) {
     held_counts_.halves -= h.shows_half();
     h.released = true;
-    txn.put(family::deadletter, keys::tagged('h', keys::by_seq(h.at.stream(), h.at.seq)),
-            encode(h));
+    put_held(txn, h);
   }
   out.made = std::move(*made);
   out.ops = batch.size();

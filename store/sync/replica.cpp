@@ -181,6 +181,7 @@ void replica::restore(kv_transaction& txn, mark m) {
     owner_digests_[owner_moves_.back().first] = owner_moves_.back().second;
     owner_moves_.pop_back();
   }
+  unread_batches_.merge(marked_streams_); // some may have been, and are looked at again
   conflict_next_ = m.conflict_next;
   conflict_oldest_ = m.conflict_oldest;
   parents_.clear(); // entries may reflect what was rolled back
@@ -218,6 +219,7 @@ void replica::seal(kv_transaction& txn) {
   }
   dirty_.clear();
   quarantine_moves_.clear();
+  marked_streams_.clear();
   seal_owner_digests(txn);
   std::string clock;
   append_hlc(clock, clock_.last());

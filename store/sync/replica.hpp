@@ -231,6 +231,7 @@ private:
                      const std::vector<dot>& waiting);
   result<bool> is_set_aside(const kv_view& view, const ranged_op& o, const stream_id& stream,
                             uint64_t wall_ms) const;
+  status mark_unread_batches(kv_transaction& txn, const op& o, const stream_id& stream);
   status heed_rows(kv_transaction& txn, const range& last);
   void hold(kv_transaction& txn, held_op h);
   void let_go(kv_transaction& txn, const held_op& h);
@@ -317,6 +318,9 @@ private:
   std::map<device_id, uint64_t> ended_;
   held_counts held_counts_;
   std::map<stream_id, std::set<uint64_t>> quarantined_; // seqs of those; no set is empty
+  // Where ops of atomic batches may be among the dead letters, and nothing yet shows them in half.
+  std::set<stream_id> unread_batches_;
+  std::set<stream_id> marked_streams_; // left the set in this group
   struct quarantine_move {
     dot at;
     bool in;

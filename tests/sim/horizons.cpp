@@ -219,6 +219,25 @@ BOOST_AUTO_TEST_CASE(a_node_below_the_horizon_compares_what_it_held_before_it_ta
   BOOST_TEST((n.core.state(n.now) != library_state::backfilling));
 }
 
+// Found by shoal sim: what was left of a record that nobody sees shows in no digest, until it is
+// written anew.
+BOOST_AUTO_TEST_CASE(an_old_copy_of_a_node_that_was_being_filled_compares_before_it_goes_on) {
+  durable_state filling;
+  filling.filling = true;
+  auto source = holding({{theirs, 8}});
+  source.deletes_from = {{theirs, 5}};
+  for (const frontier& held : {frontier{{theirs, 3}}, frontier{{theirs, 5}}, frontier{}}) {
+    const bool stale = seq_of(held, theirs) == 3;
+    member_node n(held, filling);
+    n.greet(source);
+    BOOST_TEST(sent<compare_request>(n.last).size() == (stale ? 1U : 0U));
+    BOOST_REQUIRE(n.kept().has_value());
+    BOOST_TEST(n.kept()->resync.has_value() == stale);
+    if (!stale)
+      BOOST_TEST((n.kept()->deletes_from == source.deletes_from));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_comparison_goes_on_with_another_peer_when_its_link_ends) {
   durable_state s;
   s.resync = resync_state{{{theirs, 3}}, {}, {{theirs, 5}}};
