@@ -126,7 +126,8 @@ void world::slow_link(const happening& h, random_source& r) {
   if (!link)
     return;
   ++seen_[fault::slow_link];
-  const auto [from, to] = *link;
+  const auto from = link->first;
+  const auto to = link->second;
   const auto us = r.between(500'000, 8'000'000);
   const auto us_per_byte = r.one_of({10, 100, 1'000}); // 100, 10 and 1 kB/s
   did(h, [&] {

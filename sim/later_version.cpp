@@ -43,9 +43,9 @@ bool is_of_later_kind(const dot& at, uint64_t newer) {
   return (newer >> by & 1) != 0 && (at.seq * 2654435761U + at.epoch) % 8 == 0;
 }
 
-void put_later_kinds(std::string& ops, const stream_id& stream, uint64_t newer) {
+void put_later_kinds(std::string& ops, const std::function<bool(uint64_t)>& later) {
   each_kind(ops, [&](uint64_t seq, char& kind) {
-    if (is_of_later_kind({stream.origin, stream.epoch, seq}, newer))
+    if (later(seq))
       kind |= later_kind;
   });
 }

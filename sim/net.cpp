@@ -123,7 +123,9 @@ void sim_net::deliver(size_t from, size_t to, frame_ptr frame, bool faulty) {
 }
 
 void sim_net::cut(size_t a, size_t b, std::optional<size_t> crashed) {
-  for (const auto& [from, to] : {std::pair{a, b}, std::pair{b, a}}) {
+  for (const auto& way : {std::pair{a, b}, std::pair{b, a}}) {
+    const auto from = way.first;
+    const auto to = way.second;
     auto& l = lines_[from][to];
     if (!l.up)
       continue;

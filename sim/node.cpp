@@ -352,7 +352,9 @@ void sim_node::carry_out(protocol::send& e) {
   if (auto* r = std::get_if<range_message>(&e.body)) {
     cost = protocol::cost_of(r->body);
     if (later_ && around_.planned.later_ops)
-      put_later_kinds(r->body.ops, r->body.stream, around_.planned.newer);
+      put_later_kinds(r->body.ops, [&, of = r->body.stream](uint64_t seq) {
+        return is_of_later_kind({of.origin, of.epoch, seq}, around_.planned.newer);
+      });
   }
   auto frame = encode_frame({simulated_library, self_, wall_ms(), std::move(e.body)});
   if (later_)

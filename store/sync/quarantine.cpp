@@ -128,13 +128,13 @@ bool replica::hold_back(kv_transaction& txn, const ranged_op& o, const range& pa
 /// ready.
 status replica::mark_halves(kv_transaction& txn, std::span<const range> parts,
                             const std::vector<dot>& waiting) {
-  std::map<uint64_t, std::vector<held_op>> batches; // by the seq of their last op
+  std::map<uint64_t, std::vector<dot>> batches; // by the seq of their last op
   for (const auto& at : waiting) {
     auto h = get_held(txn, at);
     if (!h)
       return h.err();
     if (*h)
-      batches[at.seq + (*h)->batch_rest].push_back(std::move(**h));
+      batches[at.seq + (*h)->batch_rest].push_back(at);
   }
   for (const auto& part : parts) {
     auto ops = frame_ops(part);
@@ -144,16 +144,47 @@ status replica::mark_halves(kv_transaction& txn, std::span<const range> parts,
       const auto batch = batches.find(o.decoded.seq + o.decoded.batch_rest);
       if (batch == batches.end()
           || std::any_of(batch->second.begin(), batch->second.end(),
-                         [&](const held_op& h) { return h.at.seq == o.decoded.seq; }))
+                         [&](const dot& at) { return at.seq == o.decoded.seq; }))
         continue;
-      for (auto& h : batch->second) {
-        let_go(txn, h);
-        h.split = true;
-        hold(txn, std::move(h));
-      }
+      for (const auto& held : batch->second)
+        if (auto marked = mark_half(txn, held); !marked)
+          return marked;
       batches.erase(batch);
     }
   }
+  return success();
+}
+
+/// Of the batch of an op that is held, if it is, readers see a part.
+status replica::mark_half(kv_transaction& txn, const dot& at) {
+  auto h = get_held(txn, at);
+  if (!h)
+    return h.err();
+  if (!*h || (*h)->split)
+    return success();
+  let_go(txn, **h);
+  (*h)->split = true;
+  hold(txn, std::move(**h));
+  return success();
+}
+
+/// … of all that are held of the batch that ends at `last`.
+status replica::mark_rest(kv_transaction& txn, const stream_id& stream, uint64_t last) {
+  std::vector<dot> rest;
+  const dot before{stream.origin, stream.epoch,
+                   last - std::min<uint64_t>(last, wire_limits::batch_ops)};
+  auto listed = list_held(txn, &before, [&](held_op&& h) {
+    if (h.at.stream() != stream || h.at.seq > last)
+      return false;
+    if (h.at.seq + h.batch_rest == last)
+      rest.push_back(h.at);
+    return true;
+  });
+  if (!listed)
+    return listed;
+  for (const auto& at : rest)
+    if (auto marked = mark_half(txn, at); !marked)
+      return marked;
   return success();
 }
 
@@ -163,7 +194,7 @@ status replica::mark_unread_batches(kv_transaction& txn, const op& o, const stre
   const auto counts = [](const field_op& f) { return f.kind == field_kind::counter; };
   if (!unread_batches_.contains(stream) || std::none_of(o.fields.begin(), o.fields.end(), counts))
     return success();
-  std::vector<held_op> unread;
+  std::vector<dot> unread;
   bool more = false;
   const dot before{stream.origin, stream.epoch, 0};
   auto listed = list_held(txn, &before, [&](held_op&& h) {
@@ -173,16 +204,14 @@ status replica::mark_unread_batches(kv_transaction& txn, const op& o, const stre
     if (more)
       return false;
     if (h.why == held_why::unmergeable && h.batch_rest > 0 && !h.split)
-      unread.push_back(std::move(h));
+      unread.push_back(h.at);
     return true;
   });
   if (!listed)
     return listed;
-  for (auto& h : unread) {
-    let_go(txn, h);
-    h.split = true;
-    hold(txn, std::move(h));
-  }
+  for (const auto& at : unread)
+    if (auto marked = mark_half(txn, at); !marked)
+      return marked;
   if (!more) {
     unread_batches_.erase(stream);
     marked_streams_.insert(stream);
@@ -279,6 +308,9 @@ result<bool> replica::merge_held(kv_transaction& txn, const dot& at, uint64_t wa
   if (auto done = apply_op(txn, o, at.stream(), h.bytes, into_log); !done)
     return done.err();
   observe(o, wall_ms);
+  if (held_counts_.unmergeable > 0)
+    if (auto marked = mark_rest(txn, at.stream(), at.seq + h.batch_rest); !marked)
+      return marked.err();
   return true;
 }
 
@@ -349,30 +381,41 @@ result<uint64_t> replica::release(kv_transaction& txn, uint64_t wall_ms, uint64_
   return merged;
 }
 
-/// The next dead letters of a pass over all of them.
+/// The next dead letters of a pass over all of them. Those of one atomic batch are tried together;
+/// where only some of them can be read now, the others show it in half.
 result<uint64_t> replica::retry_some(kv_transaction& txn, uint64_t wall_ms, uint64_t max) {
-  std::vector<dot> some;
+  std::vector<held_op> some;
   const auto from = *retry_from_;
+  bool more = false;
+  status read = success();
+  const auto end_of = [](const held_op& h) { return h.at.seq + h.batch_rest; };
   auto scanned =
       scan_prefix(txn, family::deadletter, "d", from, [&](std::string_view key, std::string_view) {
-        if (some.size() >= max)
+        const auto at = parse_dot(key.substr(1));
+        more = some.size() >= max
+               && (some.back().at.stream() != at.stream() || at.seq > end_of(some.back()));
+        if (more)
           return false;
-        some.push_back(parse_dot(key.substr(1)));
-        return true;
+        auto h = get_held(txn, at);
+        if (!h)
+          read = h.err();
+        else if (*h)
+          some.push_back(std::move(**h));
+        return read.ok();
       });
-  if (!scanned)
-    return scanned.err();
+  if (!scanned || !read.ok())
+    return !scanned ? scanned.err() : read.err();
   uint64_t merged = 0;
-  for (const auto& at : some) {
-    auto done = merge_held(txn, at, wall_ms);
+  for (const auto& h : some) {
+    auto done = merge_held(txn, h.at, wall_ms);
     if (!done)
       return done.err();
     merged += *done;
   }
-  if (some.size() < max) {
+  if (!more) {
     retry_from_.reset();
   } else {
-    auto last = some.back();
+    auto last = some.back().at;
     ++last.seq;
     retry_from_ = dead_key(last);
   }
@@ -390,9 +433,10 @@ std::optional<uint64_t> replica::next_release_ms() const {
 result<bool> replica::retry(kv_transaction& txn, const dot& at, uint64_t wall_ms) {
   wall_ms_ = wall_ms;
   auto done = merge_held(txn, at, wall_ms);
-  if (done && *done)
-    if (auto found = find_next_due(txn); !found)
-      return found.err();
+  if (!done || !*done)
+    return done;
+  if (auto found = find_next_due(txn); !found)
+    return found.err();
   return done;
 }
 

@@ -231,6 +231,8 @@ private:
                      const std::vector<dot>& waiting);
   result<bool> is_set_aside(const kv_view& view, const ranged_op& o, const stream_id& stream,
                             uint64_t wall_ms) const;
+  status mark_half(kv_transaction& txn, const dot& at);
+  status mark_rest(kv_transaction& txn, const stream_id& stream, uint64_t last);
   status mark_unread_batches(kv_transaction& txn, const op& o, const stream_id& stream);
   status heed_rows(kv_transaction& txn, const range& last);
   void hold(kv_transaction& txn, held_op h);

@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(a_single_ended_epoch_is_not_folded) {
 }
 
 BOOST_AUTO_TEST_CASE(a_folded_frontier_survives_the_wire_and_has_one_form) {
-  for (const uint64_t before : {9, 10}) {
+  for (const uint64_t before : {9U, 10U}) {
     const auto f = fold(lived, {{one, before}});
     const auto bytes = wire(f);
     reader in(bytes);

@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(another_major_version_is_refused_before_anything_else_is_re
 
 BOOST_AUTO_TEST_CASE(unknown_keys_of_the_envelope_are_skipped) {
   raw_envelope e;
-  for (size_t at : {0, 3, 8}) {
+  for (const size_t at : {0U, 3U, 8U}) {
     const auto name = "x" + std::to_string(at);
     e.items.insert(e.items.begin() + static_cast<std::ptrdiff_t>(at),
                    {name, hex("82a17a93c0d40000cb0000000000000000a17900")});

@@ -3,7 +3,7 @@
 #include "store/sync/compare.hpp"
 #include "store/sync/keys.hpp"
 #include "store/sync/records.hpp"
-#include "tests/sim/replica_node.hpp"
+#include "tests/sim/held_ops.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -19,47 +19,6 @@ edit entry(size_t node, const std::string& name) {
   e.id = owned_id(node, 2);
   e.fields = {lww("name", encoded(name))};
   return e;
-}
-
-std::string name_of(const replica_node& n, record_class cls, std::string_view model,
-                    const record_id& id) {
-  const auto r = get_record(n.disk, cls, model, id);
-  if (!r || !*r || (*r)->deleted)
-    return {};
-  reader in((*r)->fields.at("name"));
-  return std::string(in.str(1000, "name"));
-}
-std::string tag_of(const replica_node& n, uint64_t id) {
-  return name_of(n, record_class::shared, "tag", tag_id(id));
-}
-
-/// An op of which no version yet knows the kind of its field.
-std::string from_the_future(uint64_t seq, uint64_t batch_rest = 0) {
-  std::string out;
-  writer w(out);
-  w.array(9);
-  w.uint(seq), w.uint(batch_rest), w.uint(story_wall_ms), w.uint(9), w.uint(1), w.uint(0),
-      w.str("tag");
-  w.bin(tag_id(9).view());
-  w.array(1), w.array(4), w.str("name"), w.uint(77), w.str("x"), w.nil();
-  return out;
-}
-
-range range_of(const stream_id& stream, const std::vector<std::string>& ops) {
-  range r;
-  r.stream = stream;
-  r.to = ops.size();
-  for (const auto& o : ops)
-    r.ops += o;
-  r.count = static_cast<uint32_t>(ops.size());
-  return r;
-}
-
-std::string ops_in(const std::vector<range>& parts) {
-  std::string out;
-  for (const auto& p : parts)
-    out += p.ops;
-  return out;
 }
 
 } // namespace
@@ -422,50 +381,6 @@ BOOST_AUTO_TEST_CASE(what_is_retried_too_early_or_hidden_stays_held) {
   BOOST_TEST((b.now().held_back == held_counts{}));
   BOOST_TEST(!b.data->next_release_ms());
   BOOST_TEST((b.now().digest == a.now().digest));
-}
-
-// Totals of a counter include those of the batch of which nothing can be read: its other counter
-// lacks them, and sums over both are not what anybody wrote.
-BOOST_AUTO_TEST_CASE(a_batch_that_cannot_be_read_shows_in_half_once_later_totals_include_it) {
-  replica_node a(0);
-  for (int i = 0; i < 3; ++i)
-    a.write(named_tag(1, "x"));
-  edit uses = named_tag(1, "y");
-  uses.fields = {counter("uses", 5)};
-  const auto total = a.write(uses);
-  for (const bool of_a_batch : {true, false})
-    for (const bool at_once : {true, false}) {
-      BOOST_TEST_CONTEXT("of a batch " << of_a_batch << ", in one range " << at_once) {
-        replica_node b(1);
-        const std::vector<std::string> dead{from_the_future(1, of_a_batch ? 1 : 0),
-                                            from_the_future(2)};
-        const auto name = ops_in(*read_range(a.disk, a.stream, 2, 1 << 20, 1000));
-        auto first = range_of(a.stream, dead);
-        range rest;
-        rest.stream = a.stream;
-        rest.from = 2;
-        rest.to = total.to;
-        rest.ops = name;
-        rest.count = 2;
-        if (at_once) {
-          first.to = rest.to;
-          first.ops += rest.ops;
-          first.count += rest.count;
-          BOOST_REQUIRE(b.apply({first}).ok());
-        } else {
-          BOOST_REQUIRE(b.apply({first}).ok());
-          BOOST_TEST(b.now().held_back.halves == 0);
-          b.reopen(8);
-          BOOST_REQUIRE(b.apply({rest}).ok());
-        }
-        BOOST_TEST(b.now().held_back.unmergeable == 2);
-        BOOST_TEST(b.now().held_back.halves == (of_a_batch ? 1 : 0));
-        (void)b.in_group([&](kv_transaction& txn) {
-          return b.data->hide(txn, {a.stream.origin, a.stream.epoch, 1});
-        });
-        BOOST_TEST(b.now().held_back.halves == 0);
-      }
-    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

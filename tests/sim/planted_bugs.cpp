@@ -1,4 +1,5 @@
-// That each planted bug is found. Its own ctest, sim_long: it needs as long as all stories together.
+// That each planted bug is found. Its own ctest, sim_long: it needs as long as all stories
+// together.
 
 #include "sim/campaign.hpp"
 #include "tests/sim/planted.hpp"
