@@ -266,6 +266,7 @@ caf::behavior node_actor(caf::event_based_actor* self, std::shared_ptr<node_setu
       [=](const dial_now& x) { loop->on(x); },
       [=](const node_tick& x) { loop->on(x); },
       [=](const stop_node& x) { loop->on(x); },
+      [](const pulse&) {},
   };
 }
 
