@@ -14,7 +14,7 @@ packages=(
   openssl python3
 )
 if [ "${1:-}" = test ]; then
-  packages+=(chromium prometheus python3-jsonschema python3-yaml golang-go lintian man-db)
+  packages+=(chromium prometheus python3-jsonschema python3-yaml lintian man-db)
   # Often there from elsewhere, with a package npm or without.
   command -v node >/dev/null || packages+=(nodejs)
   command -v npm >/dev/null || packages+=(npm)
