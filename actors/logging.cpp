@@ -1,5 +1,7 @@
 #include "actors/logging.hpp"
 
+#include "config/keys.hpp"
+
 #include <nlohmann/json.hpp>
 #include <spdlog/sinks/ringbuffer_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -10,7 +12,12 @@
 
 namespace shoal {
 
-static constexpr std::array<const char*, 5> components{"node", "library", "store", "link", "api"};
+static std::string known_components() {
+  std::string all;
+  for (const auto name : config::log_components)
+    all.append(all.empty() ? "" : ", ").append(name);
+  return all;
+}
 
 static constexpr size_t lines_kept = 200; // for those who look at the node from afar
 static constexpr size_t line_bytes = 500; // shown of each
@@ -47,7 +54,8 @@ public:
 
 void start_logging(const config::log_options& options) {
   auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-  for (const auto* name : components) {
+  for (const auto component : config::log_components) {
+    const std::string name(component);
     auto logger = std::make_shared<spdlog::logger>(name, spdlog::sinks_init_list{sink, recent()});
     spdlog::drop(name);
     spdlog::register_logger(logger);
@@ -66,7 +74,8 @@ static std::optional<spdlog::level::level_enum> level_of(const std::string& text
   static const std::map<std::string, spdlog::level::level_enum> known{
       {"trace", spdlog::level::trace}, {"debug", spdlog::level::debug},
       {"info", spdlog::level::info},   {"warn", spdlog::level::warn},
-      {"error", spdlog::level::err},   {"off", spdlog::level::off}};
+      {"error", spdlog::level::err},   {"critical", spdlog::level::critical},
+      {"off", spdlog::level::off}};
   const auto it = known.find(text);
   return it == known.end() ? std::nullopt : std::optional(it->second);
 }
@@ -79,8 +88,9 @@ status set_log_levels(const std::string& spec) {
     const auto eq = item.find('=');
     const auto level = level_of(eq == std::string::npos ? item : item.substr(eq + 1));
     if (!level)
-      return {ec::bad_request,
-              "'" + item + "' is no level; levels are trace, debug, info, warn, error, off"};
+      return {ec::bad_request, "'" + item
+                                   + "' is no level; levels are trace, debug, info, warn, error, "
+                                     "critical, off"};
     if (eq == std::string::npos)
       all = level;
     else
@@ -89,10 +99,10 @@ status set_log_levels(const std::string& spec) {
   for (const auto& [name, level] : some)
     if (!spdlog::get(name))
       return {ec::bad_request,
-              "'" + name + "' is no component; components are node, library, store, link, api"};
+              "'" + name + "' is no component; components are " + known_components()};
   if (all)
-    for (const auto* name : components)
-      spdlog::get(name)->set_level(*all);
+    for (const auto name : config::log_components)
+      spdlog::get(std::string(name))->set_level(*all);
   for (const auto& [name, level] : some)
     spdlog::get(name)->set_level(level);
   return success();

@@ -1,6 +1,6 @@
 #pragma once
-// Logs go to stderr, one line per event, text or JSON. Components are loggers by name: node,
-// library, store, link, api.
+// Logs go to stderr, one line per event, text or JSON. Components are loggers by name:
+// config::log_components.
 
 #include "actors/api/backend.hpp"
 #include "config/options.hpp"

@@ -175,7 +175,7 @@ void node_loop::on(const drop_peer& d) {
   if (it == peers_.end() || !it->second.link || it->second.number != d.number)
     return;
   if (may_say(it->second))
-    spdlog::warn("dropping the link to {}: {}", to_string(d.peer), d.reason);
+    spdlog::get("peer_link")->warn("dropping the link to {}: {}", to_string(d.peer), d.reason);
   if (d.breach)
     note_breach(d.peer, d.reason);
   it->second.drop_reason = d.reason;

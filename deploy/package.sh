@@ -39,7 +39,7 @@ printf 'shoal (%s) unstable; urgency=medium\n\n  * What changed is in NEWS.md.\n
   "$version" "$maintainer" "$(date -u -R -d "@$when")" >"$work/changelog"
 put 0644 "$work/changelog" $doc/changelog
 gzip -9n "$tree/$doc/changelog"
-for file in docs/*.md docs/*.svg docs/openapi.json; do
+for file in docs/*.md docs/*.svg docs/openapi.yaml; do
   [ ! -f "$file" ] || put 0644 "$file" "$doc/$file"
 done
 mkdir -p "$tree/$doc/examples"

@@ -43,6 +43,8 @@ BOOST_AUTO_TEST_CASE(the_status_page_needs_no_token_and_is_strict_about_where_th
     BOOST_TEST(r->status == 200, path);
     BOOST_TEST(!r->body.empty());
     BOOST_TEST(r->get_header_value("Content-Security-Policy").find("default-src 'none'") == 0U);
+    for (auto once : {"X-Content-Type-Options", "Cache-Control", "Content-Security-Policy"})
+      BOOST_TEST(r->get_header_value_count(once) == 1U, once);
     BOOST_TEST(r->get_header_value("X-Content-Type-Options") == "nosniff");
     BOOST_TEST(c.Head(path)->status == 200);
   }

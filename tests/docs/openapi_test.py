@@ -71,7 +71,7 @@ class Api(unittest.TestCase):
             self.send("get", path, 401, token="wrong")
         self.send("get", "/v1/events", 200)
         self.send("get", "/v1/events", 400, query="?limit=1")
-        self.send("post", "/v1/log-level", 200, {"level": "info,link=debug"})
+        self.send("post", "/v1/log-level", 200, {"level": "info,peer_link=debug"})
         self.send("post", "/v1/log-level", 400, {"level": "loud"})
         self.send("post", "/v1/log-level", 415, {"level": "info"}, headers={"Content-Type": "text/plain"})
         self.send("get", "/v1/models", 200)

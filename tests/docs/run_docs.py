@@ -38,6 +38,19 @@ def run_bash(script, work, environment):
     process = subprocess.Popen(["bash", "-c", script], cwd=work / "page", env=environment, stdin=subprocess.DEVNULL,
                                stdout=terminal, stderr=terminal, start_new_session=True)
     os.close(terminal)
+    try:
+        return watch(process, end)
+    finally:
+        try:
+            os.killpg(process.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+        stop_all(work)
+        process.wait(30)
+        os.close(end)
+
+
+def watch(process, end):
     shown, deadline = b"", time.monotonic() + LIMIT_SECONDS
     while time.monotonic() < deadline:
         if select.select([end], [], [], 0.1)[0]:
@@ -51,13 +64,6 @@ def run_bash(script, work, environment):
         code = process.wait(5)
     except subprocess.TimeoutExpired:
         code = None
-    try:
-        os.killpg(process.pid, signal.SIGTERM)
-    except ProcessLookupError:
-        pass
-    stop_all(work)
-    process.wait(30)
-    os.close(end)
     return code, shown.decode(errors="replace").replace("\r\n", "\n").split(MARK)[1:]
 
 
@@ -102,6 +108,7 @@ def bites():
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is stopped
     faults = [f for f in [bites(), *(run_page(pathlib.Path(p).resolve()) for p in sys.argv[1:])] if f]
     print("\n".join(faults))
     return 1 if faults else 0
