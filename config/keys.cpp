@@ -3,6 +3,7 @@
 #include "config/plain_text.hpp"
 #include "messages/wire_limits.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace shoal::config {

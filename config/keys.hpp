@@ -4,6 +4,7 @@
 
 #include "config/options.hpp"
 
+#include <array>
 #include <span>
 #include <string_view>
 #include <variant>

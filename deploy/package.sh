@@ -43,7 +43,7 @@ for file in docs/*.md docs/*.svg docs/openapi.yaml; do
   [ ! -f "$file" ] || put 0644 "$file" "$doc/$file"
 done
 mkdir -p "$tree/$doc/examples"
-cp -r deploy/examples/. deploy/prometheus deploy/grafana "$tree/$doc/examples/"
+cp -r deploy/examples/. examples/notes deploy/prometheus deploy/grafana "$tree/$doc/examples/"
 chmod -R u=rwX,go=rX "$tree/$doc/examples"
 
 # Which packages the program's libraries are in, and from which version on.

@@ -1,7 +1,7 @@
 """run_docs.py FILE…: runs every ```sh block of a page in order, in one bash in a folder of its own, and stops at the first
 command that fails. What a page says it shows stands after a command as a comment `# → TEXT`: the block's output holds TEXT.
 
-A page starts what it needs itself (`shoal devcluster up lab …`); what still runs at its end is stopped.
+A ```toml block whose first line is `# FILE.toml` is that file. A page starts what it needs itself (`shoal devcluster up lab …`); what still runs at its end is stopped.
 """
 import os
 import pathlib
@@ -76,6 +76,9 @@ def run_page(page):
     (work / "bin").mkdir()
     (work / "bin/shoal").symlink_to(SHOAL)
     (work / "page").mkdir()
+    for name, source in re.findall(r"^```toml\n# (\S+\.toml)\n(.*?)^```$", text, re.M | re.S):
+        (work / "page" / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / "page" / name).write_text(source)
     script = ["set -eEuo pipefail", f"trap 'echo \"line $at: $BASH_COMMAND\" >{work}/failed' ERR"]
     for line, source in found:
         script.append(f"at={line}; printf '{MARK}'\n{source}")
