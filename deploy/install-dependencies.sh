@@ -34,4 +34,9 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "install-dependencies: installing ${missing[*]}" >&2
 "${as_root[@]}" apt-get update -qq
+# Debian starts a server with its package; the tests want the program alone.
+if [[ " ${missing[*]} " == *" prometheus "* ]] && [ -d /run/systemd/system ]; then
+  "${as_root[@]}" systemctl mask prometheus.service >&2
+  echo "install-dependencies: prometheus.service is masked; 'systemctl unmask prometheus' to use it" >&2
+fi
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
