@@ -56,6 +56,7 @@ function Members({ library, now_ms }) {
       m.last_error ?? "–",
     ],
   }));
+  rows.sort((a, b) => b.bad - a.bad); // who is cut off stands first, also of fifty
   return (
     <section>
       <h3>Members</h3>
