@@ -170,7 +170,7 @@ struct verify_request {
 /// LIBRARY, one per library: runs the protocol, owns the library's state. Dynamically typed, for
 /// the transport's sake; it takes group_stored, protocol::loaded, protocol::summed, store_verified,
 /// session_up, session_down, inbound, wait_request, member_change, prune_request, verify_request,
-/// library_tick, pause_library and stop_library.
+/// library_tick, pause_library, stop_library and pulse.
 struct library_tick {
   uint64_t generation = 0;
 };
@@ -272,6 +272,11 @@ struct node_step {
   std::shared_ptr<std::function<void()>> run;
 };
 struct node_tick {};
+/// Watchdog → node, libraries, writers: nothing to do. The token is let go when the message is
+/// taken, or dropped with an actor that ends: whoever waits for that knows that none of them hangs.
+struct pulse {
+  std::shared_ptr<const void> token;
+};
 /// Main thread → node: end everything in order; answers when all links are closed.
 struct stop_node {};
 
@@ -313,6 +318,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(shoal_node, caf::id_block::shoal_transport::end)
   CAF_ADD_TYPE_ID(shoal_node, (shoal::library_order))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::node_step))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::node_tick))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::pulse))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::stop_node))
 CAF_END_TYPE_ID_BLOCK(shoal_node)
 
@@ -351,4 +357,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_out_of_room)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_order)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::node_step)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::node_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::pulse)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::stop_node)

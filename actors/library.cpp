@@ -248,6 +248,8 @@ api::library_status library_core::status() const {
     s.why = "just written, and not with the other members yet";
   s.converged = s.why.empty();
   s.log_entries = summary_.log_entries;
+  if (s.log_entries > 0)
+    s.log_held_by = protocol_->holding_back();
   s.tombstones = summary_.tombstones;
   s.settled = summary_.settled;
   s.digest = to_string(summary_.digest);

@@ -13,13 +13,21 @@ namespace shoal {
 caf::behavior library_actor(caf::event_based_actor* self, std::shared_ptr<library_core> core) {
   auto loop = std::make_shared<library_loop>(self, std::move(core));
   return {
-      [=](group_stored& x) { loop->on(x); },     [=](protocol::loaded& x) { loop->on(x); },
-      [=](session_up& x) { loop->on(x); },       [=](session_down& x) { loop->on(x); },
-      [=](inbound& x) { loop->on(x); },          [=](wait_request& x) { loop->on(x); },
-      [=](member_change& x) { loop->on(x); },    [=](prune_request& x) { loop->on(x); },
-      [=](library_tick& x) { loop->on(x); },     [=](stop_library& x) { loop->on(x); },
-      [=](protocol::summed& x) { loop->on(x); }, [=](verify_request& x) { loop->on(x); },
-      [=](store_verified& x) { loop->on(x); },   [=](pause_library& x) { loop->on(x); },
+      [=](group_stored& x) { loop->on(x); },
+      [=](protocol::loaded& x) { loop->on(x); },
+      [=](session_up& x) { loop->on(x); },
+      [=](session_down& x) { loop->on(x); },
+      [=](inbound& x) { loop->on(x); },
+      [=](wait_request& x) { loop->on(x); },
+      [=](member_change& x) { loop->on(x); },
+      [=](prune_request& x) { loop->on(x); },
+      [=](library_tick& x) { loop->on(x); },
+      [=](stop_library& x) { loop->on(x); },
+      [=](protocol::summed& x) { loop->on(x); },
+      [=](verify_request& x) { loop->on(x); },
+      [=](store_verified& x) { loop->on(x); },
+      [=](pause_library& x) { loop->on(x); },
+      [](const pulse&) {},
   };
 }
 

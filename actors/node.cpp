@@ -5,6 +5,7 @@
 #include "actors/logging.hpp"
 #include "actors/node_actor.hpp"
 #include "actors/reader.hpp"
+#include "actors/supervisor.hpp"
 #include "config/limits.hpp"
 #include "store/models/declared.hpp"
 
@@ -100,6 +101,7 @@ public:
       all.push_back(std::move(disk));
     return all;
   }
+  std::vector<api::logged_event> events() const override { return recent_lines(); }
   std::shared_ptr<const models::registry> models() const override { return models_->get(); }
   std::string metrics() const override {
     std::vector<api::library_status> statuses;
@@ -279,7 +281,9 @@ void wait_for_stop(const sigset_t& signals, const config::options& options,
       continue;
     if (signal != SIGHUP)
       return spdlog::info("stopping on signal {}", signal);
+    supervisor::say_reloading();
     reload(options, open, known);
+    supervisor::say_ready(options.node.name);
   }
 }
 
@@ -417,7 +421,10 @@ static int run_in(caf::actor_system& system, const config::options& options,
     } else {
       spdlog::info("{} ({}) accepts peers on {} and clients on {}", options.node.name,
                    to_string(key->device()), config::to_string(bound), url);
+      const supervisor::watchdog fed(node, setup->open);
+      supervisor::say_ready(options.node.name);
       wait_for_stop(signals, options, *setup->open, *known);
+      supervisor::say_stopping();
       endpoints->remove();
     }
   }

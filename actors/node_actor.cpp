@@ -175,7 +175,7 @@ void node_loop::on(const drop_peer& d) {
   if (it == peers_.end() || !it->second.link || it->second.number != d.number)
     return;
   if (may_say(it->second))
-    spdlog::warn("dropping the link to {}: {}", to_string(d.peer), d.reason);
+    spdlog::get("peer_link")->warn("dropping the link to {}: {}", to_string(d.peer), d.reason);
   if (d.breach)
     note_breach(d.peer, d.reason);
   it->second.drop_reason = d.reason;
@@ -266,6 +266,7 @@ caf::behavior node_actor(caf::event_based_actor* self, std::shared_ptr<node_setu
       [=](const dial_now& x) { loop->on(x); },
       [=](const node_tick& x) { loop->on(x); },
       [=](const stop_node& x) { loop->on(x); },
+      [](const pulse&) {},
   };
 }
 

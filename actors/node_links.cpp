@@ -95,8 +95,9 @@ void node_loop::adopt(const device_id& device, peer& p, connection c) {
   p.drop_reason.clear();
   p.last_failure.clear();
   if (may_say(p))
-    spdlog::info("linked to {} at {}{}", to_string(device), c.remote,
-                 c.outbound ? "" : ", which dialled");
+    spdlog::get("peer_link")
+        ->info("linked to {} at {}{}", to_string(device), c.remote,
+               c.outbound ? "" : ", which dialled");
   // The libraries hear of the link before its first frame can reach them.
   each_actor_of(device, [&](const caf::actor& to) {
     self_->send(to, session_up{device, p.number, p.link});
@@ -200,7 +201,7 @@ void node_loop::on(const transport::link_down& down) {
   if (down.breach)
     note_breach(down.peer, reason);
   if (may_say(p))
-    spdlog::info("link to {} ended: {}", to_string(down.peer), reason);
+    spdlog::get("peer_link")->info("link to {} ended: {}", to_string(down.peer), reason);
   p.link = nullptr;
   p.receiver = nullptr;
   p.nonce = 0;
@@ -228,8 +229,9 @@ void node_loop::on(const transport::dial_failed& failed) {
     return;
   auto& p = it->second;
   p.dialling = false;
-  spdlog::debug("dialling {} at {}: {}", to_string(it->first), config::to_string(failed.address),
-                failed.reason);
+  spdlog::get("peer_link")
+      ->debug("dialling {} at {}: {}", to_string(it->first), config::to_string(failed.address),
+              failed.reason);
   if (p.next && p.next->waits == connection::reason::own_dial)
     return adopt_next(it->first, p);
   p.last_failure = failed.reason;
@@ -239,8 +241,9 @@ void node_loop::on(const transport::dial_failed& failed) {
 
 void node_loop::on(const transport::link_refused& refused) {
   note_own_key(refused.reason);
-  spdlog::info("refused a connection from {}: {}{}", refused.remote, refused.reason,
-               refused.others ? " (and " + std::to_string(refused.others) + " more)" : "");
+  spdlog::get("peer_link")
+      ->info("refused a connection from {}: {}{}", refused.remote, refused.reason,
+             refused.others ? " (and " + std::to_string(refused.others) + " more)" : "");
 }
 
 void node_loop::note_own_key(const std::string& reason) {

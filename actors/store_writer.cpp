@@ -10,12 +10,11 @@
 namespace shoal {
 
 namespace {
-
-// One pass over the jobs of a group: everything they change goes into one transaction, everything
-// they are told waits until it is durable.
 /// Of what an apply failed with: damage or a failing disk here is not the peer's fault.
 bool is_ours(const error& e) { return e.code == ec::corrupt || e.code == ec::disk; }
 
+// One pass over the jobs of a group: everything they change goes into one transaction, everything
+// they are told waits until it is durable.
 class group {
 public:
   explicit group(writer_setup& setup) : setup_(setup), data_(*setup.data), txn_(*setup.store) {
@@ -494,6 +493,7 @@ caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_
         state->watching = false;
         state->flush(self);
       },
+      [](const pulse&) {},
   };
 }
 

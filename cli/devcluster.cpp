@@ -156,8 +156,11 @@ void up(context& ctx, request asked) {
           << "  shoal put " << library << " tag new canonical_name=Hello --config " << first << "\n"
           << "  shoal wait " << library << " --config " << first << "\n"
           << "  shoal list " << library << " tag --config " << last << "\n"
-          << "  shoal status --config " << first << "\n"
-          << "  shoal devcluster down " << asked.dir.string() << std::endl;
+          << "  shoal status --config " << first << "\n";
+  if (const auto now = running_in(dirs.front()))
+    ctx.err << "  open " << now->api << " in a browser; it asks for the line in "
+            << (dirs.front() / "api.token").string() << "\n";
+  ctx.err << "  shoal devcluster down " << asked.dir.string() << std::endl;
 }
 
 /// The nodes of a cluster that is there; otherwise says that none is.

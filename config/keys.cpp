@@ -3,6 +3,7 @@
 #include "config/plain_text.hpp"
 #include "messages/wire_limits.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace shoal::config {
@@ -109,8 +110,8 @@ const std::array node_table = {
         [](options& o) -> slot { return &o.retention.min_tombstone_hours; }},
 
     bound_key<options>{{"log", "level", form::log_spec, "info",
-                        "trace, debug, info, warn, error, critical or off; and per component: "
-                        "info,peer_link=debug",
+                        "trace, debug, info, warn, error, critical or off; and per component "
+                        "(node, library, store, peer_link, api): info,peer_link=debug",
                         1, log_spec_bytes_max},
                        [](options& o) -> slot { return &o.log.level; }},
     bound_key<options>{{"log", "format", form::choice, "text",
@@ -196,7 +197,7 @@ std::string expectation(const key& k) {
   }
   case form::log_spec:
     return "use a level of trace, debug, info, warn, error, critical, off, then ,component=level "
-           "if wanted";
+           "if wanted, of node, library, store, peer_link, api";
   case form::uuid: return "use a uuid such as 0b7d2c9e-8f5a-4a51-9a3c-6d1e0c5b7f42";
   }
   return {};
@@ -211,9 +212,8 @@ bool check_log_spec(std::string_view spec) {
     std::string_view part = spec.substr(0, comma);
     if (const auto equals = part.find('='); equals != std::string_view::npos) {
       const auto component = part.substr(0, equals);
-      if (component.empty()
-          || component.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_")
-                 != std::string_view::npos)
+      if (std::find(log_components.begin(), log_components.end(), component)
+          == log_components.end())
         return false;
       part.remove_prefix(equals + 1);
     } else if (!first) {

@@ -4,6 +4,7 @@
 
 #include "config/options.hpp"
 
+#include <array>
 #include <span>
 #include <string_view>
 #include <variant>
@@ -59,8 +60,12 @@ std::string expectation(const key& k);
 /// The n-th of `choices`.
 std::string_view choice_name(const key& k, size_t n);
 
+/// What lines of the log come from; each may have a level of its own.
+inline constexpr std::array<std::string_view, 5> log_components{"node", "library", "store",
+                                                                "peer_link", "api"};
+
 /// A level (trace, debug, info, warn, error, critical, off), then `,component=level` as often as
-/// wanted.
+/// wanted, of log_components.
 bool check_log_spec(std::string_view spec);
 
 /// What the presets say about a key of [sync]; nothing when presets leave it alone.

@@ -68,6 +68,9 @@ struct library_status {
   std::string why;      // empty when converged
   std::string restored; // why the store is held for an older copy of itself; empty: it is not
   uint64_t log_entries = 0;
+  /// Members, this node among them, that have not yet stated that they hold all that this node
+  /// holds: the log is kept for them. Empty while the log is.
+  std::vector<device_id> log_held_by;
   uint64_t tombstones = 0;
   uint64_t deadletters = 0;        // ops that are held but not merged, those hidden left out
   uint64_t conflicts = 0;          // recorded so far
@@ -170,6 +173,14 @@ struct leave_request {
   bool drop = false; // delete the files instead of moving them aside
 };
 
+/// A line of the log.
+struct logged_event {
+  uint64_t time_ms = 0; // since 1970
+  std::string level;
+  std::string component;
+  std::string message;
+};
+
 /// The node.
 class node {
 public:
@@ -192,6 +203,8 @@ public:
   virtual void pause_library(const library_id& id, bool on, callback<std::string> done) = 0;
   /// What somebody should look at, newest last.
   virtual std::vector<std::string> alarms() const = 0;
+  /// The newest lines of the log, newest first; how many is bounded.
+  virtual std::vector<logged_event> events() const = 0;
   /// As of now: a reload puts another in its place.
   virtual std::shared_ptr<const models::registry> models() const = 0;
   /// Prometheus text.

@@ -3,6 +3,7 @@
 #include "actors/api/gzip.hpp"
 
 #include <boost/asio/write.hpp>
+#include <spdlog/spdlog.h>
 
 #include <array>
 #include <charconv>
@@ -18,6 +19,7 @@ using boost::system::error_code;
 constexpr size_t read_bytes = 16384;
 constexpr size_t header_bytes = 16384;
 constexpr size_t buffer_bytes = 65536; // a header, or a chunk's header, must fit
+constexpr size_t logged_path = 200;    // of a path, where requests are logged
 constexpr size_t small_body = 16384;   // goes out in one piece with the head
 // What is read and thrown away after a refusal, so that the client reads the answer instead of a
 // reset.
@@ -251,6 +253,12 @@ void connection::on_request() {
   chunked_ = message.version() >= 11;
   head_only_ = message.method() == http::verb::head;
 
+  if (hall_.log->should_log(spdlog::level::debug)) {
+    const auto method = message.method_string();
+    const auto path = message.target().substr(0, message.target().find('?'));
+    asked_.assign(method.data(), method.size());
+    asked_.append(1, ' ').append(path.data(), std::min(path.size(), logged_path));
+  }
   auto to = std::make_shared<reply_slot>(hall_.routes.io, weak_from_this(), exchange_);
   auto where = parse_target({message.target().data(), message.target().size()});
   if (!where)
@@ -276,6 +284,7 @@ void connection::refuse(reply r) {
   head_only_ = header_seen_ && parser_ && parser_->get().method() == http::verb::head;
   parser_.reset();
   ++exchange_;
+  hall_.log->debug("refused a request: {}", r.status);
   send(std::move(r));
 }
 
@@ -290,6 +299,8 @@ void connection::reply_to(uint64_t exchange, reply r) {
 }
 
 void connection::send(reply r) {
+  if (!asked_.empty())
+    hall_.log->debug("{}: {}", std::exchange(asked_, {}), r.status);
   if (hall_.closing)
     keep_alive_ = false;
   stream_ = std::move(r.stream);

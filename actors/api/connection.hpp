@@ -22,6 +22,10 @@
 #include <optional>
 #include <unordered_set>
 
+namespace spdlog {
+class logger;
+}
+
 namespace shoal::api {
 
 class connection;
@@ -34,8 +38,9 @@ struct hall {
   context routes;
   std::unordered_set<std::shared_ptr<connection>> open;
   std::function<void()> on_closed; // after a connection left `open`
-  size_t pending = 0;   // bytes of bodies and answers in memory, at most limits.pending_bytes
-  std::string date;     // value of the Date header, at most a second old
+  size_t pending = 0; // bytes of bodies and answers in memory, at most limits.pending_bytes
+  std::string date;   // value of the Date header, at most a second old
+  std::shared_ptr<spdlog::logger> log;
   bool closing = false; // the server is stopping: no request after those in progress
 };
 
@@ -93,6 +98,7 @@ private:
   bool head_only_ = false; // HEAD: the body is counted, not sent
   bool keep_alive_ = false;
   bool chunked_ = false;
+  std::string asked_; // method and path, while requests are logged
   std::string head_;
   std::string body_;
   size_t written_ = 0; // of head_ and body_ together

@@ -48,6 +48,21 @@ void get_status(const context& c, request r, responder to) {
   to->send(json_reply(node_json(*c.self)));
 }
 
+void list_events(const context& c, request r, responder to) {
+  if (auto known = r.where.expect({}); !known)
+    return to->send(error_reply(known.err()));
+  auto items = nlohmann::ordered_json::array();
+  for (auto& e : c.self->events()) {
+    nlohmann::ordered_json item;
+    item["time_ms"] = e.time_ms;
+    item["level"] = e.level;
+    item["component"] = e.component;
+    item["message"] = std::move(e.message);
+    items.push_back(std::move(item));
+  }
+  to->send(json_reply(whole_list(std::move(items))));
+}
+
 /// Body: `{"level": SPEC}`, a SPEC as in shoal.toml's log.level.
 void set_log_level(const context& c, request r, responder to) {
   auto body = parse_object(r.body, {"level"});

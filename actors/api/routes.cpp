@@ -14,10 +14,15 @@ struct route {
 };
 
 constexpr std::array routes{
+    route{verb::get, "", get_page},
+    route{verb::get, "page.js", get_page},
+    route{verb::get, "page.css", get_page},
+    route{verb::get, "icon.svg", get_page},
     route{verb::get, "healthz", get_health},
     route{verb::get, "readyz", get_ready},
     route{verb::get, "metrics", get_metrics},
     route{verb::get, "v1/status", get_status},
+    route{verb::get, "v1/events", list_events},
     route{verb::post, "v1/log-level", set_log_level},
     route{verb::get, "v1/models", list_models},
     route{verb::get, "v1/libraries", list_libraries},
@@ -55,6 +60,8 @@ constexpr std::array routes{
 bool matches(std::string_view pattern, const std::vector<std::string>& path,
              std::vector<std::string>& args) {
   args.clear();
+  if (pattern.empty())
+    return path.empty();
   size_t used = 0;
   while (true) {
     auto slash = pattern.find('/');
@@ -74,7 +81,10 @@ bool matches(std::string_view pattern, const std::vector<std::string>& path,
 
 } // namespace
 
-bool is_open_path(std::string_view path) { return path.substr(0, path.find('?')) == "/healthz"; }
+bool is_open_path(std::string_view path) {
+  path = path.substr(0, path.find('?'));
+  return path == "/healthz" || is_page_path(path);
+}
 
 void serve(const context& c, request r, responder to) {
   auto method = r.method == verb::head ? verb::get : r.method;

@@ -27,8 +27,10 @@ struct context {
   std::shared_ptr<loop> work; // for what takes longer
 };
 
-/// True for paths that anyone may read: `/healthz`.
+/// True for paths that anyone may read: `/healthz` and the status page's own files.
 bool is_open_path(std::string_view path);
+/// One of the status page's own files. page.cpp
+bool is_page_path(std::string_view path);
 
 /// Answers `r`, now or later. Unknown path: 404; a path that has no such method: 405 with `Allow`.
 void serve(const context& c, request r, responder to);
@@ -52,9 +54,12 @@ void get_health(const context&, request, responder);
 void get_ready(const context&, request, responder);
 void get_metrics(const context&, request, responder);
 void get_status(const context&, request, responder);
+void list_events(const context&, request, responder);
 void set_log_level(const context&, request, responder);
 void list_libraries(const context&, request, responder);
 void create_library(const context&, request, responder); // also joins: life_routes.cpp
+// page.cpp
+void get_page(const context&, request, responder);
 // life_routes.cpp
 void leave_library(const context&, request, responder);
 void rebuild_library(const context&, request, responder);

@@ -43,6 +43,8 @@ public:
     hall_.limits = o.limits;
     hall_.access = {std::move(o.token), std::move(o.names)};
     hall_.routes = {&n, io_, work_};
+    const auto own = spdlog::get("api"); // none in tests
+    hall_.log = own ? own : spdlog::default_logger();
     hall_.date = http_date();
     hall_.on_closed = [this] { on_closed(); };
   }
@@ -114,7 +116,7 @@ private:
         return;
       if (bad) {
         if (bad != asio::error::connection_aborted && !std::exchange(failing_, true))
-          spdlog::warn("api: accepting a connection failed: {}", bad.message());
+          hall_.log->warn("accepting a connection failed: {}", bad.message());
         again_.expires_after(accept_again);
         again_.async_wait([this](error_code cancelled) {
           if (!cancelled && !hall_.closing && !accepting_)

@@ -57,6 +57,10 @@ json library_json(const library_status& s) {
     members.push_back(peer_json(m));
   out["members"] = std::move(members);
   out["sync"] = s.sync;
+  json held_by = json::array();
+  for (const auto& device : s.log_held_by)
+    held_by.push_back(to_string(device));
+  out["log_held_by"] = std::move(held_by);
   out["settled"] = s.settled;
   out["tombstones"] = s.tombstones;
   out["deadletters"] = s.deadletters;

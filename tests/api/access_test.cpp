@@ -8,6 +8,13 @@ using namespace shoal::test;
 
 BOOST_AUTO_TEST_SUITE(api_access)
 
+static std::string status_line(const served& s, const std::string& request) {
+  raw_client c(s.server->port());
+  c.say(request);
+  auto answer = c.read_answer();
+  return answer.substr(0, answer.find("\r\n"));
+}
+
 BOOST_AUTO_TEST_CASE(health_needs_no_token_and_everything_else_does) {
   served s;
   httplib::Client c("127.0.0.1", s.server->port());
@@ -27,19 +34,50 @@ BOOST_AUTO_TEST_CASE(health_needs_no_token_and_everything_else_does) {
   BOOST_TEST(c.Get("/v1/status", {{"Authorization", "bearer 0123456789abcdef"}})->status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(the_status_page_needs_no_token_and_is_strict_about_where_things_come_from) {
+  served s;
+  httplib::Client c("127.0.0.1", s.server->port());
+  for (auto path : {"/", "/?from=mail", "/page.js", "/page.css", "/icon.svg"}) {
+    auto r = c.Get(path);
+    BOOST_REQUIRE(r);
+    BOOST_TEST(r->status == 200, path);
+    BOOST_TEST(!r->body.empty());
+    BOOST_TEST(r->get_header_value("Content-Security-Policy").find("default-src 'none'") == 0U);
+    for (auto once : {"X-Content-Type-Options", "Cache-Control", "Content-Security-Policy"})
+      BOOST_TEST(r->get_header_value_count(once) == 1U, once);
+    BOOST_TEST(r->get_header_value("X-Content-Type-Options") == "nosniff");
+    BOOST_TEST(c.Head(path)->status == 200);
+  }
+  BOOST_TEST(c.Get("/")->get_header_value("Content-Type") == "text/html; charset=utf-8");
+  BOOST_TEST(c.Get("/")->body.find("<!doctype html>") == 0U);
+  // Nothing else becomes open by looking like one of them.
+  for (auto path : {"/index.html", "/page.js/x", "/page.js/", "//", "/./page.js", "/%70age.js",
+                    "/v1/events", "/page.js%3f"})
+    BOOST_TEST(c.Get(path)->status == 401, path);
+  BOOST_TEST(c.Post("/", "{}", "application/json")->status == 405);
+  BOOST_TEST(status_line(s, "GET / HTTP/1.1\r\nHost: evil.com\r\n\r\n")
+             == "HTTP/1.1 403 Forbidden");
+}
+
+BOOST_AUTO_TEST_CASE(the_newest_log_lines_are_listed_whatever_bytes_they_hold) {
+  served s;
+  auto r = s.get("/v1/events");
+  BOOST_REQUIRE(r->status == 200);
+  const auto items = json::parse(r->body)["items"];
+  BOOST_REQUIRE(items.size() == 1);
+  BOOST_TEST(items[0]["time_ms"] == 1000);
+  BOOST_TEST(items[0]["level"] == "info");
+  BOOST_TEST(items[0]["component"] == "node");
+  BOOST_TEST(items[0]["message"] == "linked to \xef\xbf\xbd");
+  BOOST_TEST(s.get("/v1/events?limit=1")->status == 400);
+}
+
 BOOST_AUTO_TEST_CASE(a_server_without_a_token_admits_nobody) {
   test_node node;
   auto started = api::server::start({}, node);
   BOOST_REQUIRE(started);
   httplib::Client c("127.0.0.1", (*started)->port());
   BOOST_TEST(c.Get("/v1/status", {{"Authorization", "Bearer "}})->status == 401);
-}
-
-static std::string status_line(const served& s, const std::string& request) {
-  raw_client c(s.server->port());
-  c.say(request);
-  auto answer = c.read_answer();
-  return answer.substr(0, answer.find("\r\n"));
 }
 
 BOOST_AUTO_TEST_CASE(a_request_for_another_host_or_from_another_page_is_refused) {
@@ -63,7 +101,7 @@ BOOST_AUTO_TEST_CASE(a_request_for_another_host_or_from_another_page_is_refused)
 
 BOOST_AUTO_TEST_CASE(unknown_paths_are_404_and_unknown_methods_405_with_what_is_allowed) {
   served s;
-  for (auto path : {"/", "/v1", "/v1/none", "/v1/libraries/photos/none",
+  for (auto path : {"//", "/v1", "/v1/none", "/v1/libraries/photos/none",
                     "/v1/libraries/photos/changes", "/v1/libraries/photos/records", "/v1//status"})
     BOOST_TEST(s.get(path)->status == 404, path);
   auto r = s.post("/v1/status", {});

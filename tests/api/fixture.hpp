@@ -110,6 +110,9 @@ public:
   void rebuild_library(const library_id& id, api::callback<std::string> done) override;
   void pause_library(const library_id& id, bool on, api::callback<std::string> done) override;
   std::vector<std::string> alarms() const override { return {"a clone runs"}; }
+  std::vector<api::logged_event> events() const override {
+    return {{1000, "info", "node", "linked to \xff"}};
+  }
   std::shared_ptr<const models::registry> models() const override { return models_; }
   std::string metrics() const override { return "shoal_log_entries 3\n"; }
   void set_log_level(const std::string& spec, api::callback<nothing> done) override;

@@ -4,7 +4,7 @@
 
 violations() {
   local dir=$1 folder
-  (cd "$dir" && find . \( -path ./build -o -path './.*' \) -prune -o -type f \
+  (cd "$dir" && find . \( -path ./build -o -name node_modules -o -path './.*' \) -prune -o -type f \
     \( -name '*.cpp' -o -name '*.hpp' -o -name '*.sh' -o -name '*.py' \) -printf '%h\n') | sort -u |
     while read -r folder; do
       [ -f "$dir/$folder/README.md" ] || { echo "$folder: has no README.md"; continue; }

@@ -6,7 +6,7 @@ most=500
 
 violations() {
   local dir=$1
-  (cd "$dir" && find . \( -path ./build -o -path ./.git \) -prune -o -type f \
+  (cd "$dir" && find . \( -path ./build -o -name node_modules -o -path ./.git \) -prune -o -type f \
     \( -name '*.cpp' -o -name '*.hpp' -o -name '*.sh' -o -name '*.bash' -o -name '*.py' -o -name 'CMakeLists.txt' \) -print0 |
     xargs -0r wc -l) | awk -v most="$most" '$2 != "total" && $1 > most {print $2 ": " $1 " lines; at most " most}'
 }

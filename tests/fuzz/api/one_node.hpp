@@ -70,6 +70,9 @@ public:
   void rebuild_library(const library_id& id, api::callback<std::string> done) override;
   void pause_library(const library_id& id, bool on, api::callback<std::string> done) override;
   std::vector<std::string> alarms() const override { return {}; }
+  std::vector<api::logged_event> events() const override {
+    return {{1'700'000'000'000, "info", "node", "linked to \xff"}};
+  }
   std::shared_ptr<const models::registry> models() const override;
   std::string metrics() const override { return "shoal_log_entries 3\n"; }
   void set_log_level(const std::string& spec, api::callback<nothing> done) override;
