@@ -25,6 +25,9 @@ public:
   library_id id() const override { return about_.id; }
   std::string name() const override { return about_.name; }
   std::shared_ptr<const kv_view> snapshot() const override { return no_view(about_.why); }
+  std::shared_ptr<api::change_bell> changes() const override {
+    return std::make_shared<api::change_bell>();
+  }
   api::library_status status() const override;
   member_set members() const override { return about_.members; }
   void write(std::vector<edit>, std::optional<api::idempotency>,
@@ -37,6 +40,7 @@ public:
   }
   frontier now() const override { return {}; }
   folded_frontier folded_now() const override { return {}; }
+  std::vector<api::op_trace> trace(const frontier&) const override { return {}; }
   void add_member(device_id, std::string, std::string, bool, api::callback<nothing> done) override {
     done(about_.why);
   }

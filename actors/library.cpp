@@ -26,11 +26,14 @@ void library_core::connect(caf::actor actor, store_writer_actor writer) {
 }
 
 void library_core::close(std::string reason) {
-  const std::lock_guard guard(mutex_);
-  refusal_ = std::move(reason);
-  actor_ = nullptr;
-  writer_ = nullptr;
-  store_ = nullptr;
+  {
+    const std::lock_guard guard(mutex_);
+    refusal_ = std::move(reason);
+    actor_ = nullptr;
+    writer_ = nullptr;
+    store_ = nullptr;
+  }
+  bell_->ring();
 }
 
 void library_core::refuse_writes(std::string reason) {
@@ -64,9 +67,12 @@ static error is_closed(const std::string& name) {
 }
 
 void library_core::publish(const replica_summary& made, uint64_t newest_stamp_ms) {
-  const std::lock_guard guard(mutex_);
-  summary_ = made;
-  newest_stamp_ms_ = newest_stamp_ms;
+  {
+    const std::lock_guard guard(mutex_);
+    summary_ = made;
+    newest_stamp_ms_ = newest_stamp_ms;
+  }
+  bell_->ring();
 }
 
 member_set library_core::members() const {

@@ -6,6 +6,7 @@
 #include "actors/disk_space.hpp"
 #include "actors/handles.hpp"
 #include "actors/metrics.hpp"
+#include "actors/op_times.hpp"
 #include "actors/transport/identity.hpp"
 
 #include <caf/event_based_actor.hpp>
@@ -40,6 +41,7 @@ public:
   library_id id() const override { return setup_.id; }
   std::string name() const override { return setup_.name; }
   std::shared_ptr<const kv_view> snapshot() const override;
+  std::shared_ptr<api::change_bell> changes() const override { return bell_; }
   api::library_status status() const override;
   member_set members() const override;
   void write(std::vector<edit> edits, std::optional<api::idempotency> once,
@@ -48,6 +50,7 @@ public:
             api::callback<api::wait_answer> done) override;
   frontier now() const override;
   folded_frontier folded_now() const override;
+  std::vector<api::op_trace> trace(const frontier& what) const override;
   void add_member(device_id device, std::string address, std::string name, bool readmit,
                   api::callback<nothing> done) override;
   void remove_member(device_id device, bool purge, api::callback<nothing> done) override;
@@ -92,6 +95,7 @@ private:
   uint64_t bounded(uint64_t wall) const;
 
   library_setup setup_;
+  const std::shared_ptr<api::change_bell> bell_ = std::make_shared<api::change_bell>();
 
   mutable std::mutex bounds_mutex_; // never held for long: the writer asks for each group
   std::optional<protocol::wall_bounds> wall_bounds_;
@@ -112,6 +116,7 @@ private:
     std::string last_error;
   };
   std::map<device_id, peer_note> notes_;
+  op_times times_;
   uint64_t newest_stamp_ms_ = 0;
 };
 

@@ -54,8 +54,13 @@ void library_loop::step(protocol::event e) {
 
 void library_loop::carry_out(protocol::send& s) {
   uint64_t ops = 0;
-  if (const auto* r = std::get_if<range_message>(&s.body))
+  if (const auto* r = std::get_if<range_message>(&s.body)) {
     ops = r->body.count;
+    const std::lock_guard guard(core_->mutex_);
+    for (const auto& peer : s.to)
+      core_->times_.peers[peer].sent.note(r->body.stream, r->body.from, r->body.to,
+                                          setup_.time.wall_ms());
+  }
   const auto frame =
       encode_frame({setup_.id, setup_.protocol.self, setup_.time.wall_ms(), std::move(s.body)});
   const auto peers = static_cast<double>(s.to.size());
@@ -143,9 +148,12 @@ void library_loop::on(library_tick& t) {
 
 void library_loop::on(group_stored& g) {
   const bool linked = !links_.empty();
+  // While a peer is far behind there is nothing to measure; the newest would only pile up.
   if (linked)
     for (const auto& r : g.what->local)
-      broadcasts_.push_back({r.stream, r.to, g.synced_us});
+      if (broadcasts_.size() < broadcasts_measured)
+        broadcasts_.push_back({r.stream, r.to, g.synced_us});
+  note_stored(*g.what);
   const auto members = g.what->members;
   step(std::move(*g.what));
   note_made_up();
@@ -153,6 +161,17 @@ void library_loop::on(group_stored& g) {
     return;
   drop_strangers();
   self_->send(setup_.node, members_changed{setup_.id, *members});
+}
+
+/// For traces.
+void library_loop::note_stored(const protocol::stored& s) {
+  const auto now = setup_.time.wall_ms();
+  const std::lock_guard guard(core_->mutex_);
+  for (const auto& r : s.local)
+    core_->times_.durable.note(r.stream, r.from, r.to, now);
+  for (const auto& a : s.applied)
+    if (a.what == protocol::outcome::applied)
+      core_->times_.durable.note(a.stream, a.from, a.to, now);
 }
 
 void library_loop::on(session_up& s) {
@@ -197,6 +216,12 @@ void library_loop::on(inbound& in) {
   {
     const std::lock_guard guard(core_->mutex_);
     core_->notes_[in.peer].last_seen_ms = in.wall_ms;
+    if (const auto* r = std::get_if<range_message>(in.body.get()))
+      core_->times_.received.note(r->body.stream, r->body.from, r->body.to, in.wall_ms);
+    else if (const auto* ack = std::get_if<link_ack>(in.body.get()))
+      for (const auto& [stream, seq] : ack->held)
+        core_->times_.peers[in.peer].durable.note(
+            stream, core_->protocol_->acked_by(in.peer, stream), seq, in.wall_ms);
   }
   if (const auto* r = std::get_if<range_message>(in.body.get())) {
     setup_.counted.ops_received->Increment(r->body.count);

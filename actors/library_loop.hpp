@@ -34,6 +34,7 @@ private:
     uint64_t number = 0;
     caf::actor actor;
   };
+  static constexpr size_t broadcasts_measured = 4096;
   /// A local range on its way to all connected peers.
   struct broadcast {
     stream_id stream;
@@ -69,6 +70,7 @@ private:
   void arm();
   void check_waits();
   void check_broadcasts();
+  void note_stored(const protocol::stored& s);
   void bound_wall();
   void note_mismatch(const device_id& peer);
   void note_models(const device_id& peer, const hello& h);

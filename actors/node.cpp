@@ -41,7 +41,8 @@ public:
       : device_(setup.catalog.key.device()), name_(setup.catalog.node_name),
         address_(setup.catalog.address), data_dir_(setup.catalog.data_dir), open_(setup.open),
         alarms_(setup.alarms), traffic_(setup.traffic), disk_(setup.catalog.disk),
-        counted_(setup.catalog.counted), models_(std::move(models)) {}
+        counted_(setup.catalog.counted), models_(std::move(models)),
+        certificate_until_ms_(setup.catalog.key.certificate_until_ms()) {}
 
   void connect(caf::actor actor) { node_ = std::move(actor); }
 
@@ -102,6 +103,9 @@ public:
     return all;
   }
   std::vector<api::logged_event> events() const override { return recent_lines(); }
+  api::node_health health() const override {
+    return {disk_->free_bytes(), disk_->reserve_bytes(), certificate_until_ms_};
+  }
   std::shared_ptr<const models::registry> models() const override { return models_->get(); }
   std::string metrics() const override {
     std::vector<api::library_status> statuses;
@@ -133,6 +137,7 @@ private:
   std::shared_ptr<disk_space> disk_;
   std::shared_ptr<shoal::metrics> counted_;
   std::shared_ptr<current_models> models_;
+  uint64_t certificate_until_ms_;
   caf::actor node_;
 };
 

@@ -281,7 +281,7 @@ public:
     }
     const auto synced = setup_.time.mono_us();
     if (durable) {
-      token_ = to_token(fold(data_.settled() ? data_.held() : own_streams(), data_.ended()));
+      token_ = to_token(fold(data_.settled() ? data_.merged() : own_streams(), data_.ended()));
       setup_.counted.writes->Increment(static_cast<double>(writes_));
       setup_.counted.ops_applied->Increment(static_cast<double>(applied_));
       for (const auto t : asked_)

@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   shoal::cli::add_config_commands(app, ctx);
   shoal::cli::add_client_commands(app, ctx);
   shoal::cli::add_devcluster_commands(app, ctx);
+  shoal::cli::add_backup_commands(app, ctx);
   shoal::cli::add_sim_command(app, ctx);
   return shoal::cli::run_command_line(app, ctx, {argv + 1, argv + argc});
 }

@@ -3,6 +3,7 @@
 // function may be called from the api's thread and none blocks. Callbacks run on any thread; the
 // api posts them to its own.
 
+#include "actors/api/change_bell.hpp"
 #include "messages/frontier.hpp"
 #include "messages/members.hpp"
 #include "store/edit.hpp"
@@ -124,6 +125,28 @@ struct release_answer {
   std::vector<std::string> left_out; // MODEL.FIELD of counters, which wait for their time
 };
 
+/// What one op has been through, as far as this node has seen it and still knows; wall ms.
+struct op_trace {
+  stream_id stream;
+  uint64_t seq = 0;
+  std::optional<uint64_t> received_ms; // from a peer; nothing for an op of this node
+  std::optional<uint64_t> durable_ms;  // here
+  struct member {
+    device_id device;
+    std::optional<uint64_t> sent_ms;
+    std::optional<uint64_t> durable_ms; // when its word of that came
+    bool holds = false;                 // also when it is not known since when
+  };
+  std::vector<member> members; // without this node
+};
+
+/// What an operator must see to before it is too late.
+struct node_health {
+  uint64_t disk_free_bytes = 0;
+  uint64_t disk_reserve_bytes = 0; // with less free, nothing is written
+  uint64_t certificate_until_ms = 0;
+};
+
 /// One open library.
 class library {
 public:
@@ -132,6 +155,8 @@ public:
   virtual std::string name() const = 0;
   /// A consistent view for reads: records.hpp has what reads it.
   virtual std::shared_ptr<const kv_view> snapshot() const = 0;
+  /// Rings after each commit, and when the library is closed.
+  virtual std::shared_ptr<change_bell> changes() const = 0;
   virtual library_status status() const = 0;
   virtual member_set members() const = 0;
   /// All or nothing.
@@ -145,6 +170,9 @@ public:
   virtual frontier now() const = 0;
   /// The same as a new token carries it.
   virtual folded_frontier folded_now() const = 0;
+  /// The newest op that `what` names of each stream, unless all members are known to hold it and
+  /// nothing more is known of it.
+  virtual std::vector<op_trace> trace(const frontier& what) const = 0;
   virtual void add_member(device_id device, std::string address, std::string name, bool readmit,
                           callback<nothing> done) = 0;
   virtual void remove_member(device_id device, bool purge, callback<nothing> done) = 0;
@@ -205,6 +233,7 @@ public:
   virtual std::vector<std::string> alarms() const = 0;
   /// The newest lines of the log, newest first; how many is bounded.
   virtual std::vector<logged_event> events() const = 0;
+  virtual node_health health() const = 0;
   /// As of now: a reload puts another in its place.
   virtual std::shared_ptr<const models::registry> models() const = 0;
   /// Prometheus text.

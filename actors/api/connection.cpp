@@ -94,6 +94,11 @@ void connection::check(hall::clock::time_point now) {
 void connection::retire() {
   if (phase_ == phase::idle || phase_ == phase::head || phase_ == phase::draining)
     close();
+  if (!stream_)
+    return;
+  stream_ends_soon_ = stream_->end_soon();
+  if (std::exchange(resting_, false))
+    pull();
 }
 
 void connection::close() {
@@ -270,6 +275,11 @@ void connection::on_request() {
   r.idempotency_key.assign(key.data(), key.size());
   auto encodings = message[http::field::accept_encoding];
   r.gzip = accepts_gzip({encodings.data(), encodings.size()});
+  auto types = message[http::field::accept];
+  r.events = std::string_view(types.data(), types.size()).find("text/event-stream")
+             != std::string_view::npos;
+  auto last_event = message["Last-Event-ID"];
+  r.last_event_id.assign(last_event.data(), last_event.size());
   r.body = std::move(message.body());
   serve(hall_.routes, std::move(r), std::move(to));
 }
@@ -335,6 +345,7 @@ void connection::send(reply r) {
     body_.clear();
   }
   stream_ended_ = !stream_;
+  stream_rests_ = stream_ends_soon_ = resting_ = false;
   written_ = 0;
   enter(phase::writing, hall_.limits.stalled_write);
   write();
@@ -360,7 +371,7 @@ void connection::write() {
 
 void connection::on_sent() {
   if (!stream_ended_)
-    return pull();
+    return stream_rests_ ? rest() : pull();
   stream_.reset();
   body_ = {};
   release();
@@ -396,11 +407,12 @@ void connection::pull() {
 void connection::on_piece(result<bool> more, std::string piece) {
   if (phase_ != phase::streaming)
     return;
-  if (!more || hall_.closing)
+  if (!more || (hall_.closing && !stream_ends_soon_))
     return close(); // without the last chunk: the client sees that the answer is cut
   stream_ended_ = !*more;
+  stream_rests_ = stream_->at_rest() && !stream_ends_soon_;
   if (piece.empty() && !stream_ended_)
-    return pull();
+    return stream_rests_ ? rest() : pull();
   head_.clear();
   if (chunked_ && !piece.empty()) {
     std::array<char, 24> digits;
@@ -417,7 +429,35 @@ void connection::on_piece(result<bool> more, std::string piece) {
   write();
 }
 
+/// Until the stream has more; a client that ends its side meanwhile is gone.
+void connection::rest() {
+  phase_ = phase::streaming;
+  deadline_ = hall::clock::time_point::max();
+  resting_ = true;
+  watch_client();
+  stream_->wait([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self && self->phase_ == phase::streaming && std::exchange(self->resting_, false))
+      self->pull();
+  });
+}
+
+void connection::watch_client() {
+  if (std::exchange(watching_, true))
+    return;
+  socket_.async_wait(tcp_socket::wait_read, [self = shared_from_this()](error_code bad) {
+    if (self->phase_ == phase::closed)
+      return;
+    error_code unknown;
+    const auto waiting = self->socket_.available(unknown);
+    if (bad || unknown || (waiting == 0 && self->stream_))
+      return self->close();
+    self->watching_ = waiting > 0; // its next request: not looked at before this one is answered
+  });
+}
+
 void connection::next_request() {
+  watching_ = false;
   enter(phase::idle, hall_.limits.idle);
   parse();
 }

@@ -75,6 +75,8 @@ private:
   void write();
   void on_sent();
   void pull();
+  void rest();
+  void watch_client();
   void on_piece(result<bool> more, std::string piece);
   void next_request();
   void enter(phase p, std::chrono::milliseconds allowed);
@@ -104,6 +106,10 @@ private:
   size_t written_ = 0; // of head_ and body_ together
   std::shared_ptr<body_source> stream_;
   bool stream_ended_ = false;
+  bool stream_rests_ = false; // its last piece was all there is for now
+  bool stream_ends_soon_ = false;
+  bool resting_ = false;  // nothing is made, until the stream says that there is more
+  bool watching_ = false; // for the client's end, while nothing is read
   size_t drained_ = 0;
 };
 

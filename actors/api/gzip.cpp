@@ -26,7 +26,9 @@ result<bool> gzip_source::produce(std::string& out) {
     return more;
   stream_.next_in = reinterpret_cast<Bytef*>(piece_.data());
   stream_.avail_in = static_cast<uInt>(piece_.size());
-  int flush = *more ? Z_NO_FLUSH : Z_FINISH;
+  if (*more && piece_.empty())
+    return true;
+  const int flush = !*more ? Z_FINISH : plain_->at_rest() ? Z_SYNC_FLUSH : Z_NO_FLUSH;
   do {
     char room[16384];
     stream_.next_out = reinterpret_cast<Bytef*>(room);

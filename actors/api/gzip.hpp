@@ -16,6 +16,9 @@ public:
   gzip_source(const gzip_source&) = delete;
   gzip_source& operator=(const gzip_source&) = delete;
   result<bool> produce(std::string& out) override;
+  bool at_rest() const override { return plain_->at_rest(); }
+  void wait(std::function<void()> ready) override { plain_->wait(std::move(ready)); }
+  bool end_soon() override { return plain_->end_soon(); }
 
 private:
   std::shared_ptr<body_source> plain_;

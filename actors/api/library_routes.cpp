@@ -251,6 +251,49 @@ void wait_for_peers(const context& c, request r, responder to) {
           }));
 }
 
+void trace_write(const context& c, request r, responder to) {
+  auto l = open_library(c, r, to, {"token"});
+  if (!l)
+    return;
+  auto token = r.where.get("token");
+  auto parsed = parse_token(token.value_or(""));
+  if (!parsed)
+    return to->send(error_reply(
+        {ec::bad_request, "parameter token is no token of this program: " + parsed.err().message}));
+  auto traced = l->trace(unfold(*parsed, l->now()).held);
+  // The write that the token came from is the newest of what it names.
+  std::stable_sort(traced.begin(), traced.end(), [](const op_trace& a, const op_trace& b) {
+    return a.durable_ms.value_or(0) > b.durable_ms.value_or(0);
+  });
+  const auto members = l->members();
+  const auto moment = [](const std::optional<uint64_t>& ms) { return ms ? json(*ms) : json(); };
+  json items = json::array();
+  for (const auto& t : traced) {
+    json item;
+    item["origin"] = to_string(t.stream.origin);
+    item["epoch"] = to_string(t.stream).substr(37); // behind the origin and a slash
+    item["seq"] = t.seq;
+    const bool local = t.stream.origin == c.self->device();
+    item["committed"] = local ? moment(t.durable_ms) : json();
+    item["received"] = moment(t.received_ms);
+    item["durable"] = moment(t.durable_ms);
+    json on = json::array();
+    for (const auto& m : t.members) {
+      const auto known = members.find(m.device);
+      json member;
+      member["device"] = to_string(m.device);
+      member["name"] = known == members.end() ? "" : known->second.name;
+      member["sent"] = moment(m.sent_ms);
+      member["durable"] = moment(m.durable_ms);
+      member["holds"] = m.holds;
+      on.push_back(std::move(member));
+    }
+    item["members"] = std::move(on);
+    items.push_back(std::move(item));
+  }
+  to->send(json_reply(whole_list(std::move(items))));
+}
+
 void sync_library(const context& c, request r, responder to) {
   auto l = open_library(c, r, to, {});
   if (!l)

@@ -57,6 +57,7 @@ std::string_view reason_phrase(unsigned status) {
   case 413: return "Payload Too Large";
   case 415: return "Unsupported Media Type";
   case 422: return "Unprocessable Entity";
+  case 429: return "Too Many Requests";
   case 431: return "Request Header Fields Too Large";
   case 503: return "Service Unavailable";
   case 507: return "Insufficient Storage";

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,6 +19,12 @@ public:
   /// Appends the next piece (tens of KiB, or what some ms of work gave) and says whether more
   /// follows. An error cuts the connection, so that no client takes the part for the whole.
   virtual result<bool> produce(std::string& out) = 0;
+  /// After `produce`: that was all there is for now, and what was made should reach the client.
+  virtual bool at_rest() const { return false; }
+  /// On the io thread, at rest: `ready` is to be called there once there may be more.
+  virtual void wait(std::function<void()> ready) { ready(); }
+  /// The server stops: true when the next piece, or the one being made, ends the body properly.
+  virtual bool end_soon() { return false; }
 };
 
 struct reply {

@@ -9,6 +9,9 @@
 
 #include <boost/beast/http/verb.hpp>
 
+#include <atomic>
+#include <set>
+
 namespace shoal::api {
 
 struct request {
@@ -17,7 +20,18 @@ struct request {
   std::vector<std::string> args; // what stood in the route's `:` segments, in order
   std::string body;
   std::string idempotency_key;
-  bool gzip = false; // the client takes gzip
+  bool gzip = false;   // the client takes gzip
+  bool events = false; // and wants text/event-stream
+  std::string last_event_id;
+};
+
+/// Change feeds of one server.
+struct feed_places {
+  size_t max = 0;              // that stay open, at once
+  std::atomic<size_t> open{0}; // of those
+  /// Requests that wait until the node holds what they name; on the io thread. The server's stop
+  /// lets go of them.
+  std::set<std::shared_ptr<void>> waiting;
 };
 
 /// What routes work with. Copied freely; all of it outlives every request.
@@ -25,6 +39,7 @@ struct context {
   node* self = nullptr;
   std::shared_ptr<loop> io; // the sockets' thread: routes are called on it and must return at once
   std::shared_ptr<loop> work; // for what takes longer
+  std::shared_ptr<feed_places> feeds;
 };
 
 /// True for paths that anyone may read: `/healthz` and the status page's own files.
@@ -73,6 +88,7 @@ void remove_member(const context&, request, responder);
 void list_peers(const context&, request, responder);
 void get_digest(const context&, request, responder);
 void wait_for_peers(const context&, request, responder);
+void trace_write(const context&, request, responder);
 void sync_library(const context&, request, responder);
 void prune_library(const context&, request, responder);
 void verify_library(const context&, request, responder);
@@ -84,6 +100,10 @@ void read_records(const context&, request, responder);
 void read_log(const context&, request, responder);
 // export.cpp
 void export_records(const context&, request, responder);
+// backup_route.cpp
+void back_up(const context&, request, responder);
+// change_routes.cpp
+void read_changes(const context&, request, responder);
 // held_routes.cpp
 void list_deadletters(const context&, request, responder);
 void show_deadletter(const context&, request, responder);

@@ -42,7 +42,8 @@ public:
         sweep_(io_->io()), again_(io_->io()) {
     hall_.limits = o.limits;
     hall_.access = {std::move(o.token), std::move(o.names)};
-    hall_.routes = {&n, io_, work_};
+    hall_.routes = {&n, io_, work_, std::make_shared<feed_places>()};
+    hall_.routes.feeds->max = o.limits.followers;
     const auto own = spdlog::get("api"); // none in tests
     hall_.log = own ? own : spdlog::default_logger();
     hall_.date = http_date();
@@ -102,6 +103,7 @@ public:
     work_->stop();
     io_->stop();
     // No thread is left: what clients were still owed ends here.
+    hall_.routes.feeds->waiting.clear();
     hall_.closing = true;
     for (auto open = hall_.open; const auto& c : open)
       c->close();
@@ -156,6 +158,7 @@ private:
     acceptor_.close(ignored);
     for (auto open = std::vector(hall_.open.begin(), hall_.open.end()); const auto& c : open)
       c->retire();
+    hall_.routes.feeds->waiting.clear(); // answers them
     on_closed();
   }
 

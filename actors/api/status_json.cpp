@@ -86,6 +86,10 @@ json node_json(const node& n) {
     libraries.push_back(library_json(l->status()));
   out["libraries"] = std::move(libraries);
   out["alarms"] = n.alarms();
+  const auto health = n.health();
+  out["disk"] = {{"free_bytes", health.disk_free_bytes},
+                 {"reserve_bytes", health.disk_reserve_bytes}};
+  out["certificate_until"] = health.certificate_until_ms;
   return out;
 }
 

@@ -183,6 +183,14 @@ device_id identity::device_of(std::string_view spki_der) {
   return id;
 }
 
+uint64_t identity::certificate_until_ms() const {
+  std::tm parts{};
+  if (!certificate_ || ASN1_TIME_to_tm(X509_get0_notAfter(certificate_.get()), &parts) != 1)
+    return 0;
+  const auto seconds = timegm(&parts);
+  return seconds < 0 ? 0 : static_cast<uint64_t>(seconds) * 1000;
+}
+
 std::string identity::sign(std::string_view bytes) const {
   ERR_clear_error();
   digest_context_ptr context{EVP_MD_CTX_new()};

@@ -28,6 +28,8 @@ public:
   const device_id& device() const { return device_; }
   /// SPKI, DER; what statements carry and `device_of` hashes.
   const std::string& public_key() const { return public_key_; }
+  /// Until when the certificate says to be good, ms since 1970: peers do not ask, other tools may.
+  uint64_t certificate_until_ms() const;
   /// Ed25519 over the bytes: `signature_bytes` of it.
   std::string sign(std::string_view bytes) const;
 

@@ -31,6 +31,10 @@ void add_client_commands(CLI::App& app, context& ctx) {
   add_status_commands(app, ctx);
   add_control_commands(app, ctx);
   add_held_commands(app, ctx);
+  add_watch_command(app, ctx);
+  add_check_command(app, ctx);
+  add_trace_command(app, ctx);
+  add_top_command(app, ctx);
 }
 
 int run_command_line(CLI::App& app, context& ctx, const std::vector<std::string>& arguments) {

@@ -27,11 +27,16 @@ void add_tree_commands(CLI::App& app, context& ctx);     // tree
 void add_status_commands(CLI::App& app, context& ctx);   // status, models, peers, digest, log
 void add_control_commands(CLI::App& app, context& ctx);  // wait, sync, prune, pause, …
 void add_held_commands(CLI::App& app, context& ctx);     // conflicts, deadletter
+void add_watch_command(CLI::App& app, context& ctx);
+void add_check_command(CLI::App& app, context& ctx);
+void add_trace_command(CLI::App& app, context& ctx);
+void add_top_command(CLI::App& app, context& ctx);
 
 // In cli/: the node's side.
 void add_node_commands(CLI::App& app, context& ctx);
 void add_config_commands(CLI::App& app, context& ctx);
 void add_devcluster_commands(CLI::App& app, context& ctx);
+void add_backup_commands(CLI::App& app, context& ctx);
 void add_sim_command(CLI::App& app, context& ctx);
 
 /// Parses and runs one command line (without the program's name) and returns the exit code. What

@@ -292,18 +292,31 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
   return out;
 }
 
-// An answer to repeat: [request hash, wall ms, [[model, id, hlc, seq]…]].
+// An answer to repeat: [request hash, wall ms, [[model, id, hlc, seq]…], number]. The number is
+// that of its place in the order of arrival; answers of earlier versions have none.
 static std::string encode_answer(const once_key& once, uint64_t wall_ms,
-                                 const std::vector<edit_result>& results) {
+                                 const std::vector<edit_result>& results, uint64_t number) {
   std::string out;
   writer w(out);
-  w.array(3), w.uint(once.request_hash), w.uint(wall_ms), w.array(results.size());
+  w.array(4), w.uint(once.request_hash), w.uint(wall_ms), w.array(results.size());
   for (const auto& r : results) {
     std::string stamp;
     append_hlc(stamp, r.stamp);
     w.array(4), w.str(r.model), w.bin(r.id.view()), w.bin(stamp), w.uint(r.seq);
   }
+  w.uint(number);
   return out;
+}
+
+/// Whether the answer has that place in the order of arrival, or tells none.
+static bool is_number(std::string_view answer, uint64_t number) {
+  reader in(answer);
+  if (in.array(4, "answer") < 4)
+    return true;
+  in.uint("answer");
+  in.uint("answer");
+  in.frame("answer");
+  return in.uint("answer") == number || in.failed();
 }
 
 result<committed> replica::commit(kv_transaction& txn, std::span<const edit> edits,
@@ -317,7 +330,7 @@ result<committed> replica::commit(kv_transaction& txn, std::span<const edit> edi
       return known.err();
     if (*known) {
       reader in(**known);
-      in.array(3, "answer");
+      in.array(4, "answer");
       const auto hash = in.uint("answer");
       const auto at = in.uint("answer");
       committed again;
@@ -364,14 +377,20 @@ result<committed> replica::commit(kv_transaction& txn, std::span<const edit> edi
     return out;
   }
   if (once) {
-    txn.put(family::meta, key, encode_answer(*once, wall_ms, out->results));
+    txn.put(family::meta, key, encode_answer(*once, wall_ms, out->results, once_number_));
     txn.put(family::meta, keys::tagged('j', keys::u64(once_number_++)), once->key);
     while (once_number_ - once_oldest_ > once_keys_kept) {
-      const auto oldest = keys::tagged('j', keys::u64(once_oldest_++));
+      const auto oldest = keys::tagged('j', keys::u64(once_oldest_));
       auto name = txn.get(family::meta, oldest);
-      if (name && *name)
-        txn.erase(family::meta, keys::tagged('i', **name));
+      if (name && *name) {
+        // A key that was used again after its day has a newer place.
+        const auto kept = keys::tagged('i', **name);
+        auto answer = txn.get(family::meta, kept);
+        if (answer && *answer && is_number(**answer, once_oldest_))
+          txn.erase(family::meta, kept);
+      }
       txn.erase(family::meta, oldest);
+      ++once_oldest_;
     }
     txn.put(family::meta, "once", keys::u64(once_number_) + keys::u64(once_oldest_));
   }

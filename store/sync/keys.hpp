@@ -29,6 +29,7 @@
 //   key,
 //                                              'j' number -> key, in order of arrival
 //                                              'D' device -> digest of its rows
+//                                              rewritten -> see changes.hpp
 
 #include "messages/hlc.hpp"
 #include "messages/op.hpp"

@@ -2,6 +2,7 @@
 // takes any of them any more; and when they turn out not to be what it wrote. The frontier stays,
 // so that nothing is asked for again.
 
+#include "store/sync/changes.hpp"
 #include "store/sync/keys.hpp"
 #include "store/sync/marks.hpp"
 #include "store/sync/replica.hpp"
@@ -40,6 +41,14 @@ status replica::drop_owned(kv_transaction& txn, const device_id& owner) {
     txn.erase(family::owned, key);
   }
   parents_.clear();
+  return gone.empty() ? success() : change_below(txn);
+}
+
+status replica::change_below(kv_transaction& txn) const {
+  auto before = read_rewritten(txn);
+  if (!before)
+    return before.err();
+  put_rewritten(txn, before->number + 1, held_);
   return success();
 }
 

@@ -251,6 +251,10 @@ result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> par
     }
   for (const auto& part : parts)
     wait_for(part.until);
+  // While it compares all it held, or is being filled, nobody is told changes by this node.
+  if (changed > 0 && !resync_ && !filling_)
+    if (auto told = change_below(txn); !told)
+      return fail(told.err());
   return changed;
 }
 

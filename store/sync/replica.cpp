@@ -294,6 +294,14 @@ bool replica::keep_statement(kv_transaction& txn, const statement& s) {
   return true;
 }
 
+frontier replica::merged() const {
+  auto held = held_;
+  for (const auto& [stream, seqs] : quarantined_)
+    held[stream] = *seqs.begin() - 1;
+  std::erase_if(held, [](const auto& h) { return h.second == 0; });
+  return held;
+}
+
 std::optional<statement> replica::next_statement() const {
   if (!settled())
     return std::nullopt;
@@ -301,13 +309,9 @@ std::optional<statement> replica::next_statement() const {
   s.member = self_;
   s.number = statement_number_ + 1;
   s.membership = membership_hash(members_);
-  auto held = held_;
   // What waits has not moved the clock: this node may yet write something older, which a mark that
   // all members are taken to have seen would have to mask.
-  for (const auto& [stream, seqs] : quarantined_)
-    held[stream] = *seqs.begin() - 1;
-  std::erase_if(held, [](const auto& h) { return h.second == 0; });
-  s.held = fold(held, ended_);
+  s.held = fold(merged(), ended_);
   s.owner_digest = own_tip();
   return s;
 }

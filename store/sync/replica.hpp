@@ -107,6 +107,8 @@ public:
   /// Keeps a member's statement if it is newer than the one held; the caller has checked the
   /// signature.
   bool keep_statement(kv_transaction& txn, const statement& s);
+  /// `held`, short of what waits to be merged: what tokens may name.
+  frontier merged() const;
   /// This node's next statement, unsigned and not kept; only when settled.
   std::optional<statement> next_statement() const;
   /// Removes up to `max` log entries that `stable` covers; returns how many went.
@@ -276,6 +278,9 @@ private:
   // purge.cpp
   bool is_purged(const device_id& owner) const;
   status drop_owned(kv_transaction& txn, const device_id& owner);
+  /// Records changed at versions that the frontier covers already: who follows changes by frontier
+  /// would not see it, and is told to begin anew.
+  status change_below(kv_transaction& txn) const;
   // local.cpp
   status load_local(const kv_view& store);
   status keep_local(kv_transaction& txn, const edit& e, const std::string& row_key);

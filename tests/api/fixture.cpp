@@ -171,6 +171,7 @@ void test_library::write(std::vector<edit> edits, std::optional<api::idempotency
     api::write_answer answer{to_token(fold(replica_->held(), replica_->ended())),
                              std::move(made->results)};
     lock.unlock();
+    bell_->ring();
     done(std::move(answer));
   });
 }
@@ -182,6 +183,18 @@ void test_library::receive(const range& r) {
   BOOST_REQUIRE_MESSAGE(applied.ok(), (applied.ok() ? std::string() : applied.err().message));
   replica_->seal(txn);
   BOOST_REQUIRE(store_.commit(txn.take()).ok());
+  bell_->ring();
+}
+
+void test_library::change(const std::function<void(replica&, kv_transaction&)>& how) {
+  {
+    std::lock_guard lock(mutex_);
+    kv_transaction txn(store_);
+    how(*replica_, txn);
+    replica_->seal(txn);
+    BOOST_REQUIRE(store_.commit(txn.take()).ok());
+  }
+  bell_->ring();
 }
 
 void test_library::retry_held(std::optional<dot> which, api::callback<api::retry_answer> done) {
@@ -251,6 +264,20 @@ void test_library::wait(frontier, std::vector<device_id> devices, size_t needed,
           .push_back(d);
     done(std::move(out));
   });
+}
+
+std::vector<api::op_trace> test_library::trace(const frontier& what) const {
+  std::vector<api::op_trace> out;
+  for (const auto& [stream, seq] : what) {
+    api::op_trace t;
+    t.stream = stream;
+    t.seq = seq;
+    t.durable_ms = 1'700'000'000'001;
+    t.members.push_back({device(2), 1'700'000'000'002, 1'700'000'000'003, true});
+    t.members.push_back({device(3), std::nullopt, std::nullopt, false});
+    out.push_back(std::move(t));
+  }
+  return out;
 }
 
 void test_library::add_member(device_id d, std::string address, std::string name, bool readmit,
@@ -414,6 +441,14 @@ std::string raw_client::read_until(std::string_view ending) {
     if (!more())
       return std::exchange(pending_, {});
   auto out = pending_.substr(0, at + ending.size());
+  pending_.erase(0, out.size());
+  return out;
+}
+
+std::string raw_client::read_bytes(size_t n) {
+  while (pending_.size() < n && more()) {
+  }
+  auto out = pending_.substr(0, n);
   pending_.erase(0, out.size());
   return out;
 }

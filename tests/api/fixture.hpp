@@ -40,6 +40,7 @@ public:
   library_id id() const override { return id_; }
   std::string name() const override { return name_; }
   std::shared_ptr<const kv_view> snapshot() const override;
+  std::shared_ptr<api::change_bell> changes() const override { return bell_; }
   api::library_status status() const override;
   member_set members() const override;
   void write(std::vector<edit> edits, std::optional<api::idempotency> once,
@@ -48,6 +49,7 @@ public:
             api::callback<api::wait_answer> done) override;
   frontier now() const override;
   folded_frontier folded_now() const override;
+  std::vector<api::op_trace> trace(const frontier& what) const override;
   void add_member(device_id device, std::string address, std::string name, bool readmit,
                   api::callback<nothing> done) override;
   void remove_member(device_id device, bool purge, api::callback<nothing> done) override;
@@ -60,6 +62,8 @@ public:
 
   /// Applies another device's ops, as a peer's link would.
   void receive(const range& r);
+  /// One commit of whatever the store writer does, and its ring.
+  void change(const std::function<void(replica&, kv_transaction&)>& how);
 
   // What a test sets up, before requests, or looks at, after them.
   std::optional<error> write_error; // the answer to every write
@@ -79,6 +83,7 @@ public:
 private:
   void run();
   void submit(std::function<void()> job);
+  std::shared_ptr<api::change_bell> bell_ = std::make_shared<api::change_bell>();
 
   library_id id_;
   std::string name_;
@@ -113,6 +118,7 @@ public:
   std::vector<api::logged_event> events() const override {
     return {{1000, "info", "node", "linked to \xff"}};
   }
+  api::node_health health() const override { return {5'000'000, 1'000'000, 2'000'000'000'000}; }
   std::shared_ptr<const models::registry> models() const override { return models_; }
   std::string metrics() const override { return "shoal_log_entries 3\n"; }
   void set_log_level(const std::string& spec, api::callback<nothing> done) override;
@@ -166,6 +172,8 @@ public:
   void say(std::string_view bytes) const;
   /// Reads until `ending` was read or the server closed.
   std::string read_until(std::string_view ending);
+  /// Reads `n` bytes, or as many as there are until the server closes.
+  std::string read_bytes(size_t n);
   /// Reads until the server closes.
   std::string read_all();
   /// One answer with a Content-Length: its head and body.

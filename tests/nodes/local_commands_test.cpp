@@ -48,6 +48,7 @@ struct shell {
     add_node_commands(app, ctx);
     add_config_commands(app, ctx);
     add_devcluster_commands(app, ctx);
+    add_backup_commands(app, ctx);
     add_sim_command(app, ctx);
     const int code = run_command_line(app, ctx, words);
     out = out_to.str();

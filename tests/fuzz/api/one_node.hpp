@@ -16,6 +16,7 @@ public:
   library_id id() const override { return id_; }
   std::string name() const override { return "photos"; }
   std::shared_ptr<const kv_view> snapshot() const override { return store_.snapshot(); }
+  std::shared_ptr<api::change_bell> changes() const override { return bell_; }
   api::library_status status() const override;
   member_set members() const override { return data_->members(); }
   void write(std::vector<edit> edits, std::optional<api::idempotency> once,
@@ -24,6 +25,7 @@ public:
             api::callback<api::wait_answer> done) override;
   frontier now() const override { return data_->held(); }
   folded_frontier folded_now() const override { return fold(data_->held(), data_->ended()); }
+  std::vector<api::op_trace> trace(const frontier&) const override { return {}; }
   void add_member(device_id device, std::string address, std::string name, bool readmit,
                   api::callback<nothing> done) override;
   void remove_member(device_id device, bool purge, api::callback<nothing> done) override;
@@ -35,6 +37,7 @@ public:
   void hide_held(dot which, api::callback<nothing> done) override;
 
 private:
+  std::shared_ptr<api::change_bell> bell_ = std::make_shared<api::change_bell>();
   template <class T, class Work>
   void in_one_commit(const api::callback<T>& done, Work work);
   void merge(member_set change, const api::callback<nothing>& done);
@@ -73,6 +76,7 @@ public:
   std::vector<api::logged_event> events() const override {
     return {{1'700'000'000'000, "info", "node", "linked to \xff"}};
   }
+  api::node_health health() const override { return {}; }
   std::shared_ptr<const models::registry> models() const override;
   std::string metrics() const override { return "shoal_log_entries 3\n"; }
   void set_log_level(const std::string& spec, api::callback<nothing> done) override;

@@ -1,0 +1,13 @@
+#pragma once
+// Parts of a node's status as text, for `status`, `peers` and `top`.
+
+#include "cli/client/json.hpp"
+
+namespace shoal::cli {
+
+/// One line per member, under titles.
+std::string member_table(const json& members, std::string_view indent);
+/// A library's progress, rounded down: 100 % means all of it.
+std::string percent_text(const json& library);
+
+} // namespace shoal::cli

@@ -1,0 +1,195 @@
+// check, trace and top against answers that a test makes up.
+
+#include "fake_node.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+
+namespace shoal::cli::tests {
+
+namespace {
+
+constexpr int64_t far_ms = 4'000'000'000'000;
+
+json healthy() {
+  json member{{"device", "22222222-2222-8222-8222-222222222222"},
+              {"name", "bob"},
+              {"connected", true},
+              {"state", "synced"},
+              {"rtt_ms", 0.5},
+              {"clock_offset_ms", -3.0},
+              {"behind_in", 0},
+              {"behind_out", 0},
+              {"last_seen", 1},
+              {"last_error", nullptr}};
+  json library{{"id", "44444444-4444-4444-8444-444444444444"},
+               {"name", "photos"},
+               {"state", "ready"},
+               {"progress", 1.0},
+               {"converged", true},
+               {"why", nullptr},
+               {"log_entries", 3},
+               {"deadletters", 0},
+               {"conflicts", 0},
+               {"alarms", json::array()},
+               {"read_only", nullptr},
+               {"members", json::array({member})}};
+  return {{"device", fake_node::device},
+          {"name", "alice"},
+          {"version", "0"},
+          {"libraries", json::array({library})},
+          {"alarms", json::array()},
+          {"disk", {{"free_bytes", 900'000'000}, {"reserve_bytes", 100'000'000}}},
+          {"certificate_until", far_ms}};
+}
+
+struct with_node {
+  fake_node node;
+  scratch_dir scratch;
+
+  outcome check(const json& status, std::vector<std::string> words = {"check"}) {
+    node.answer("/v1/status", 200, status);
+    return run_at(node, scratch, std::move(words));
+  }
+  /// The line that begins with LEVEL NAME.
+  static bool says(const outcome& o, const std::string& level, const std::string& name,
+                   const std::string& part = {}) {
+    std::istringstream in(o.out);
+    for (std::string line; std::getline(in, line);)
+      if (line.starts_with(level + " " + name + ": "))
+        return line.find(part) != std::string::npos;
+    return false;
+  }
+};
+
+json& library_of(json& status) { return status["libraries"][0]; }
+json& member_of(json& status) { return library_of(status)["members"][0]; }
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(checks, with_node)
+
+BOOST_AUTO_TEST_CASE(a_healthy_node_is_six_lines_of_ok_and_exit_code_0) {
+  const auto o = check(healthy());
+  BOOST_TEST(o.code == 0);
+  BOOST_TEST(o.err == "");
+  BOOST_TEST(std::count(o.out.begin(), o.out.end(), '\n') == 6);
+  for (const char* name : {"peers", "lag", "clock", "disk", "dead letters", "certificate"})
+    BOOST_TEST(says(o, "OK", name), name);
+  BOOST_TEST(says(o, "OK", "peers", "1 of 1 other members linked"));
+}
+
+BOOST_AUTO_TEST_CASE(a_member_that_is_down_is_a_warning_and_being_cut_off_is_critical) {
+  auto two = healthy();
+  auto carol = member_of(two);
+  carol["name"] = "carol";
+  carol["connected"] = false;
+  carol["state"] = "down";
+  carol["last_error"] = "connection refused";
+  library_of(two)["members"].push_back(carol);
+  const auto one_down = check(two);
+  BOOST_TEST(one_down.code == 1);
+  BOOST_TEST(says(one_down, "WARN", "peers", "carol is down (connection refused)"));
+  member_of(two)["connected"] = false;
+  member_of(two)["state"] = "down";
+  const auto alone = check(two);
+  BOOST_TEST(alone.code == 2);
+  BOOST_TEST(says(alone, "CRIT", "peers", "0 of 2"));
+  // Who was removed is no reason to worry.
+  for (auto& m : library_of(two)["members"])
+    m["state"] = "removed";
+  BOOST_TEST(check(two).code == 0);
+}
+
+BOOST_AUTO_TEST_CASE(lag_clock_disk_dead_letters_and_certificate_are_each_seen) {
+  auto s = healthy();
+  library_of(s)["state"] = "catching_up";
+  member_of(s)["behind_in"] = 7;
+  BOOST_TEST(says(check(s), "WARN", "lag", "7 ops behind"));
+  library_of(s)["state"] = "failed";
+  library_of(s)["why"] = "a bad block";
+  BOOST_TEST(check(s).code == 2);
+  s = healthy();
+  member_of(s)["behind_out"] = 20'000;
+  BOOST_TEST(says(check(s), "WARN", "lag", "bob lacks 20000 ops"));
+  s = healthy();
+  member_of(s)["clock_offset_ms"] = -15'000.0;
+  BOOST_TEST(says(check(s), "WARN", "clock", "15000 ms"));
+  member_of(s)["clock_offset_ms"] = 300'000.0;
+  BOOST_TEST(says(check(s), "CRIT", "clock"));
+  s = healthy();
+  s["disk"]["free_bytes"] = 150'000'000;
+  BOOST_TEST(says(check(s), "WARN", "disk"));
+  library_of(s)["read_only"] = "the disk is low";
+  BOOST_TEST(says(check(s), "CRIT", "disk", "the disk is low"));
+  s = healthy();
+  library_of(s)["deadletters"] = 2;
+  BOOST_TEST(says(check(s), "WARN", "dead letters", "2 ops"));
+  s = healthy();
+  s["certificate_until"] = 1000;
+  BOOST_TEST(says(check(s), "WARN", "certificate"));
+  s = healthy();
+  s["alarms"].push_back("a clone runs");
+  BOOST_TEST(says(check(s), "WARN", "alarms", "a clone runs"));
+}
+
+BOOST_AUTO_TEST_CASE(one_library_can_be_asked_for_and_json_is_one_object) {
+  auto s = healthy();
+  auto music = library_of(s);
+  music["name"] = "music";
+  music["deadletters"] = 1;
+  s["libraries"].push_back(music);
+  BOOST_TEST(check(s).code == 1);
+  BOOST_TEST(check(s, {"check", "photos"}).code == 0);
+  const auto o = check(s, {"check", "music", "-o", "json"});
+  BOOST_TEST(o.code == 1);
+  BOOST_TEST(o.body()["level"] == "WARN");
+  BOOST_TEST(o.body()["items"].size() == 6U);
+  BOOST_TEST(check(s, {"check", "films"}).code == 2);
+}
+
+BOOST_AUTO_TEST_CASE(top_prints_one_picture_where_it_is_piped_to_and_rates_in_json) {
+  node.answer("/v1/status", 200, healthy());
+  node.answer("/metrics", 200, json::object());
+  const auto o = run_at(node, scratch, {"top", "--interval", "0.05", "-o", "table"});
+  BOOST_TEST(o.code == 0);
+  BOOST_TEST(o.out.find("photos  CONVERGED") != std::string::npos);
+  BOOST_TEST(o.out.find("bob") != std::string::npos);
+  BOOST_TEST(o.out.find('\x1b') == std::string::npos);
+  const auto lines =
+      run_at(node, scratch, {"top", "--interval", "0.05", "--times", "2", "-o", "ndjson"});
+  BOOST_TEST(std::count(lines.out.begin(), lines.out.end(), '\n') == 2);
+  const auto first = json::parse(lines.out.substr(0, lines.out.find('\n')));
+  BOOST_TEST(first["libraries"][0]["rates"]["writes"] == 0.0);
+}
+
+BOOST_AUTO_TEST_CASE(a_trace_says_where_the_write_is_and_where_not_yet) {
+  node.answer("/v1/libraries/photos/trace", 200,
+              json{{"items", json::array({{{"origin", fake_node::device},
+                                           {"epoch", "0000000000000007"},
+                                           {"seq", 3},
+                                           {"committed", 1'700'000'000'123},
+                                           {"received", nullptr},
+                                           {"durable", 1'700'000'000'123},
+                                           {"members", json::array({{{"device", "b"},
+                                                                     {"name", "bob"},
+                                                                     {"sent", 1'700'000'000'124},
+                                                                     {"durable", 1'700'000'000'456},
+                                                                     {"holds", true}},
+                                                                    {{"device", "c"},
+                                                                     {"name", "carol"},
+                                                                     {"sent", nullptr},
+                                                                     {"durable", nullptr},
+                                                                     {"holds", false}}})}}})},
+                   {"next", nullptr}});
+  const auto o = run_at(node, scratch, {"trace", "photos", "t1", "-o", "table"});
+  BOOST_TEST(o.code == 0);
+  BOOST_TEST(o.out.find(".456") != std::string::npos);
+  BOOST_TEST(o.out.find("not yet") != std::string::npos);
+  BOOST_TEST(run_at(node, scratch, {"trace", "photos", "t1"}).body()["items"].size() == 1U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+} // namespace shoal::cli::tests
