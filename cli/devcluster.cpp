@@ -2,8 +2,7 @@
 
 #include "cli/client/commands.hpp"
 #include "cli/client/listing.hpp"
-#include "cli/cluster_plan.hpp"
-#include "cli/local_commands.hpp"
+#include "cli/lab.hpp"
 #include "cli/node_process.hpp"
 #include "config/limits.hpp"
 #include "config/options.hpp"
@@ -22,91 +21,11 @@ namespace {
 using std::filesystem::path;
 
 struct request {
-  path dir;
-  size_t nodes = 0; // 0: as many as there are, or three
-  std::string library = "lab";
+  lab_plan plan; // no nodes: as many as there are, or three
   std::string shape = "mesh";
 };
 
 constexpr size_t nodes_by_default = 3;
-
-path node_dir(const path& dir, size_t n) { return dir / ("node-" + std::to_string(n + 1)); }
-
-/// The nodes made in `dir` so far.
-std::vector<path> nodes_in(const path& dir) {
-  std::vector<path> out;
-  std::error_code ignored;
-  while (std::filesystem::exists(node_dir(dir, out.size()) / "shoal.toml", ignored))
-    out.push_back(node_dir(dir, out.size()));
-  return out;
-}
-
-/// Makes the folders of all nodes.
-status make_nodes(const request& asked) {
-  auto reserved = port_reservation::take(asked.nodes * 2);
-  if (!reserved)
-    return reserved.err();
-  const auto library = random_uuid();
-  if (!library)
-    return library.err();
-  std::vector<new_node> nodes;
-  std::vector<planned_node> plan;
-  for (size_t n = 0; n < asked.nodes; ++n) {
-    const auto& ports = reserved->ports();
-    const auto at = [](uint16_t port) { return "127.0.0.1:" + std::to_string(port); };
-    nodes.push_back({node_dir(asked.dir, n),
-                     "node-" + std::to_string(n + 1),
-                     at(ports[2 * n]),
-                     at(ports[2 * n + 1]),
-                     {}});
-    const auto device = prepare_node(nodes.back());
-    if (!device)
-      return device.err();
-    plan.push_back({*device, ports[2 * n]});
-  }
-  const auto shape = asked.shape == "line"   ? topology::line
-                     : asked.shape == "star" ? topology::star
-                                             : topology::mesh;
-  for (size_t n = 0; n < asked.nodes; ++n) {
-    nodes[n].more = library_text(plan, n, shape, *library, asked.library);
-    if (auto done = finish_node(nodes[n]); !done)
-      return done;
-  }
-  return success();
-}
-
-/// Starts those that do not run. On an error it stops again what it started.
-status start_all(const std::vector<path>& dirs) {
-  std::vector<std::pair<path, pid_t>> started;
-  std::optional<error> problem;
-  const auto patience = std::chrono::milliseconds(
-      limits::devcluster_start_ms + limits::devcluster_start_ms_per_node * dirs.size());
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  for (const auto& dir : dirs) {
-    if (running_in(dir))
-      continue;
-    const auto child = start_node(dir);
-    if (!child) {
-      problem = child.err();
-      break;
-    }
-    started.emplace_back(dir, *child);
-  }
-  for (const auto& [dir, child] : started) {
-    if (problem)
-      break;
-    if (auto said = await_start(dir, child, deadline); !said)
-      problem = said.err();
-  }
-  if (!problem)
-    return success();
-  std::vector<pid_t> children;
-  children.reserve(started.size());
-  for (const auto& [dir, child] : started)
-    children.push_back(child);
-  end_children(children, std::chrono::milliseconds(limits::devcluster_stop_ms));
-  return *problem;
-}
 
 json described(const path& dir) {
   const auto now = running_in(dir);
@@ -127,29 +46,32 @@ void print(context& ctx, const std::vector<path>& dirs) {
 }
 
 void up(context& ctx, request asked) {
-  auto dirs = nodes_in(asked.dir);
-  if (!dirs.empty() && asked.nodes != 0 && asked.nodes != dirs.size()) {
-    ctx.fail(exit_no, asked.dir.string() + " has " + std::to_string(dirs.size())
+  auto dirs = nodes_in(asked.plan.dir);
+  if (!dirs.empty() && asked.plan.nodes != 0 && asked.plan.nodes != dirs.size()) {
+    ctx.fail(exit_no, asked.plan.dir.string() + " has " + std::to_string(dirs.size())
                           + " nodes already (leave -n out to start those, or use another folder)");
     return;
   }
   if (dirs.empty()) {
-    if (asked.nodes == 0)
-      asked.nodes = nodes_by_default;
-    if (auto done = make_nodes(asked); !done) {
+    if (asked.plan.nodes == 0)
+      asked.plan.nodes = nodes_by_default;
+    asked.plan.shape = asked.shape == "line"   ? topology::line
+                       : asked.shape == "star" ? topology::star
+                                               : topology::mesh;
+    if (auto done = make_lab(asked.plan); !done) {
       ctx.fail(done.err());
       return;
     }
-    dirs = nodes_in(asked.dir);
+    dirs = nodes_in(asked.plan.dir);
   }
-  if (auto done = start_all(dirs); !done) {
-    ctx.fail(done.err());
+  if (const auto started = start_lab(dirs); !started) {
+    ctx.fail(started.err());
     return;
   }
   print(ctx, dirs);
   const auto opts = config::load(dirs.front() / "shoal.toml", config::process_environment());
   const std::string library =
-      opts && !opts->libraries.empty() ? opts->libraries.front().name : asked.library;
+      opts && !opts->libraries.empty() ? opts->libraries.front().name : asked.plan.library;
   const std::string first = (dirs.front() / "shoal.toml").string();
   const std::string last = (dirs.back() / "shoal.toml").string();
   ctx.err << "Try:\n"
@@ -160,7 +82,7 @@ void up(context& ctx, request asked) {
   if (const auto now = running_in(dirs.front()))
     ctx.err << "  open " << now->api << " in a browser; it asks for the line in "
             << (dirs.front() / "api.token").string() << "\n";
-  ctx.err << "  shoal devcluster down " << asked.dir.string() << std::endl;
+  ctx.err << "  shoal devcluster down " << asked.plan.dir.string() << std::endl;
 }
 
 /// The nodes of a cluster that is there; otherwise says that none is.
@@ -200,7 +122,8 @@ void add_devcluster_commands(CLI::App& app, context& ctx) {
   group->require_subcommand(1);
   const auto takes_folder = [&asked](CLI::App* command) {
     command
-        ->add_option("DIR", asked->dir, "Folder of the cluster; node-1, node-2, … are made in it")
+        ->add_option("DIR", asked->plan.dir,
+                     "Folder of the cluster; node-1, node-2, … are made in it")
         ->required();
   };
 
@@ -208,9 +131,9 @@ void add_devcluster_commands(CLI::App& app, context& ctx) {
       "up", "Make nodes with keys, configurations and members, and start them; "
             "start them again if they are there");
   takes_folder(start);
-  start->add_option("-n,--nodes", asked->nodes, "How many nodes; default 3")
+  start->add_option("-n,--nodes", asked->plan.nodes, "How many nodes; default 3")
       ->check(CLI::Range(size_t{1}, limits::devcluster_nodes_max));
-  start->add_option("--library", asked->library, "Name of the library they share")
+  start->add_option("--library", asked->plan.library, "Name of the library they share")
       ->capture_default_str()
       ->check(check_library);
   start->add_option("--topology", asked->shape, "Who dials whom: mesh, line or star")
@@ -220,13 +143,13 @@ void add_devcluster_commands(CLI::App& app, context& ctx) {
 
   auto* stop = group->add_subcommand("down", "Stop the nodes; their data stays");
   takes_folder(stop);
-  stop->callback([asked, &ctx] { down(ctx, asked->dir); });
+  stop->callback([asked, &ctx] { down(ctx, asked->plan.dir); });
 
   auto* look =
       group->add_subcommand("status", "Show each node: running or stopped, pid, addresses");
   takes_folder(look);
   look->callback([asked, &ctx] {
-    if (const auto dirs = existing(ctx, asked->dir); !dirs.empty())
+    if (const auto dirs = existing(ctx, asked->plan.dir); !dirs.empty())
       print(ctx, dirs);
   });
 }

@@ -1,5 +1,6 @@
 // The program: one command per run.
 
+#include "cli/bench/bench_command.hpp"
 #include "cli/client/commands.hpp"
 
 #include <CLI/App.hpp>
@@ -19,5 +20,6 @@ int main(int argc, char** argv) {
   shoal::cli::add_devcluster_commands(app, ctx);
   shoal::cli::add_backup_commands(app, ctx);
   shoal::cli::add_sim_command(app, ctx);
+  shoal::cli::add_bench_command(app, ctx);
   return shoal::cli::run_command_line(app, ctx, {argv + 1, argv + argc});
 }

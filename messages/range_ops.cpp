@@ -1,6 +1,6 @@
 // The ops inside a range: what a link is closed for, and what only this version cannot read.
 
-#include "messages/message.hpp"
+#include "messages/range_walk.hpp"
 
 #include <algorithm>
 
@@ -41,26 +41,60 @@ result<ranged_op> frame_op(std::string_view bytes, const device_id& origin) {
 
 } // namespace
 
+result<bool> range_walk::next() {
+  is_plain_ = false;
+  whole_.reset();
+  if (left_.empty()) {
+    if (count_ != of_.count)
+      return {ec::bad_value, "range: fewer ops than it counts"};
+    return false;
+  }
+  if (count_ == of_.count)
+    return {ec::bad_value, "range: more ops than it counts"};
+  std::string_view bytes;
+  uint64_t seq = 0;
+  is_plain_ = read_plain_insert(left_, of_.stream.origin, plain_);
+  if (is_plain_) {
+    bytes = plain_.bytes;
+    seq = plain_.seq;
+  } else {
+    auto o = frame_op(left_, of_.stream.origin);
+    if (!o)
+      return o.err();
+    bytes = o->bytes;
+    seq = o->decoded.seq;
+    whole_ = std::move(*o);
+  }
+  if (seq <= last_ || seq > of_.to)
+    return {ec::bad_value, "range: op outside (from, to] or out of order"};
+  last_ = seq;
+  ++count_;
+  left_.remove_prefix(bytes.size());
+  return true;
+}
+
+const ranged_op& range_walk::whole() {
+  if (!whole_) {
+    reader in(plain_.bytes);
+    whole_.emplace();
+    whole_->decoded = read_op(in, of_.stream.origin);
+    whole_->bytes = plain_.bytes;
+  }
+  return *whole_;
+}
+
 result<std::vector<ranged_op>> frame_ops(const range& r) {
   std::vector<ranged_op> out;
   out.reserve(std::min<size_t>(r.count, r.ops.size() / 16 + 1));
-  std::string_view left = r.ops;
-  uint64_t last = r.from;
-  while (!left.empty()) {
-    if (out.size() == r.count)
-      return {ec::bad_value, "range: more ops than it counts"};
-    auto o = frame_op(left, r.stream.origin);
-    if (!o)
-      return o.err();
-    if (o->decoded.seq <= last || o->decoded.seq > r.to)
-      return {ec::bad_value, "range: op outside (from, to] or out of order"};
-    last = o->decoded.seq;
-    left.remove_prefix(o->bytes.size());
-    out.push_back(std::move(*o));
+  range_walk walk(r);
+  for (;;) {
+    const auto more = walk.next();
+    if (!more)
+      return more.err();
+    if (!*more)
+      return out;
+    out.push_back(walk.whole());
   }
-  if (out.size() != r.count)
-    return {ec::bad_value, "range: fewer ops than it counts"};
-  return out;
 }
 
 result<std::vector<ranged_op>> decode_ops(const range& r) {

@@ -1,5 +1,6 @@
 #include "store/rocks_store.hpp"
 
+#include "messages/ids.hpp"
 #include "store/rocks_log_tail.hpp"
 #include "store/rocks_open_room.hpp"
 #include "store/rocks_table_end.hpp"
@@ -9,6 +10,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/snapshot.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
@@ -127,7 +129,32 @@ rocksdb::DBOptions database_options(const rocks_options& options, const rocks_me
   return o;
 }
 
-rocksdb::ColumnFamilyOptions family_options(const rocks_memory& memory) {
+/// Of the key of a device-owned row all but the owner (store/sync/keys.hpp): whether anyone has a
+/// record of that name is then a question to filters, not a search in every file.
+class record_name final : public rocksdb::SliceTransform {
+public:
+  const char* Name() const override { return "shoal.record_name"; }
+  rocksdb::Slice Transform(const rocksdb::Slice& key) const override {
+    return {key.data(), length(key)};
+  }
+  bool InDomain(const rocksdb::Slice& key) const override {
+    return !key.empty() && key.size() >= length(key);
+  }
+
+private:
+  static size_t length(const rocksdb::Slice& key) { // a byte of length, the model, the id
+    return 1 + static_cast<uint8_t>(key[0]) + sizeof(record_id::bytes);
+  }
+};
+
+/// Scans go through all keys, whatever `record_name` says.
+rocksdb::ReadOptions scanning() {
+  rocksdb::ReadOptions how;
+  how.total_order_seek = true;
+  return how;
+}
+
+rocksdb::ColumnFamilyOptions family_options(family f, const rocks_memory& memory) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = memory.cache;
   // Index and filter blocks count against the cache, so that memory is bounded whatever the data.
@@ -145,7 +172,12 @@ rocksdb::ColumnFamilyOptions family_options(const rocks_memory& memory) {
   static_assert(rocksdb::kXXH3 == table_checksum_type);
   rocksdb::ColumnFamilyOptions o;
   o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  if (f == family::owned)
+    o.prefix_extractor = std::make_shared<record_name>();
   o.write_buffer_size = size_t{16} << 20;
+  // Filters of 0.3 MiB: most records that are looked for in memory are new, and not there.
+  o.memtable_prefix_bloom_size_ratio = 0.02;
+  o.memtable_whole_key_filtering = true;
   o.compression = pick({rocksdb::kLZ4Compression, rocksdb::kZSTD});
   o.bottommost_compression = pick({rocksdb::kZSTD, rocksdb::kLZ4Compression});
   o.level_compaction_dynamic_level_bytes = true;
@@ -308,7 +340,7 @@ public:
 private:
   engine_ptr engine_;
   rocksdb::ManagedSnapshot pinned_;
-  rocksdb::ReadOptions how_;
+  rocksdb::ReadOptions how_ = scanning();
 };
 
 /// Refuses another format, and writes this one's version into a new database.
@@ -318,7 +350,7 @@ status settle_format(rocks_store::engine& e) {
     return stored.err();
   if (!*stored) {
     for (size_t i = 0; i < family_count; ++i) {
-      const std::unique_ptr<rocksdb::Iterator> it(e.db->NewIterator({}, e.families[i]));
+      const std::unique_ptr<rocksdb::Iterator> it(e.db->NewIterator(scanning(), e.families[i]));
       it->SeekToFirst();
       if (!it->status().ok())
         return failure(e.path, it->status());
@@ -370,10 +402,10 @@ result<std::unique_ptr<rocks_store>> rocks_store::open(const std::string& path,
   });
   e->path = path;
   e->memory = options.memory ? options.memory : make_rocks_memory();
-  const auto columns = family_options(*e->memory);
   std::vector<rocksdb::ColumnFamilyDescriptor> wanted;
   for (size_t i = 0; i < family_count; ++i)
-    wanted.emplace_back(family_name(static_cast<family>(i)), columns);
+    wanted.emplace_back(family_name(static_cast<family>(i)),
+                        family_options(static_cast<family>(i), *e->memory));
   rocksdb::DB* db = nullptr;
   const auto s =
       rocksdb::DB::Open(database_options(options, *e->memory), path, wanted, &e->families, &db);
@@ -396,7 +428,14 @@ result<std::optional<std::string>> rocks_store::get(family f, std::string_view k
 
 std::unique_ptr<kv_cursor> rocks_store::cursor(family f) const {
   return std::make_unique<rocks_cursor>(engine_, engine_->path,
-                                        engine_->db->NewIterator({}, engine_->handle(f)));
+                                        engine_->db->NewIterator(scanning(), engine_->handle(f)));
+}
+
+std::unique_ptr<kv_cursor> rocks_store::prefix_cursor(family f) const {
+  rocksdb::ReadOptions how;
+  how.prefix_same_as_start = true;
+  return std::make_unique<rocks_cursor>(engine_, engine_->path,
+                                        engine_->db->NewIterator(how, engine_->handle(f)));
 }
 
 std::shared_ptr<const kv_view> rocks_store::snapshot() const {

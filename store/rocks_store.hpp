@@ -12,7 +12,7 @@
 // write-ahead log that was deleted. For those there is the high-water mark outside of the store.
 
 #include "config/limits.hpp"
-#include "store/sync/kv.hpp"
+#include "store/sync/prefix_source.hpp"
 
 #include <memory>
 #include <string>
@@ -37,7 +37,7 @@ struct rocks_options {
   bool create = true;
 };
 
-class rocks_store final : public kv_store {
+class rocks_store final : public kv_store, public prefix_source {
 public:
   /// Opens, or creates the directory with its parents. Errors name the path:
   ///   unavailable      another process has it open; names its pid
@@ -53,6 +53,7 @@ public:
   /// Sees what was committed before the call; sees nothing after. An error met by seek or next is
   /// in state().
   std::unique_ptr<kv_cursor> cursor(family f) const override;
+  std::unique_ptr<kv_cursor> prefix_cursor(family f) const override;
   std::shared_ptr<const kv_view> snapshot() const override;
 
   /// One fdatasync. ec::outcome_unknown when that or the write failed, and from then on for every

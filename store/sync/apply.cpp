@@ -1,5 +1,6 @@
 // Applying ops, one's own and those of others: the same function for live ops, catch-up and rows.
 
+#include "messages/range_walk.hpp"
 #include "store/sync/keys.hpp"
 #include "store/sync/replica.hpp"
 
@@ -7,13 +8,13 @@
 
 namespace shoal {
 
-static std::string index_entry(const op& o) {
+static std::string index_entry(uint32_t batch_rest, std::string_view model, const record_id& id) {
   std::string out;
   writer w(out);
   w.array(3);
-  w.uint(o.batch_rest);
-  w.str(o.model);
-  w.bin(o.id.view());
+  w.uint(batch_rest);
+  w.str(model);
+  w.bin(id.view());
   return out;
 }
 
@@ -58,7 +59,7 @@ status replica::apply_op(kv_transaction& txn, const op& o, const stream_id& stre
       if (!std::binary_search(new_dots.begin(), new_dots.end(), d))
         txn.erase(by_seq, keys::by_seq(d.stream(), d.seq));
     if (std::binary_search(new_dots.begin(), new_dots.end(), at))
-      txn.put(by_seq, keys::by_seq(stream, o.seq), index_entry(o));
+      txn.put(by_seq, keys::by_seq(stream, o.seq), index_entry(o.batch_rest, o.model, o.id));
     if (auto written = write_row(txn, o.cls, key, before, after); !written)
       return written;
   }
@@ -70,6 +71,60 @@ status replica::apply_op(kv_transaction& txn, const op& o, const stream_id& stre
     ++log_entries_;
   }
   return success();
+}
+
+/// Keys and values are those that apply_op() would come to.
+result<bool> replica::apply_plain(kv_transaction& txn, const plain_op& o, const stream_id& stream,
+                                  bool into_log, bool known_absent) {
+  const bool owned = o.cls == record_class::owned;
+  if ((owned && is_purged(stream.origin)) || !open_conflicts_.empty()
+      || (!owned && unread_batches_.contains(stream)))
+    return false;
+  const auto rows = owned ? family::owned : family::shared;
+  const auto key = keys::row(o.cls, o.model, o.id, stream.origin);
+  if (!known_absent) {
+    auto raw = txn.get(rows, key);
+    if (!raw)
+      return raw.err();
+    if (*raw)
+      return false;
+  }
+  const dot at{stream.origin, stream.epoch, o.seq};
+  const version v{o.stamp, stream.epoch, o.seq};
+  std::vector<parent_ref> named;
+  for (const auto& f : o.fields) {
+    if (f.kind != field_kind::parent)
+      continue;
+    reader in(f.value);
+    const auto id = in.id<record_id>("parent");
+    if (!in.failed())
+      named.push_back({std::string(f.parent_model), id, v});
+  }
+  auto visible = parents_live(txn, o.cls, key, named);
+  if (!visible)
+    return visible.err();
+  auto made = fresh_row_of(o, v, *visible, key);
+  if (*visible) {
+    add(digest_, made.digest);
+    if (owned)
+      move_owner_digest(stream.origin, {}, made.digest);
+    counts_[std::string(o.model)] += 1;
+  }
+  for (const auto& p : named)
+    txn.put(family::index, keys::parent('p', o.cls, parent_key(o.cls, p, key)) + key, "");
+  txn.put(rows, key, std::move(made.encoded));
+  txn.put(owned ? family::owned_by_seq : family::shared_by_seq, keys::by_seq(stream, o.seq),
+          index_entry(o.batch_rest, o.model, o.id));
+  if (into_log && !owned) {
+    std::string stamp;
+    append_hlc(stamp, o.stamp);
+    txn.put(family::log, keys::log(o.stamp, at), std::string(o.bytes));
+    txn.put(family::log_by_seq, keys::by_seq(stream, o.seq), std::move(stamp));
+    ++log_entries_;
+  }
+  if (auto told = new_to_children(txn, o.cls, key, *visible); !told)
+    return told.err();
+  return true;
 }
 
 result<applied_as> replica::apply(kv_transaction& txn, std::span<const range> parts,
@@ -92,20 +147,33 @@ result<applied_as> replica::apply(kv_transaction& txn, std::span<const range> pa
   bool log_complete = true;
   std::vector<dot> waiting;
   for (const auto& part : parts) {
-    auto ops = frame_ops(part);
-    if (!ops)
-      return fail(ops.err());
     log_complete = log_complete && part.log_complete;
-    for (const auto& o : *ops) {
-      if (o.decoded.seq <= held)
+    range_walk ops(part);
+    for (;;) {
+      const auto more = ops.next();
+      if (!more)
+        return fail(more.err());
+      if (!*more)
+        break;
+      if (ops.seq() <= held)
         continue; // held already, or superseded by what is held
+      if (const auto* p = ops.plain(); p && !must_wait(p->cls, p->stamp, stream, wall_ms)) {
+        const auto done = apply_plain(txn, *p, stream, part.log_complete);
+        if (!done)
+          return fail(done.err());
+        if (*done) {
+          observe(p->cls, p->stamp, wall_ms);
+          continue;
+        }
+      }
+      const auto& o = ops.whole();
       if (hold_back(txn, o, part, wall_ms)) {
         waiting.push_back({stream.origin, stream.epoch, o.decoded.seq});
         continue;
       }
       if (auto done = apply_op(txn, o.decoded, stream, o.bytes, part.log_complete); !done)
         return fail(done.err());
-      observe(o.decoded, wall_ms);
+      observe(o.decoded.cls, o.decoded.stamp, wall_ms);
     }
     wait_for(part.until);
   }

@@ -15,8 +15,8 @@ result<by_seq_entry> read_by_seq_entry(std::string_view raw) {
   return out;
 }
 
-result<row> row_of(const kv_view& view, record_class cls, const device_id& origin,
-                   const by_seq_entry& entry) {
+static result<std::string> row_bytes(const kv_view& view, record_class cls, const device_id& origin,
+                                     const by_seq_entry& entry) {
   auto bytes = view.get(cls == record_class::owned ? family::owned : family::shared,
                         keys::row(cls, entry.model, entry.id, origin));
   if (!bytes)
@@ -24,7 +24,15 @@ result<row> row_of(const kv_view& view, record_class cls, const device_id& origi
   if (!*bytes)
     return {ec::corrupt,
             "by_seq names " + entry.model + " " + to_string(entry.id) + ", which is not there"};
-  return decode_row(**bytes);
+  return std::move(**bytes);
+}
+
+result<row> row_of(const kv_view& view, record_class cls, const device_id& origin,
+                   const by_seq_entry& entry) {
+  auto bytes = row_bytes(view, cls, origin, entry);
+  if (!bytes)
+    return bytes.err();
+  return decode_row(*bytes);
 }
 
 result<standing_op> read_standing_op(const kv_view& view, record_class cls, const stream_id& s,
@@ -32,7 +40,13 @@ result<standing_op> read_standing_op(const kv_view& view, record_class cls, cons
   auto entry = read_by_seq_entry(raw);
   if (!entry)
     return entry.err();
-  auto r = row_of(view, cls, s.origin, *entry);
+  auto bytes = row_bytes(view, cls, s.origin, *entry);
+  if (!bytes)
+    return bytes.err();
+  if (auto plain = plain_op_in(*bytes, {s.origin, s.epoch, seq}, entry->batch_rest, cls,
+                               entry->model, entry->id))
+    return standing_op{std::move(*plain), entry->batch_rest};
+  auto r = decode_row(*bytes);
   if (!r)
     return r.err();
   op o = extract(*r, {s.origin, s.epoch, seq}, cls, entry->model, entry->id);

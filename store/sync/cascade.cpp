@@ -54,8 +54,13 @@ result<bool> replica::is_visible(kv_transaction& txn, record_class cls, std::str
                                  const row& r) {
   if (!r.exists())
     return false;
+  return parents_live(txn, cls, key, parents(r));
+}
+
+result<bool> replica::parents_live(kv_transaction& txn, record_class cls, std::string_view key,
+                                   std::span<const parent_ref> named) {
   bool visible = true;
-  for (const auto& p : parents(r)) {
+  for (const auto& p : named) {
     const auto name = parent_key(cls, p, key);
     auto parent = parent_of(txn, cls, name);
     if (!parent)
@@ -161,6 +166,19 @@ status replica::write_row(kv_transaction& txn, record_class cls, const std::stri
     return success();
   if (awaited_.contains(cached)) // stays in memory: a rollback would have to put it back
     txn.erase(family::index, keys::tagged('w', cached));
+  return reevaluate_children(txn, cls, key);
+}
+
+status replica::new_to_children(kv_transaction& txn, record_class cls, const std::string& key,
+                                bool visible) {
+  if (parents_.empty() && awaited_.empty())
+    return success();
+  const auto cached = cache_key(cls, key);
+  if (const auto it = parents_.find(cached); it != parents_.end())
+    it->second = {visible, std::nullopt};
+  if (!awaited_.contains(cached))
+    return success();
+  txn.erase(family::index, keys::tagged('w', cached));
   return reevaluate_children(txn, cls, key);
 }
 

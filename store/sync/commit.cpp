@@ -234,6 +234,7 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
   out.covered.from = seq;
   size_t rest = static_cast<size_t>(std::count_if(edits.begin(), edits.end(), makes_op)) + revived;
   revived = 0;
+  plain_op in_place;
   for (auto e = edits.begin(); e != edits.end();) {
     row before;
     auto made = make_op(txn, *e, next_stamp(e->cls, wall_ms), before);
@@ -254,15 +255,23 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
     o.batch_rest = static_cast<uint32_t>(rest);
     const auto encoded = encode_op(o);
     // What every peer would refuse for good must not be committed here.
-    reader check(encoded);
-    if (read_op(check, self_); check.failed())
+    const bool plain = read_plain_insert(encoded, self_, in_place);
+    if (reader check(encoded); !plain && (read_op(check, self_), check.failed()))
       return {ec::too_big, name_of(*e) + ": beyond what an op can carry: " + check.err().message};
     if (encoded.size() > options_.max_record_bytes)
       return {ec::too_big, name_of(*e) + ": " + std::to_string(encoded.size())
                                + " bytes encoded; at most "
                                + std::to_string(options_.max_record_bytes)};
-    if (auto done = apply_op(txn, o, stream, encoded, true, &before); !done)
-      return done.err();
+    bool applied = false;
+    if (plain && before.empty()) {
+      auto done = apply_plain(txn, in_place, stream, true, true);
+      if (!done)
+        return done.err();
+      applied = *done;
+    }
+    if (!applied)
+      if (auto done = apply_op(txn, o, stream, encoded, true, &before); !done)
+        return done.err();
     ++seq;
     out.covered.ops += encoded;
     out.covered.count += 1;

@@ -1,4 +1,4 @@
-#include "store/sync/kv.hpp"
+#include "store/sync/prefix_source.hpp"
 
 #include <algorithm>
 
@@ -77,15 +77,23 @@ std::unique_ptr<kv_cursor> kv_transaction::cursor(family f) const {
 
 kv_cursor& kv_transaction::probe(family f) const {
   auto& p = probes_[static_cast<size_t>(f)];
-  if (!p)
-    p = base_.cursor(f);
+  if (!p) {
+    const auto* quick = dynamic_cast<const prefix_source*>(&base_);
+    p = quick ? quick->prefix_cursor(f) : base_.cursor(f);
+  }
   return *p;
 }
 
 void kv_transaction::write(family f, std::string key, std::optional<std::string> value) {
   bytes_ += key.size() + (value ? value->size() : 0);
-  auto [it, fresh] = overlays_[static_cast<size_t>(f)].try_emplace(std::move(key));
-  undo_.push_back({f, it->first, !fresh, std::move(it->second)});
+  auto& over = overlays_[static_cast<size_t>(f)];
+  const size_t before = over.size();
+  // Many keys ascend, seqs for one: those cost no search.
+  const bool last = over.empty() || over.rbegin()->first < key;
+  const auto it =
+      last ? over.try_emplace(over.end(), std::move(key)) : over.try_emplace(std::move(key)).first;
+  const bool fresh = over.size() > before;
+  undo_.push_back({f, it, !fresh, std::move(it->second)});
   it->second = std::move(value);
 }
 
@@ -100,23 +108,27 @@ void kv_transaction::rollback(size_t savepoint) {
     auto& u = undo_.back();
     auto& over = overlays_[static_cast<size_t>(u.where)];
     if (u.had)
-      over.find(u.key)->second = std::move(u.before);
+      u.at->second = std::move(u.before);
     else
-      over.erase(over.find(u.key));
+      over.erase(u.at);
     undo_.pop_back();
   }
 }
 
 kv_batch kv_transaction::take() {
   kv_batch out;
-  for (size_t i = 0; i < family_count; ++i) {
-    for (auto& [key, value] : overlays_[i])
-      out.push_back({static_cast<family>(i), key, std::move(value)});
-    overlays_[i].clear();
-  }
+  size_t entries = 0;
+  for (const auto& over : overlays_)
+    entries += over.size();
+  out.reserve(entries);
+  undo_.clear(); // before what it points at
+  for (size_t i = 0; i < family_count; ++i)
+    while (!overlays_[i].empty()) {
+      auto entry = overlays_[i].extract(overlays_[i].begin());
+      out.push_back({static_cast<family>(i), std::move(entry.key()), std::move(entry.mapped())});
+    }
   for (auto& p : probes_)
     p.reset(); // they see what was before this group
-  undo_.clear();
   bytes_ = 0;
   return out;
 }

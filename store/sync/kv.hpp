@@ -100,7 +100,7 @@ private:
   void write(family f, std::string key, std::optional<std::string> value);
   struct undo {
     family where;
-    std::string key;
+    overlay::iterator at; // stays valid: entries go in rollback alone, newest first
     bool had = false;
     std::optional<std::string> before;
   };

@@ -28,10 +28,10 @@ bool replica::too_far_ahead(const hlc& stamp, uint64_t wall_ms) const {
 
 /// A stamp beyond the drift does not move the clock. Own device-owned rows are ordered by nothing
 /// but this device's stamps: its next write of one must be later all the same.
-void replica::observe(const op& o, uint64_t wall_ms) {
-  const bool near = clock_.observe(o.stamp, wall_ms, options_.max_drift_ms);
-  if (!near && o.cls == record_class::owned && o.stamp.device == self_)
-    own_rows_ = std::max(own_rows_, o.stamp);
+void replica::observe(record_class cls, const hlc& stamp, uint64_t wall_ms) {
+  const bool near = clock_.observe(stamp, wall_ms, options_.max_drift_ms);
+  if (!near && cls == record_class::owned && stamp.device == self_)
+    own_rows_ = std::max(own_rows_, stamp);
 }
 
 hlc replica::next_stamp(record_class cls, uint64_t wall_ms) {
@@ -94,13 +94,18 @@ void replica::let_go(kv_transaction& txn, const held_op& h) {
   txn.erase(family::deadletter, keys::tagged('h', keys::by_seq(h.at.stream(), h.at.seq)));
 }
 
+/// Totals of a counter include what went before: a stream's shared ops merge in their order.
+bool replica::must_wait(record_class cls, const hlc& stamp, const stream_id& stream,
+                        uint64_t wall_ms) const {
+  return cls == record_class::shared
+         && (too_far_ahead(stamp, wall_ms) || quarantined_.contains(stream));
+}
+
 bool replica::hold_back(kv_transaction& txn, const ranged_op& o, const range& part,
                         uint64_t wall_ms) {
   const auto& decoded = o.decoded;
   const bool ahead = too_far_ahead(decoded.stamp, wall_ms);
-  // Totals of a counter include what went before: a stream's shared ops merge in their order.
-  if (!o.fault
-      && (decoded.cls == record_class::owned || (!ahead && !quarantined_.contains(part.stream))))
+  if (!o.fault && !must_wait(decoded.cls, decoded.stamp, part.stream, wall_ms))
     return false;
   held_op h;
   h.at = {part.stream.origin, part.stream.epoch, decoded.seq};
@@ -307,7 +312,7 @@ result<bool> replica::merge_held(kv_transaction& txn, const dot& at, uint64_t wa
   const bool into_log = at.seq > seq_of(log_from_, at.stream());
   if (auto done = apply_op(txn, o, at.stream(), h.bytes, into_log); !done)
     return done.err();
-  observe(o, wall_ms);
+  observe(o.cls, o.stamp, wall_ms);
   if (held_counts_.unmergeable > 0)
     if (auto marked = mark_rest(txn, at.stream(), at.seq + h.batch_rest); !marked)
       return marked.err();

@@ -247,7 +247,7 @@ result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> par
       if (auto done = apply_op(txn, o.decoded, stream, o.bytes, false); !done)
         return fail(done.err());
       changed += digest == digest_ ? 0 : 1;
-      observe(o.decoded, wall_ms);
+      observe(o.decoded.cls, o.decoded.stamp, wall_ms);
     }
   for (const auto& part : parts)
     wait_for(part.until);

@@ -215,6 +215,10 @@ private:
   /// `known`: the record's row, when the caller has read it; taken from there.
   status apply_op(kv_transaction& txn, const op& o, const stream_id& stream,
                   std::string_view encoded, bool into_log, row* known = nullptr);
+  /// False, and nothing done: the record is here already, or something else needs the whole op.
+  /// `known_absent`: the caller has looked.
+  result<bool> apply_plain(kv_transaction& txn, const plain_op& o, const stream_id& stream,
+                           bool into_log, bool known_absent = false);
   status write_row(kv_transaction& txn, record_class cls, const std::string& key, const row& before,
                    row& after);
   /// For a row that lost versions: their index entries go, and the row itself when it is empty.
@@ -226,6 +230,9 @@ private:
                           const version& removed) const;
   // quarantine.cpp
   bool too_far_ahead(const hlc& stamp, uint64_t wall_ms) const;
+  /// Whether an op without a fault is held.
+  bool must_wait(record_class cls, const hlc& stamp, const stream_id& stream,
+                 uint64_t wall_ms) const;
   uint64_t hash_of_held(const held_op& h) const;
   /// True when the op is held instead of merged.
   bool hold_back(kv_transaction& txn, const ranged_op& o, const range& part, uint64_t wall_ms);
@@ -259,7 +266,7 @@ private:
   status find_next_due(const kv_view& view);
   // recommit.cpp
   status remember_released(kv_transaction& txn, const held_op& h, const op& o, uint64_t wall_ms);
-  void observe(const op& o, uint64_t wall_ms);
+  void observe(record_class cls, const hlc& stamp, uint64_t wall_ms);
   hlc next_stamp(record_class cls, uint64_t wall_ms);
   // conflict_watch.cpp
   /// Compares an op of another node with what stands before it merges.
@@ -289,6 +296,12 @@ private:
   // cascade.cpp
   result<bool> is_visible(kv_transaction& txn, record_class cls, std::string_view key,
                           const row& r);
+  /// As far as the parents go.
+  result<bool> parents_live(kv_transaction& txn, record_class cls, std::string_view key,
+                            std::span<const parent_ref> named);
+  /// A record that was not here is: looks at the children that waited for it.
+  status new_to_children(kv_transaction& txn, record_class cls, const std::string& key,
+                         bool visible);
   status reevaluate_children(kv_transaction& txn, record_class cls, const std::string& key);
   std::string parent_key(record_class cls, const parent_ref& p, std::string_view child_key) const;
   void count(const row& before, const row& after, record_class cls, std::string_view key);

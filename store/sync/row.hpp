@@ -3,7 +3,7 @@
 // Merging is commutative, associative and idempotent (see merge.cpp for why), knows no model, and
 // never looks into the log.
 
-#include "messages/op.hpp"
+#include "messages/plain_op.hpp"
 #include "store/record.hpp"
 
 #include <map>
@@ -102,6 +102,20 @@ void add(digest_value& to, const digest_value& what);
 void subtract(digest_value& from, const digest_value& what);
 std::string to_string(const digest_value& d);    // 32 hex digits
 std::string digest_bytes(const digest_value& d); // the 16 bytes that heartbeats carry
+
+/// The row that a plain insert of a record makes which was not here: the same bytes and digest that
+/// merge() into an empty row comes to.
+struct fresh_row {
+  std::string encoded;
+  digest_value digest;
+};
+fresh_row fresh_row_of(const plain_op& o, const version& at, bool visible,
+                       std::string_view row_key);
+/// The op, encoded, that extract() would find in a row all of which one plain insert wrote; nothing
+/// when the row is another one, or damaged.
+std::optional<std::string> plain_op_in(std::string_view encoded_row, const dot& at,
+                                       uint32_t batch_rest, record_class cls,
+                                       std::string_view model, const record_id& id);
 
 /// What readers see of a row. `owner` for device-owned records.
 record_view view_of(const row& r, record_class cls, std::string_view model, const record_id& id,

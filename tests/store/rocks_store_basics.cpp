@@ -1,4 +1,5 @@
 #include "rocks_store_fixture.hpp"
+#include "store/sync/keys.hpp"
 
 #include <thread>
 
@@ -47,6 +48,54 @@ BOOST_AUTO_TEST_CASE(a_batch_applies_in_order_and_nullopt_deletes) {
   BOOST_TEST(!store->get(family::log, "a")->has_value());
   BOOST_TEST(store->get(family::log, "b")->value() == "2");
   BOOST_TEST(store->commit({}).ok());
+}
+
+BOOST_AUTO_TEST_CASE(a_record_of_another_owner_is_found_by_its_name_in_memory_and_in_files) {
+  // Filters may say yes to what is not there, never no to what is.
+  const auto key = [](uint64_t id, uint64_t owner) {
+    record_id record;
+    device_id device;
+    for (size_t i = 0; i < 8; ++i) {
+      record.bytes[i] = static_cast<uint8_t>(id * 0x9e3779b97f4a7c15U >> 8 * i);
+      device.bytes[i] = static_cast<uint8_t>(owner >> 8 * i);
+    }
+    return keys::row(record_class::owned, id % 3 == 0 ? "a" : "a_longer_name", record, device);
+  };
+  constexpr uint64_t records = 3000;
+  auto store = open();
+  for (const bool in_files : {false, true}) {
+    kv_batch batch;
+    for (uint64_t id = in_files ? records : 0; id < (in_files ? 2 * records : records); ++id)
+      batch.push_back({family::owned, key(id, id % 7), "row"});
+    BOOST_REQUIRE(store->commit(std::move(batch)).ok());
+    if (!in_files)
+      BOOST_REQUIRE(store->close().ok());
+    if (!in_files)
+      store = nullptr, store = open();
+  }
+  kv_transaction txn(*store);
+  const auto anyone = [&](uint64_t id) {
+    const auto whole = key(id, 0);
+    const auto name = std::string_view(whole).substr(0, whole.size() - 16);
+    const auto found = txn.any_with_prefix(family::owned, name,
+                                           [](std::string_view, std::string_view) { return true; });
+    return found.ok() && *found;
+  };
+  for (uint64_t id = 0; id < 3 * records; ++id)
+    BOOST_REQUIRE_EQUAL(anyone(id), id < 2 * records);
+  // And what walks through all keys does not stop at a name's end.
+  size_t seen = 0;
+  const auto cursor = store->cursor(family::owned);
+  for (cursor->seek(""); cursor->valid(); cursor->next())
+    ++seen;
+  BOOST_TEST(seen == 2 * records);
+  seen = 0;
+  const auto snapshot = store->snapshot();
+  const auto scan = snapshot->cursor(family::owned);
+  const auto first = key(3, 0);
+  for (scan->seek(first.substr(0, first.size() - 16)); scan->valid(); scan->next())
+    ++seen;
+  BOOST_TEST(seen > 1000U);
 }
 
 BOOST_AUTO_TEST_CASE(a_snapshot_and_a_cursor_do_not_see_later_commits) {

@@ -1,0 +1,33 @@
+#pragma once
+// What most ops are: an insert of a record with nothing but single values. Read in place, without
+// memory for each field; any other op is for read_op() (op.hpp).
+
+#include "messages/op.hpp"
+
+namespace shoal {
+
+struct plain_field {
+  std::string_view name;
+  field_kind kind = field_kind::lww; // or parent
+  std::string_view value;            // encoded; never nil
+  std::string_view parent_model;
+};
+
+/// Views into the bytes it was read from.
+struct plain_op {
+  uint64_t seq = 0;
+  uint32_t batch_rest = 0;
+  hlc stamp;
+  record_class cls = record_class::shared;
+  std::string_view model;
+  record_id id;
+  std::vector<plain_field> fields; // names ascend
+  std::string_view bytes;
+};
+
+/// Reads what stands at the front of `bytes` into `into`, whose memory is used again. False when it
+/// is another op, or none: `into` then holds nothing of use, and read_op() tells what it is. What
+/// this takes, read_op() takes, and reads the same from it.
+bool read_plain_insert(std::string_view bytes, const device_id& origin, plain_op& into);
+
+} // namespace shoal

@@ -1,0 +1,111 @@
+// Rows that one plain insert made and nothing has changed since, without the maps of `row`: most
+// rows are like that. The bytes are those of row.cpp, and tests/sim/plain_rows.cpp compares them.
+
+#include "store/sync/row.hpp"
+
+#include <xxhash.h>
+
+namespace shoal {
+
+namespace {
+
+void write_only_version(writer& w, const version& v) {
+  w.array(1);
+  w.array(5);
+  w.bin(v.stamp.device.view());
+  w.uint(v.epoch), w.uint(v.seq), w.uint(v.stamp.wall_ms), w.uint(v.stamp.counter);
+}
+
+/// A field whose version is the table's first.
+void write_field(writer& w, const plain_field& f) {
+  w.array(f.kind == field_kind::lww ? 4 : 5);
+  w.str(f.name), w.uint(static_cast<uint64_t>(f.kind)), w.raw(f.value), w.uint(0);
+  if (f.kind == field_kind::parent)
+    w.str(f.parent_model);
+}
+
+} // namespace
+
+fresh_row fresh_row_of(const plain_op& o, const version& at, bool visible,
+                       std::string_view row_key) {
+  fresh_row out;
+  out.encoded.reserve(o.bytes.size() + 64);
+  writer w(out.encoded);
+  w.array(5);
+  w.boolean(visible);
+  const size_t table_begin = out.encoded.size();
+  write_only_version(w, at);
+  w.uint(0); // the insert's
+  const size_t table_end = out.encoded.size();
+  w.nil(); // no delete
+  w.array(o.fields.size());
+  const size_t fields_begin = out.encoded.size();
+  for (const auto& f : o.fields)
+    write_field(w, f);
+
+  std::string head;
+  writer h(head);
+  h.uint(static_cast<uint64_t>(o.cls));
+  h.bin(row_key);
+  const auto all = std::string_view(out.encoded);
+  head += all.substr(table_begin, table_end - table_begin);
+  head += all.substr(fields_begin);
+  const XXH128_hash_t hash = XXH3_128bits(head.data(), head.size());
+  out.digest = {hash.low64, hash.high64};
+  return out;
+}
+
+std::optional<std::string> plain_op_in(std::string_view encoded_row, const dot& at,
+                                       uint32_t batch_rest, record_class cls,
+                                       std::string_view model, const record_id& id) {
+  reader in(encoded_row);
+  const bool whole = in.array(5, "row") == 5;
+  in.boolean("row visible");
+  if (!whole || in.array(2, "row versions") != 1 || in.array(5, "row version") != 5)
+    return std::nullopt;
+  version v;
+  v.stamp.device = in.id<device_id>("row origin");
+  v.epoch = in.uint("row epoch");
+  v.seq = in.uint("row seq");
+  v.stamp.wall_ms = in.uint("row wall");
+  v.stamp.counter = static_cast<uint32_t>(in.uint_max(UINT32_MAX, "row counter"));
+  if (in.failed() || v.at() != at || in.take_nil() || in.uint("row insert") != 0 || !in.take_nil())
+    return std::nullopt;
+  const size_t fields = in.array(wire_limits::fields, "row fields");
+  std::string out;
+  out.reserve(encoded_row.size() + 64);
+  writer w(out);
+  w.array(9);
+  w.uint(at.seq), w.uint(batch_rest);
+  w.uint(v.stamp.wall_ms), w.uint(v.stamp.counter);
+  w.uint(static_cast<uint64_t>(cls)), w.uint(static_cast<uint64_t>(op_kind::insert));
+  w.str(model), w.bin(id.view());
+  w.array(fields);
+  for (size_t n = 0; n < fields; ++n) {
+    const size_t begin = in.offset();
+    const size_t items = in.array(5, "row field");
+    in.str(wire_limits::name_bytes, "row field name");
+    const auto kind = static_cast<field_kind>(in.uint_max(4, "row field kind"));
+    if (in.failed() || items != (kind == field_kind::lww ? 4U : 5U)
+        || (kind != field_kind::lww && kind != field_kind::parent))
+      return std::nullopt;
+    in.value("row value");
+    const size_t value_end = in.offset();
+    if (in.uint("row version") != 0)
+      return std::nullopt;
+    const size_t version_end = in.offset();
+    if (kind == field_kind::parent)
+      in.str(wire_limits::name_bytes, "row parent");
+    if (in.failed())
+      return std::nullopt;
+    // A field says the same in both, but for its version: what the op replaced is not known.
+    w.raw(in.between(begin, value_end));
+    w.boolean(false);
+    w.raw(in.between(version_end, in.offset()));
+  }
+  if (in.failed() || !in.at_end())
+    return std::nullopt;
+  return out;
+}
+
+} // namespace shoal
