@@ -136,6 +136,7 @@ struct inbound {
   caf::actor link;
   uint64_t sent_wall_ms = 0;
   uint64_t wall_ms = 0; // when it came
+  uint64_t bytes = 0;   // of its frame, with the length before it
   std::shared_ptr<message> body;
   std::shared_ptr<const void> unread; // see transport::frames_in
 };

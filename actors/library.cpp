@@ -199,6 +199,31 @@ double library_core::hlc_drift_seconds() const {
   return newest_stamp_ms_ > wall ? static_cast<double>(newest_stamp_ms_ - wall) / 1000 : 0.0;
 }
 
+std::vector<api::op_trace> library_core::trace(const frontier& what) const {
+  const std::lock_guard guard(mutex_);
+  std::vector<api::op_trace> out;
+  for (const auto& [stream, seq] : what) {
+    auto t = times_.trace(stream, seq);
+    std::erase_if(t.members,
+                  [&](const auto& m) { return !is_member(protocol_->members(), m.device); });
+    bool told = t.durable_ms.has_value();
+    for (const auto& member : protocol_->members()) {
+      const device_id device = member.first;
+      if (member.second.removed || device == setup_.protocol.self)
+        continue;
+      auto it = std::find_if(t.members.begin(), t.members.end(),
+                             [&](const auto& known) { return known.device == device; });
+      if (it == t.members.end())
+        it = t.members.insert(it, {device, std::nullopt, std::nullopt, false});
+      it->holds = device == stream.origin || seq_of(protocol_->held_by(device), stream) >= seq;
+      told |= !it->holds;
+    }
+    if (told)
+      out.push_back(std::move(t));
+  }
+  return out;
+}
+
 void library_core::set_models(uint64_t hash) {
   const std::lock_guard guard(mutex_);
   protocol_->set_models(hash);

@@ -223,10 +223,9 @@ void library_loop::on(inbound& in) {
         core_->times_.peers[in.peer].durable.note(
             stream, core_->protocol_->acked_by(in.peer, stream), seq, in.wall_ms);
   }
-  if (const auto* r = std::get_if<range_message>(in.body.get())) {
+  setup_.counted.bytes_received->Increment(static_cast<double>(in.bytes));
+  if (const auto* r = std::get_if<range_message>(in.body.get()))
     setup_.counted.ops_received->Increment(r->body.count);
-    setup_.counted.bytes_received->Increment(static_cast<double>(r->body.ops.size()));
-  }
   if (const auto* h = std::get_if<hello>(in.body.get())) {
     note_models(in.peer, *h);
     note_restored(in.peer, h->held);

@@ -39,7 +39,7 @@ metrics::metrics()
         counter(registry_, "shoal_ops_applied_total", "Received ops that were committed"),
         counter(registry_, "shoal_ops_rejected_total", "Received ops that were refused"),
         counter(registry_, "shoal_bytes_sent_total", "Bytes of frames sent, before TLS"),
-        counter(registry_, "shoal_bytes_received_total", "Bytes of ranges received, before TLS"),
+        counter(registry_, "shoal_bytes_received_total", "Bytes of frames received, before TLS"),
         counter(registry_, "shoal_digest_mismatch_total",
                 "Heartbeats that showed another digest at an equal frontier"),
         counter(registry_, "shoal_conflicts_total",

@@ -1,7 +1,5 @@
 #include "actors/op_times.hpp"
 
-#include "actors/library.hpp"
-
 #include <algorithm>
 
 namespace shoal {
@@ -50,30 +48,6 @@ api::op_trace op_times::trace(const stream_id& stream, uint64_t seq) const {
   for (const auto& [device, times] : peers)
     out.members.push_back(
         {device, times.sent.when(stream, seq), times.durable.when(stream, seq), false});
-  return out;
-}
-
-std::vector<api::op_trace> library_core::trace(const frontier& what) const {
-  const std::lock_guard guard(mutex_);
-  std::vector<api::op_trace> out;
-  for (const auto& [stream, seq] : what) {
-    auto t = times_.trace(stream, seq);
-    std::erase_if(t.members,
-                  [&](const auto& m) { return !is_member(protocol_->members(), m.device); });
-    bool told = t.durable_ms.has_value();
-    for (const auto& [device, m] : protocol_->members()) {
-      if (m.removed || device == setup_.protocol.self)
-        continue;
-      auto it = std::find_if(t.members.begin(), t.members.end(),
-                             [&](const auto& known) { return known.device == device; });
-      if (it == t.members.end())
-        it = t.members.insert(it, {device, std::nullopt, std::nullopt, false});
-      it->holds = device == stream.origin || seq_of(protocol_->held_by(device), stream) >= seq;
-      told |= !it->holds;
-    }
-    if (told)
-      out.push_back(std::move(t));
-  }
   return out;
 }
 

@@ -104,6 +104,7 @@ void link_reader::take_frame(std::string_view payload, uint64_t now_ms,
   in.link = setup_.link;
   in.sent_wall_ms = decoded->timestamp_ms;
   in.wall_ms = now_ms;
+  in.bytes = payload.size() + 4;
   in.body = std::make_shared<message>(std::move(decoded->body));
   in.unread = unread;
   self_->send(library, std::move(in));

@@ -16,8 +16,7 @@ constexpr auto token_time = 1s;
 constexpr auto pace = 25ms;
 // A sign of life when nothing changes; a client that is gone is noticed by it at the latest.
 constexpr auto idle_token = 15s;
-// Older views keep the store from dropping what was overwritten since.
-constexpr auto view_age = 30s;
+// Of a view, which keeps the store from dropping what was overwritten since,
 constexpr auto view_age_max = 10min; // when marks went meanwhile that have not been told
 
 error expired(const std::string& why) {
@@ -126,7 +125,7 @@ result<bool> change_feed::begin() {
 /// Goes on in a newer view, when the one in use is old.
 status change_feed::refresh() {
   const auto age = steady::now() - view_from_;
-  if (age < view_age)
+  if (age < context_.feeds->view_age)
     return success();
   auto view = request_.from->snapshot();
   auto bounds = read_change_bounds(*view);
@@ -181,7 +180,7 @@ result<bool> change_feed::produce(std::string& out) {
       if (!last)
         return true;
     } else {
-      position_ = scan_->to();
+      position_ = scan_->reached();
       safe_ = minimum(position_, bounds_.merged);
       scan_.reset();
       anew_ = anew_ && !bounds_.settled;

@@ -2,6 +2,8 @@
 
 #include "actors/api/change_feed.hpp"
 #include "actors/api/gzip.hpp"
+#include "store/models/registry.hpp"
+#include "store/sync/records.hpp"
 
 namespace shoal::api {
 
@@ -23,7 +25,10 @@ public:
   /// On the work thread.
   void look() {
     const auto seen = bell_->count();
-    auto start = find_start(*request_.from->snapshot(), request_);
+    const auto view = request_.from->snapshot();
+    if (auto known = check_model(*view); !known)
+      return to_->send(error_reply(known.err()));
+    auto start = find_start(*view, request_);
     if (!start)
       return to_->send(error_reply(start.err()));
     switch (start->may) {
@@ -46,6 +51,21 @@ public:
   }
 
 private:
+  /// A misspelt model would be followed in vain.
+  status check_model(const kv_view& view) const {
+    const auto& model = request_.model;
+    if (model.empty() || context_.self->models()->find(model) != nullptr)
+      return success();
+    auto present = models_present(view);
+    if (!present)
+      return present.err();
+    for (const auto& [cls, name] : *present)
+      if (name == model)
+        return success();
+    return {ec::unknown_model, "there is no model \"" + model
+                                   + "\" on this node, and the library has no record of one"};
+  }
+
   /// On the io thread: looks again once something is new, or the time is up.
   void wait(uint64_t seen) {
     context_.feeds->waiting.insert(shared_from_this());

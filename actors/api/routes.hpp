@@ -10,6 +10,7 @@
 #include <boost/beast/http/verb.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <set>
 
 namespace shoal::api {
@@ -27,8 +28,9 @@ struct request {
 
 /// Change feeds of one server.
 struct feed_places {
-  size_t max = 0;              // that stay open, at once
-  std::atomic<size_t> open{0}; // of those
+  size_t max = 0;                        // that stay open, at once
+  std::atomic<size_t> open{0};           // of those
+  std::chrono::milliseconds view_age{0}; // at which a burst goes on in a newer view
   /// Requests that wait until the node holds what they name; on the io thread. The server's stop
   /// lets go of them.
   std::set<std::shared_ptr<void>> waiting;

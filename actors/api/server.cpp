@@ -46,6 +46,7 @@ public:
     hall_.routes.feeds->max = o.limits.followers;
     const auto own = spdlog::get("api"); // none in tests
     hall_.log = own ? own : spdlog::default_logger();
+    hall_.routes.feeds->view_age = o.limits.feed_view;
     hall_.date = http_date();
     hall_.on_closed = [this] { on_closed(); };
   }

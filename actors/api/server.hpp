@@ -14,8 +14,9 @@ namespace shoal::api {
 
 /// What one API may use, whatever its clients do.
 struct bounds {
-  size_t connections = 1024; // open at once; further ones get 503
-  size_t followers = 256;    // change feeds that stay open; further ones get 429
+  size_t connections = 1024;                   // open at once; further ones get 503
+  size_t followers = 256;                      // change feeds that stay open; further ones get 429
+  std::chrono::milliseconds feed_view{30'000}; // age of a feed's view at which it takes a newer one
   size_t pending_bytes =
       size_t{256} << 20; // bodies being read and answers not yet taken, together; beyond: 503
   size_t body_bytes = size_t{16} << 20;     // one request body; beyond: 413

@@ -181,6 +181,58 @@ BOOST_AUTO_TEST_CASE(only_the_model_that_was_asked_for_is_told_and_the_token_mov
   BOOST_TEST(lines(s.get(base + "/changes?since=" + moved)->body).size() == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_burst_that_goes_on_in_newer_views_leaves_nothing_out) {
+  api::bounds limits;
+  limits.feed_view = std::chrono::milliseconds(0);
+  served s(limits);
+  // A long stream that is told after this device's own.
+  range theirs;
+  theirs.stream = {device(9), 5};
+  const auto more_of_theirs = [&](uint32_t count) {
+    theirs.from = theirs.to;
+    theirs.ops.clear();
+    for (theirs.count = 0; theirs.count < count; ++theirs.count) {
+      op o;
+      o.seq = ++theirs.to;
+      o.model = "tag";
+      o.id.bytes.fill(9);
+      o.id.bytes[0] = static_cast<uint8_t>(o.seq >> 8);
+      o.id.bytes[1] = static_cast<uint8_t>(o.seq);
+      o.stamp = {1'700'000'000'000 + o.seq, 0, device(9)};
+      field_op name;
+      name.name = "canonical_name";
+      writer(name.value).str(std::string(5000, 't'));
+      o.fields = {name};
+      theirs.ops += encode_op(o);
+    }
+    s.photos->receive(theirs);
+  };
+  for (int n = 0; n < 15; ++n)
+    more_of_theirs(100);
+  follower f(s);
+  std::set<std::string> told;
+  const auto take = [&] {
+    for (const auto& l : lines(f.chunk()))
+      if (l.contains("id"))
+        told.insert(l["id"].get<std::string>());
+  };
+  // Between the pieces, something new in a stream that was told and in the one being told.
+  for (int n = 0; n < 20; ++n) {
+    take();
+    put_tag(s, "ours");
+    more_of_theirs(1);
+  }
+  const auto exported = lines(s.get(base + "/export")->body);
+  BOOST_TEST(exported.size() == 1540);
+  const auto last = body_of(s.put(base + "/records/tag/new", {{"canonical_name", "the last"}}));
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!told.contains(last["id"].get<std::string>())
+         && std::chrono::steady_clock::now() < deadline)
+    take();
+  for (const auto& r : exported)
+    BOOST_REQUIRE(told.contains(r["id"].get<std::string>()));
+}
+
 BOOST_AUTO_TEST_CASE(events_carry_the_token_as_their_id_and_last_event_id_resumes) {
   served s;
   put_tag(s, "one");
@@ -318,6 +370,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_token_or_no_parameter_is_refused) {
   BOOST_TEST(s.get(base + "/changes?since=nonsense")->status == 400);
   BOOST_TEST(s.get(base + "/changes?from=1")->status == 400);
   BOOST_TEST(s.get(base + "/changes?follow=maybe")->status == 400);
+  BOOST_TEST(code_of(s.get(base + "/changes?model=tagg")) == "unknown_model");
   BOOST_TEST(s.get("/v1/libraries/other/changes")->status == 404);
 }
 

@@ -182,6 +182,18 @@ BOOST_AUTO_TEST_CASE(a_purge_makes_followers_begin_anew) {
   BOOST_TEST(eventually([&] { return f.exported() == lab.exported(0); }));
 }
 
+BOOST_AUTO_TEST_CASE(a_library_that_is_left_ends_its_followers_and_they_do_not_hold_it_back) {
+  cluster lab(2);
+  lab.start();
+  BOOST_REQUIRE(lab.converge());
+  feed f;
+  f.follow(lab[1]);
+  BOOST_REQUIRE(eventually([&] { return !f.token().empty(); }));
+  BOOST_TEST(lab[1].cli({"library", "leave", "lab", "--now"}).code == 0);
+  BOOST_TEST(eventually([&] { return f.ended(); }));
+  BOOST_TEST(f.error() == "unavailable");
+}
+
 BOOST_AUTO_TEST_CASE(followers_that_take_nothing_cost_no_memory_and_delay_nobody) {
   cluster lab(1);
   lab.start();

@@ -60,8 +60,10 @@ BOOST_AUTO_TEST_CASE(every_write_is_counted_where_it_was_made_sent_received_and_
   BOOST_TEST(at(1, "shoal_ops_applied_total") - b["shoal_ops_applied_total"] == 50);
   BOOST_TEST(at(1, "shoal_writes_total") - b["shoal_writes_total"] == 0);
   BOOST_TEST(at(0, "shoal_ops_received_total") - a["shoal_ops_received_total"] == 0);
-  BOOST_TEST(at(0, "shoal_bytes_sent_total") - out >= 50'000);
-  BOOST_TEST(at(1, "shoal_bytes_received_total") - in >= 50'000);
+  const auto sent = at(0, "shoal_bytes_sent_total") - out;
+  BOOST_TEST(sent >= 50'000);
+  // The same frames on both sides, but for what went between the looks.
+  BOOST_TEST(std::abs(at(1, "shoal_bytes_received_total") - in - sent) < 3000 + sent / 50);
   BOOST_TEST(at(1, "shoal_apply_seconds_count") - applies >= 1);
   // As many as there were groups: one at least, one for each write at most.
   const auto measured_broadcasts = at(0, "shoal_broadcast_seconds_count") - broadcasts;
