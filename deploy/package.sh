@@ -17,6 +17,8 @@ put() { install -D -m "$1" "$2" "$tree/$3"; }
 put 0755 "$shoal" usr/bin/shoal
 strip --strip-unneeded --remove-section=.comment --remove-section=.note "$tree/usr/bin/shoal"
 put 0644 deploy/systemd/shoal.service lib/systemd/system/shoal.service
+put 0644 deploy/systemd/shoal-backup@.service lib/systemd/system/shoal-backup@.service
+put 0644 deploy/systemd/shoal-backup@.timer lib/systemd/system/shoal-backup@.timer
 # Several nodes on one machine: shoal@NAME runs /etc/shoal/NAME/shoal.toml.
 sed -e 's|/etc/shoal/shoal.toml|/etc/shoal/%i/shoal.toml|' -e 's|^\(.*Directory\)=shoal$|\1=shoal/%i|' \
   -e 's|^Description=Shoal node|& %i|' -e 's|^ProtectSystem=.*|&\nReadWritePaths=-/etc/shoal/%i/run|' \

@@ -66,7 +66,8 @@ for file in /lib/systemd/system/shoal.service /usr/lib/sysusers.d/shoal.conf /us
   /usr/share/fish/vendor_completions.d/shoal.fish /usr/share/doc/shoal/README.md; do
   [ -s "$file" ] || fail "there is no $file"
 done
-systemd-analyze verify --man=no shoal.service shoal@one.service 2>/tmp/verify || true
+systemd-analyze verify --man=no shoal.service shoal@one.service shoal-backup@photos.service \
+  shoal-backup@photos.timer 2>/tmp/verify || true
 grep -q '^ExecStart=.* /etc/shoal/%i/shoal.toml$' /lib/systemd/system/shoal@.service || fail "shoal@.service runs another file"
 grep -q '^StateDirectory=shoal/%i$' /lib/systemd/system/shoal@.service || fail "shoal@.service has no folder of its own"
 ! grep -E 'shoal' /tmp/verify || fail "systemd-analyze verify objects"
@@ -77,6 +78,13 @@ device=$(shoal id --config $conf)
 start
 shoal library create photos --config $conf >/dev/null
 shoal put photos tag new canonical_name=kept --config $conf >/dev/null
+# What the backup's unit runs, as systemd would: %i is the library, %% a percent sign.
+unit=/lib/systemd/system/shoal-backup@.service
+for step in ExecStart ExecStartPost; do
+  setpriv --reuid shoal --regid shoal --init-groups bash -c "$(sed -n "s/^$step=//p" $unit | sed 's/%i/photos/g; s/%%/%/g')" >/dev/null ||
+    fail "$step of the backup's unit fails"
+done
+[ -n "$(find /var/backups/shoal -name 'photos-*.backup' -size +0)" ] || fail "there is no backup"
 stop
 
 dpkg -i /packages/shoal_1.1_*.deb >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log >&2; fail "it does not upgrade"; }
@@ -95,6 +103,7 @@ start
 shoal export photos --config $conf | grep -q kept || fail "the record did not survive the removal"
 stop
 
+rm /var/backups/shoal/photos-*.backup # a purge leaves backups to the user
 dpkg -P shoal >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log >&2; fail "it cannot be purged"; }
 for path in /etc/shoal /var/lib/shoal /run/shoal /usr/bin/shoal /lib/systemd/system/shoal.service /usr/share/doc/shoal; do
   [ ! -e $path ] || fail "a purge leaves $path"

@@ -50,7 +50,7 @@ class Api(unittest.TestCase):
             answer = RESOLVER.resolve(answer["$ref"])[1]
         (kind, content), = answer["content"].items()
         self.assertTrue(head["Content-Type"].startswith(kind), (verb, path, head["Content-Type"]))
-        text = raw.decode()
+        text = raw.decode(errors="replace")
         values = [json.loads(line) for line in text.splitlines()] if "ndjson" in kind else [json.loads(text) if "json" in kind else text]
         for value in values:
             self.assertEqual(schema_errors(value, content["schema"]), [], (verb, path, str(value)[:400]))
@@ -114,6 +114,19 @@ class Api(unittest.TestCase):
         export = "/v1/libraries/{lib}/export"
         self.assertIsNotNone(self.send("get", export, 200))
         self.send("get", export, 404, lib="none")
+
+        # Changes, traces, backups.
+        changes = "/v1/libraries/{lib}/changes"
+        self.assertEqual(self.send("get", changes, 200, query="?model=tag")["op"], "put")
+        self.send("get", changes, 200, query=f"?since={put['token']}")
+        self.send("get", changes, 400, query="?since=yesterday")
+        self.send("get", changes, 404, lib="none")
+        trace = "/v1/libraries/{lib}/trace"
+        self.assertTrue(self.send("get", trace, 200, query=f"?token={put['token']}")["items"])
+        self.send("get", trace, 400, query="?token=x")
+        self.send("get", trace, 404, query=f"?token={put['token']}", lib="none")
+        self.send("get", "/v1/libraries/{lib}/backup", 200)
+        self.send("get", "/v1/libraries/{lib}/backup", 404, lib="none")
 
         # What is kept, and who holds it.
         library = "/v1/libraries/{lib}"
