@@ -56,7 +56,8 @@ BOOST_AUTO_TEST_CASE(below_the_reserve_a_node_is_read_only_takes_nothing_from_pe
   tag_writer there(2);
   BOOST_TEST(here.put(at_a));
   BOOST_REQUIRE(lab.converge());
-  BOOST_TEST(at_a.get("/readyz").ok());
+  // Only the next heartbeat tells it that its records are those of the other.
+  BOOST_TEST(eventually([&] { return at_a.get("/readyz").ok(); }));
 
   disk.pretend_free(5 * mib);
   BOOST_TEST(!here.put(at_a));

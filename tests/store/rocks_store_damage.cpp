@@ -240,13 +240,13 @@ BOOST_AUTO_TEST_CASE(a_cursor_that_meets_a_bad_block_says_so) {
 }
 
 BOOST_AUTO_TEST_CASE(damage_that_a_compaction_meets_is_told_to_the_next_commit_as_damage) {
-  // Four files per family whose keys overlap, the last of them made by the opening, begin a
+  // Eight files per family whose keys overlap, the last of them made by the opening, begin a
   // compaction.
-  for (uint64_t n = 1; n <= 4; ++n) {
+  for (uint64_t n = 1; n <= 8; ++n) {
     auto store = open();
     BOOST_REQUIRE(store->commit(batch_of(n)).ok());
     BOOST_REQUIRE(store->commit(batch_of(n + 10)).ok());
-    if (n < 4)
+    if (n < 8)
       BOOST_REQUIRE(store->close().ok());
   }
   std::filesystem::copy(path(), path("good"), std::filesystem::copy_options::recursive);
