@@ -16,8 +16,8 @@ frame_ptr with_unknown_kind(const std::string& frame);
 /// Whether an op is of a kind that only the later version knows: every eighth of a later node's
 /// own. `newer`: as in plan.
 bool is_of_later_kind(const dot& at, uint64_t newer);
-/// Encoded ops as they travel: those whose seq is `later` get the number of a later kind. On the way
-/// out of a later node.
+/// Encoded ops as they travel: those whose seq is `later` get the number of a later kind. On the
+/// way out of a later node.
 void put_later_kinds(std::string& ops, const std::function<bool(uint64_t)>& later);
 /// … and what the later version makes of them: on the way in, and of what an earlier version had
 /// kept on its disk. True if there were any.
