@@ -30,6 +30,10 @@ class Base(unittest.TestCase):
 
 
 class Supervised(Base):
+    def setUp(self):
+        super().setUp()
+        self.unread = []
+
     def start(self, **env):
         self.log = open(self.work / "log", "w+")
         self.addCleanup(self.log.close)
@@ -48,9 +52,15 @@ class Supervised(Base):
         return out
 
     def await_line(self, line):
+        """The next message with that line; what was said behind it is left to the next call."""
         def met():
             self.assertIsNone(self.process.poll() if line != "STOPPING=1" else None, (self.work / "log").read_text())
-            return [m for m in self.hear(0.2) if any(part.startswith(line) for part in m)]
+            self.unread += self.hear(0.2 if not self.unread else 0)
+            while self.unread:
+                message = self.unread.pop(0)
+                if any(part.startswith(line) for part in message):
+                    return [message]
+            return []
         return until(met, line)[0]
 
     def test_it_is_ready_when_it_accepts_work_says_when_it_reloads_and_stops_and_feeds_the_watchdog(self):
@@ -87,6 +97,7 @@ class Supervised(Base):
         self.assertEqual(self.hear(2 * WATCHDOG_SECONDS), [], "it was fed although the store hangs")
         self.assertEqual(self.node.request("GET", "/healthz")[0], 200)
         gate.unlink()
+        self.unread.clear()
         writing.join()
         self.await_line("WATCHDOG=1")
         self.process.terminate()
