@@ -263,7 +263,8 @@ result<identity> load_identity(const std::filesystem::path& key_path,
   auto key_text = read_file(key_path, "device key", true);
   if (!key_text)
     return key_text.err();
-  bio_ptr key_memory{BIO_new_mem_buf(key_text->data(), static_cast<int>(key_text->size()))};
+  const std::string& pem = *key_text;
+  bio_ptr key_memory{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
   bool asked_for_passphrase = false;
   auto no_passphrase = [](char*, int, int, void* asked) {
     *static_cast<bool*>(asked) = true;

@@ -66,7 +66,8 @@ BOOST_AUTO_TEST_CASE(every_family_comes_back_in_order_whatever_the_size_of_its_v
       expected.emplace_back(static_cast<family>(f), key, value);
       batch.push_back({static_cast<family>(f), key, std::move(value)});
     }
-  BOOST_REQUIRE(store->commit(std::move(batch)).ok());
+  const auto committed = store->commit(std::move(batch));
+  BOOST_REQUIRE(committed.ok());
   const auto bytes = made_of(*store);
   all_entries got;
   const auto count = read(root / "backup", bytes, got);
@@ -81,7 +82,8 @@ BOOST_AUTO_TEST_CASE(a_backup_that_was_cut_or_altered_anywhere_is_refused) {
   kv_batch batch;
   for (int n = 0; n < 50; ++n)
     batch.push_back({family::shared, std::to_string(n), std::to_string(n * n)});
-  BOOST_REQUIRE(store->commit(std::move(batch)).ok());
+  const auto committed = store->commit(std::move(batch));
+  BOOST_REQUIRE(committed.ok());
   const auto bytes = made_of(*store);
   all_entries ignored;
   for (size_t at = 0; at < bytes.size(); ++at) {
