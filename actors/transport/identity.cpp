@@ -263,7 +263,7 @@ result<identity> load_identity(const std::filesystem::path& key_path,
   auto key_text = read_file(key_path, "device key", true);
   if (!key_text)
     return key_text.err();
-  const std::string& pem = *key_text;
+  std::string& pem = *key_text;
   bio_ptr key_memory{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
   bool asked_for_passphrase = false;
   auto no_passphrase = [](char*, int, int, void* asked) {
@@ -272,7 +272,7 @@ result<identity> load_identity(const std::filesystem::path& key_path,
   };
   key_ptr key{
       PEM_read_bio_PrivateKey(key_memory.get(), nullptr, no_passphrase, &asked_for_passphrase)};
-  OPENSSL_cleanse(key_text->data(), key_text->size());
+  OPENSSL_cleanse(pem.data(), pem.size());
   if (asked_for_passphrase)
     return config_error(
         key_path, "the device key is protected by a passphrase; it should be stored without one");
