@@ -286,8 +286,9 @@ result<identity> load_identity(const std::filesystem::path& key_path,
   auto certificate_text = read_file(certificate_path, "certificate", false);
   if (!certificate_text)
     return certificate_text.err();
+  const std::string& certificate_pem = *certificate_text;
   bio_ptr certificate_memory{
-      BIO_new_mem_buf(certificate_text->data(), static_cast<int>(certificate_text->size()))};
+      BIO_new_mem_buf(certificate_pem.data(), static_cast<int>(certificate_pem.size()))};
   certificate_ptr certificate{
       PEM_read_bio_X509(certificate_memory.get(), nullptr, no_passphrase, &asked_for_passphrase)};
   if (!certificate)
