@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(a_flipped_byte_in_a_table_file_never_loses_rows) {
 BOOST_AUTO_TEST_CASE(a_flip_of_what_says_how_a_table_is_to_be_read_is_refused_at_open) {
   fill(true);
   for (const auto& file : files(".sst"))
-    for (const size_t from_end : {53, 12, 11, 10, 9}) {
+    for (const size_t from_end : {53U, 12U, 11U, 10U, 9U}) {
       flip_byte(file, std::filesystem::file_size(file) - from_end, 4);
       const auto opened = rocks_store::open(path());
       BOOST_REQUIRE_MESSAGE(!opened.ok(), file << ": " << from_end << " bytes before its end");
