@@ -62,6 +62,10 @@ void replica::move_quarantined(const dot& at, bool in) {
   }
 }
 
+/// The last op of a batch looks like one alone, where the others came before it: among rows they
+/// may have been superseded, and left out.
+static bool may_be_of_batch(const held_op& h) { return h.batch_rest > 0 || !h.complete; }
+
 void replica::hold(kv_transaction& txn, held_op h) {
   const bool future = h.why == held_why::quarantined;
   ++(future ? held_counts_.quarantined : held_counts_.unmergeable);
@@ -75,7 +79,7 @@ void replica::hold(kv_transaction& txn, held_op h) {
     txn.put(family::deadletter, time_key(h), keys::u64(h.batch_rest) + (h.complete ? '\1' : '\0'));
   } else {
     txn.put(family::deadletter, dead_key(h.at), "");
-    if (h.batch_rest > 0 && !h.shows_half())
+    if (may_be_of_batch(h) && !h.shows_half())
       unread_batches_.insert(h.at.stream());
   }
   put_held(txn, h);
@@ -208,7 +212,7 @@ status replica::mark_unread_batches(kv_transaction& txn, const op& o, const stre
     more = h.at.seq > o.seq;
     if (more)
       return false;
-    if (h.why == held_why::unmergeable && h.batch_rest > 0 && !h.split)
+    if (h.why == held_why::unmergeable && may_be_of_batch(h) && !h.split)
       unread.push_back(h.at);
     return true;
   });

@@ -90,4 +90,27 @@ BOOST_AUTO_TEST_CASE(a_batch_that_can_be_read_after_an_upgrade_is_merged_whole_o
     }
 }
 
+// Found by shoal sim (seed 4154): of the batch only its last op was left among the rows, for the
+// other had been superseded by the total.
+BOOST_AUTO_TEST_CASE(the_end_of_a_batch_that_came_from_rows_counts_as_half_beside_later_totals) {
+  replica_node a(0);
+  a.write(named_tag(1, "x"));
+  edit uses = named_tag(1, "y");
+  uses.fields = {counter("uses", 5)};
+  const auto total = a.write(uses);
+  for (const bool from_rows : {true, false}) {
+    replica_node b(1);
+    auto sent = range_of(a.stream, {from_the_future(1)});
+    sent.to = 2;
+    sent.ops += total.ops;
+    sent.count = 2;
+    sent.log_complete = !from_rows;
+    if (from_rows)
+      sent.until = {{a.stream, 2}};
+    BOOST_REQUIRE(b.apply({sent}).ok());
+    BOOST_TEST(b.now().held_back.unmergeable == 1);
+    BOOST_TEST(b.now().held_back.halves == (from_rows ? 1 : 0));
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
