@@ -128,6 +128,7 @@ result<running_library> start_library(caf::actor_system& system, const catalog_s
   lib.counted = setup.counted->add_library(entry.name);
   lib.protocol.self = setup.key.device();
   lib.protocol.boot_nonce = setup.boot_nonce;
+  lib.protocol.generation = entry.generation;
   lib.protocol.is_own_word = [key = setup.key, id = entry.id](const statement& s) {
     return transport::identity::verify(key.public_key(), signed_bytes(s, id), s.signature);
   };

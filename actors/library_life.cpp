@@ -98,14 +98,17 @@ void library_loop::consider_end() {
 /// Links of those who are no members any more are for other libraries.
 void library_loop::drop_strangers() {
   std::vector<device_id> gone;
+  const char* reason = protocol::no_longer_a_member;
   {
     const std::lock_guard guard(core_->mutex_);
+    if (core_->protocol_->superseded())
+      reason = protocol::begins_anew;
     for (const auto& [peer, l] : links_)
       if (!core_->protocol_->greets(peer))
         gone.push_back(peer);
   }
   for (const auto& peer : gone)
-    end_session(peer, protocol::no_longer_a_member);
+    end_session(peer, reason);
 }
 
 /// A peer that durably holds more of this device's own ops than this device: they were written by

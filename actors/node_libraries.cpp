@@ -4,6 +4,7 @@
 #include "actors/clocks.hpp"
 #include "actors/closed_library.hpp"
 #include "actors/node_loop.hpp"
+#include "actors/protocol/settings.hpp"
 #include "config/limits.hpp"
 
 #include <caf/all.hpp>
@@ -319,7 +320,7 @@ void node_loop::step_closing() {
 
 /// Its store goes to WHY-ID-TIME, a new one is filled from the others.
 void node_loop::begin_anew(library& l, const std::string& why, answer done) {
-  close_one(l, "begins anew", false, done,
+  close_one(l, protocol::begins_anew, false, done,
             [=, this, id = l.entry.id](bool) { refill(id, why, done); });
 }
 

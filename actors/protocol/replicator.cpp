@@ -127,6 +127,9 @@ void replicator::on(stored& e) {
 
   if (e.members) {
     members_ = *e.members;
+    if (const auto own = members_.find(settings_.self);
+        own != members_.end() && settings_.generation == 0)
+      settings_.generation = own->second.generation;
     merge(told_members_, members_);
     for (auto& [peer, s] : sessions_)
       if (s.state == session_state::live)
@@ -219,9 +222,16 @@ void replicator::on(stored& e) {
     choose_feeders();
 }
 
+bool replicator::superseded() const {
+  const auto own = members_.find(settings_.self);
+  return own != members_.end() && settings_.generation != 0
+         && own->second.generation > settings_.generation;
+}
+
 bool replicator::greets(const device_id& peer) const {
-  return is_member(members_, peer)
-         || (!members_.contains(settings_.self) && settings_.contacts.contains(peer));
+  return !superseded()
+         && (is_member(members_, peer)
+             || (!members_.contains(settings_.self) && settings_.contacts.contains(peer)));
 }
 
 void replicator::end_sessions_of_strangers() {
@@ -230,7 +240,7 @@ void replicator::end_sessions_of_strangers() {
     if (!greets(peer))
       gone.push_back(peer);
   for (const auto& peer : gone) {
-    out_.push_back(send{{peer}, goodbye{no_longer_a_member}});
+    out_.push_back(send{{peer}, goodbye{superseded() ? begins_anew : no_longer_a_member}});
     link_down down{peer};
     on(down);
   }

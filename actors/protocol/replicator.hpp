@@ -122,8 +122,10 @@ public:
   uint64_t models() const { return settings_.models; }
   /// Changes it; peers learn of it with the next Hello.
   void set_models(uint64_t hash) { settings_.models = hash; }
+  /// Taken back after a removal: this store is from before it, and nothing of it may reach anyone.
+  bool superseded() const;
   /// Whether a session with the peer is possible: it is a member, or a contact of a node that is
-  /// none yet.
+  /// none yet; and this store is not from before a removal.
   bool greets(const device_id& peer) const;
   /// Every linked member has acknowledged all of this node's own ops.
   bool own_ops_taken() const;

@@ -36,6 +36,10 @@ void replicator::send_hello(const device_id& peer, session& s) {
 }
 
 void replicator::on_message(session& s, received& e, hello& m) {
+  if (superseded()) {
+    out_.push_back(send{{e.peer}, goodbye{begins_anew}});
+    return;
+  }
   if (!greets(e.peer)) {
     out_.push_back(send{{e.peer}, error_message{"unknown_library", "unknown library"}});
     return;

@@ -10,10 +10,14 @@ namespace shoal::protocol {
 
 /// A Goodbye's reason, said once the receiver's removal is durable at the sender.
 constexpr const char* no_longer_a_member = "no longer a member";
+/// A Goodbye's reason: the sender's store is from before it was taken back.
+constexpr const char* begins_anew = "begins anew";
 
 struct settings {
   device_id self;
   uint64_t boot_nonce = 0;
+  /// Of this device's membership, when its store began; 0: as the first member set has it.
+  uint64_t generation = 0;
   std::string name;
   uint64_t models = 0; // hash of this node's model definitions; 0: not told to peers
   uint64_t heartbeat_us = 10'000'000;

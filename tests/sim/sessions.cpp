@@ -94,6 +94,28 @@ BOOST_AUTO_TEST_CASE(a_second_hello_ends_the_session_instead_of_being_answered_f
   BOOST_TEST(node.core.sessions().empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_store_from_before_a_removal_greets_nobody_once_it_knows_of_the_return) {
+  linked_node node;
+  stored told; // by the peer: it may take seconds until the node has begun anew
+  told.members = node.core.members();
+  (*told.members)[self].generation += 1;
+  const auto out = node.core.step(std::move(told), node.now);
+  BOOST_TEST(node.core.superseded());
+  const auto byes = sent<goodbye>(out);
+  BOOST_REQUIRE(byes.size() == 1);
+  BOOST_TEST(byes.front().reason == begins_anew);
+  BOOST_TEST(node.core.sessions().empty());
+  BOOST_TEST(node.core.own_ops_taken());
+
+  node.core.step(link_up{far}, node.now);
+  hello m;
+  m.members = node.core.members();
+  const auto answer = node.core.step(received{far, 0, 0, std::move(m)}, node.now);
+  BOOST_TEST(sent<hello>(answer).empty());
+  BOOST_TEST(sent<goodbye>(answer).size() == 1);
+  BOOST_TEST(!node.core.greets(far));
+}
+
 BOOST_AUTO_TEST_CASE(a_peer_on_a_new_connection_is_asked_anew_to_feed) {
   linked_node node;
   const auto before = sent<state_request>(node.after_hello);
