@@ -75,10 +75,12 @@ frame_ptr with_unknown_key(const std::string& frame) {
 frame_ptr with_unknown_kind(const std::string& frame) {
   constexpr uint64_t unheard_of = 120;
   auto out = std::make_shared<std::string>(frame);
-  // The key "k" and its value, one byte as all kinds are below 128.
-  const auto at = out->find("\xa1k", length_bytes);
-  assert(at != std::string::npos);
-  (*out)[at + 2] = static_cast<char>(unheard_of);
+  reader in(std::string_view(*out).substr(length_bytes));
+  in.map(16, "envelope");
+  while (!in.failed() && in.str(16, "key") != "k")
+    in.skip("envelope");
+  assert(!in.failed());
+  (*out)[length_bytes + in.offset()] = static_cast<char>(unheard_of); // one byte: all are below 128
   return out;
 }
 

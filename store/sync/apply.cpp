@@ -142,6 +142,9 @@ result<applied_as> replica::apply(kv_transaction& txn, std::span<const range> pa
   wall_ms_ = wall_ms;
   auto before = save_ranges(txn);
   const auto fail = [&](const error& e) { return undo(txn, std::move(before), e); };
+  for (const auto& part : parts)
+    if (auto heeded = heed_until(txn, part.until); !heeded)
+      return fail(heeded.err());
   if (auto heeded = heed_rows(txn, parts.back()); !heeded)
     return fail(heeded.err());
   bool log_complete = true;
@@ -175,7 +178,6 @@ result<applied_as> replica::apply(kv_transaction& txn, std::span<const range> pa
         return fail(done.err());
       observe(o.decoded.cls, o.decoded.stamp, wall_ms);
     }
-    wait_for(part.until);
   }
   if (!waiting.empty())
     if (auto marked = mark_halves(txn, parts, waiting); !marked)

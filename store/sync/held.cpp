@@ -1,5 +1,5 @@
 // Disk form of a held op, MessagePack:
-//   [why, batch_rest, stamp (28 bytes), since_ms, hidden, complete, reason, bytes, released, split]
+//   [why, batch_rest, stamp (28 bytes), since_ms, hidden, complete, reason, bytes, released, split, alone]
 
 #include "store/sync/held.hpp"
 
@@ -32,10 +32,10 @@ std::string encode(const held_op& h) {
   std::string stamp;
   append_hlc(stamp, h.stamp);
   writer w(out);
-  w.array(10);
+  w.array(11);
   w.uint(static_cast<uint64_t>(h.why)), w.uint(h.batch_rest), w.bin(stamp), w.uint(h.since_ms);
   w.boolean(h.hidden), w.boolean(h.complete), w.str(h.reason), w.bin(h.bytes);
-  w.boolean(h.released), w.boolean(h.split);
+  w.boolean(h.released), w.boolean(h.split), w.boolean(h.alone);
   return out;
 }
 
@@ -43,8 +43,8 @@ result<held_op> read_held(const dot& at, std::string_view raw) {
   reader in(raw);
   held_op h;
   h.at = at;
-  const auto members = in.array(10, "held op");
-  if (members != 8 && members != 10) // 8: of a version that could not release ops
+  const auto members = in.array(11, "held op");
+  if (members != 8 && members != 10 && members != 11) // of earlier versions
     in.fail(ec::bad_value, "held op");
   h.why = static_cast<held_why>(in.uint_max(1, "held op"));
   h.batch_rest = static_cast<uint32_t>(in.uint_max(wire_limits::batch_ops, "held op"));
@@ -54,8 +54,9 @@ result<held_op> read_held(const dot& at, std::string_view raw) {
   h.complete = in.boolean("held op");
   h.reason = in.str(raw.size(), "held op");
   h.bytes = in.bin(raw.size(), "held op");
-  h.released = members == 10 && in.boolean("held op");
-  h.split = members == 10 && in.boolean("held op");
+  h.released = members >= 10 && in.boolean("held op");
+  h.split = members >= 10 && in.boolean("held op");
+  h.alone = members >= 11 && in.boolean("held op");
   in.finish("held op");
   if (in.failed() || !stamp)
     return error{ec::corrupt, "held op on disk: " + (in.failed() ? in.err() : stamp.err()).message};

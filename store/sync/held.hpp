@@ -29,6 +29,9 @@ struct held_op {
   /// Nobody who sent rows had merged it: what it supersedes is here. Else some of that may be
   /// missing until it is merged.
   bool complete = true;
+  /// Of an unmergeable one: rows that it supersedes came, or did not come, with ranges of nodes that
+  /// had merged it. Until it is merged, this node's records may be like nobody else's.
+  bool alone = false;
   std::string reason;
   std::string bytes; // the op as it came
 

@@ -46,7 +46,7 @@ hlc replica::next_stamp(record_class cls, uint64_t wall_ms) {
 /// like nobody else's until it is merged.
 uint64_t replica::hash_of_held(const held_op& h) const {
   auto name = keys::by_seq(h.at.stream(), h.at.seq);
-  if (!h.complete)
+  if (!h.complete || h.alone)
     name += self_.view();
   return fnv1a(name);
 }
@@ -81,6 +81,8 @@ void replica::hold(kv_transaction& txn, held_op h) {
     txn.put(family::deadletter, dead_key(h.at), "");
     if (may_be_of_batch(h) && !h.shows_half())
       unread_batches_.insert(h.at.stream());
+    if (!h.alone)
+      unread_streams_.insert(h.at.stream());
   }
   put_held(txn, h);
 }
@@ -120,6 +122,7 @@ bool replica::hold_back(kv_transaction& txn, const ranged_op& o, const range& pa
   h.bytes = o.bytes;
   if (o.fault) {
     h.why = held_why::unmergeable;
+    h.alone = decoded.seq <= seq_of(until_, part.stream);
     h.reason = std::string(to_string(o.fault->code)) + ": " + o.fault->message;
   } else {
     h.reason = ahead ? "stamped " + std::to_string((decoded.stamp.wall_ms - wall_ms) / 1000)
@@ -228,6 +231,41 @@ status replica::mark_unread_batches(kv_transaction& txn, const op& o, const stre
   return success();
 }
 
+/// A range that names an `until` lacks what ops up to there superseded: with one of those here that
+/// this version cannot read, the rows are this node's alone.
+status replica::heed_until(kv_transaction& txn, const frontier& until) {
+  wait_for(until);
+  std::vector<held_op> found;
+  for (auto it = unread_streams_.begin(); it != unread_streams_.end() && !until.empty();) {
+    const auto stream = *it++;
+    const auto to = seq_of(until, stream);
+    if (to == 0)
+      continue;
+    bool more = false;
+    const dot before{stream.origin, stream.epoch, 0};
+    auto listed = list_held(txn, &before, [&](held_op&& h) {
+      if (h.at.stream() != stream)
+        return false;
+      more = h.at.seq > to;
+      if (!more && h.why == held_why::unmergeable && !h.alone)
+        found.push_back(std::move(h));
+      return !more;
+    });
+    if (!listed)
+      return listed;
+    if (!more) {
+      unread_streams_.erase(stream);
+      left_streams_.insert(stream);
+    }
+  }
+  for (auto& h : found) {
+    let_go(txn, h);
+    h.alone = true;
+    hold(txn, std::move(h));
+  }
+  return success();
+}
+
 /// A range read from rows lacks what the ops that its sender had merged superseded, also other
 /// streams' ones: with one of those held here, this node is not settled.
 status replica::heed_rows(kv_transaction& txn, const range& last) {
@@ -326,8 +364,11 @@ result<bool> replica::merge_held(kv_transaction& txn, const dot& at, uint64_t wa
 status replica::load_held(const kv_view& store) {
   quarantined_.clear();
   unread_batches_.clear();
+  unread_streams_.clear();
   auto dead = scan_prefix(store, family::deadletter, "d", "d", [&](std::string_view key, auto) {
-    unread_batches_.insert(parse_dot(key.substr(1)).stream());
+    const auto stream = parse_dot(key.substr(1)).stream();
+    unread_batches_.insert(stream);
+    unread_streams_.insert(stream);
     return true;
   });
   if (!dead)

@@ -250,7 +250,8 @@ result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> par
       observe(o.decoded.cls, o.decoded.stamp, wall_ms);
     }
   for (const auto& part : parts)
-    wait_for(part.until);
+    if (auto heeded = heed_until(txn, part.until); !heeded)
+      return fail(heeded.err());
   // While it compares all it held, or is being filled, nobody is told changes by this node.
   if (changed > 0 && !resync_ && !filling_)
     if (auto told = change_below(txn); !told)

@@ -182,6 +182,7 @@ void replica::restore(kv_transaction& txn, mark m) {
     owner_moves_.pop_back();
   }
   unread_batches_.merge(marked_streams_); // some may have been, and are looked at again
+  unread_streams_.merge(left_streams_);
   conflict_next_ = m.conflict_next;
   conflict_oldest_ = m.conflict_oldest;
   parents_.clear(); // entries may reflect what was rolled back
@@ -220,6 +221,7 @@ void replica::seal(kv_transaction& txn) {
   dirty_.clear();
   quarantine_moves_.clear();
   marked_streams_.clear();
+  left_streams_.clear();
   seal_owner_digests(txn);
   std::string clock;
   append_hlc(clock, clock_.last());

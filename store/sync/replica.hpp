@@ -243,6 +243,7 @@ private:
   status mark_half(kv_transaction& txn, const dot& at);
   status mark_rest(kv_transaction& txn, const stream_id& stream, uint64_t last);
   status mark_unread_batches(kv_transaction& txn, const op& o, const stream_id& stream);
+  status heed_until(kv_transaction& txn, const frontier& until);
   status heed_rows(kv_transaction& txn, const range& last);
   void hold(kv_transaction& txn, held_op h);
   void let_go(kv_transaction& txn, const held_op& h);
@@ -341,6 +342,8 @@ private:
   // Where ops of atomic batches may be among the dead letters, and nothing yet shows them in half.
   std::set<stream_id> unread_batches_;
   std::set<stream_id> marked_streams_; // left the set in this group
+  std::set<stream_id> unread_streams_; // where dead letters may be that are not `alone`
+  std::set<stream_id> left_streams_;   // left the set in this group
   struct quarantine_move {
     dot at;
     bool in;
