@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 
 namespace shoal::sim {
 
@@ -11,21 +12,27 @@ std::string model_key(const std::string& model, const record_id& id, const devic
   return model + " " + to_string(id) + (owner ? " of " + to_string(*owner) : "");
 }
 
+/// The order of ops on one record. A device that came back with an older copy of its store may give
+/// a stamp a second time, in another epoch.
+using rank = std::tuple<hlc, uint64_t, uint64_t>; // stamp, epoch, seq
+
+static rank rank_of(const model_op& o) { return {o.what.stamp, o.stream.epoch, o.what.seq}; }
+
 /// One shared record, from all ops on it.
 static std::optional<std::map<std::string, std::string>>
 fold_shared(const std::vector<model_op>& ops) {
-  hlc inserted;
-  hlc removed;
+  rank inserted;
+  rank removed;
   for (const auto& o : ops) {
     if (o.what.kind == op_kind::remove)
-      removed = std::max(removed, o.what.stamp);
+      removed = std::max(removed, rank_of(o));
     else if (o.what.kind != op_kind::update)
-      inserted = std::max(inserted, o.what.stamp);
+      inserted = std::max(inserted, rank_of(o));
   }
   if (inserted <= removed)
     return std::nullopt;
-  std::map<std::string, std::pair<hlc, std::string>> plain;
-  std::map<std::string, std::map<std::string, std::pair<hlc, std::string>>> maps;
+  std::map<std::string, std::pair<rank, std::string>> plain;
+  std::map<std::string, std::map<std::string, std::pair<rank, std::string>>> maps;
   std::map<std::string, std::map<std::string, std::set<dot>>> sets;
   std::set<std::pair<std::string, dot>> dead; // field and element, and a dot removed from it
   std::map<std::string, std::map<stream_id, std::pair<uint64_t, int64_t>>> counters;
@@ -35,13 +42,13 @@ fold_shared(const std::vector<model_op>& ops) {
         for (const auto& d : e.removes)
           dead.emplace(f.name + e.element, d);
   for (const auto& o : ops) {
-    if (o.what.kind == op_kind::remove || o.what.stamp < removed)
+    if (o.what.kind == op_kind::remove || rank_of(o) < removed)
       continue;
     for (const auto& f : o.what.fields) {
       switch (f.kind) {
       case field_kind::lww:
       case field_kind::parent:
-        plain[f.name] = std::max(plain[f.name], {o.what.stamp, f.value});
+        plain[f.name] = std::max(plain[f.name], {rank_of(o), f.value});
         break;
       case field_kind::set:
         for (const auto& e : f.elements) {
@@ -58,7 +65,7 @@ fold_shared(const std::vector<model_op>& ops) {
       }
       case field_kind::map:
         for (const auto& k : f.keys)
-          maps[f.name][k.key] = std::max(maps[f.name][k.key], {o.what.stamp, k.value});
+          maps[f.name][k.key] = std::max(maps[f.name][k.key], {rank_of(o), k.value});
         break;
       }
     }
@@ -161,7 +168,7 @@ private:
 
 model_records fold(std::vector<model_op> ops) {
   std::sort(ops.begin(), ops.end(),
-            [](const model_op& a, const model_op& b) { return a.what.stamp < b.what.stamp; });
+            [](const model_op& a, const model_op& b) { return rank_of(a) < rank_of(b); });
   model_records out;
   std::map<std::pair<std::string, record_id>, std::vector<model_op>> shared;
   std::map<device_id, owned_tree> owned;
