@@ -1,5 +1,6 @@
 // Disk form of a held op, MessagePack:
-//   [why, batch_rest, stamp (28 bytes), since_ms, hidden, complete, reason, bytes, released, split, alone]
+//   [why, batch_rest, stamp (28 bytes), since_ms, hidden, complete, reason, bytes, released, split,
+//   alone]
 
 #include "store/sync/held.hpp"
 
@@ -11,20 +12,24 @@ std::string_view to_string(held_why why) {
   return why == held_why::quarantined ? "quarantined" : "unmergeable";
 }
 
+constexpr uint64_t hash_kind = 1;
+
 std::string encode(const held_counts& c) {
   return keys::u64(c.quarantined) + keys::u64(c.unmergeable) + keys::u64(c.incomplete)
-         + keys::u64(c.hidden) + keys::u64(c.hash) + keys::u64(c.halves);
+         + keys::u64(c.hidden) + keys::u64(c.hash) + keys::u64(c.halves) + keys::u64(hash_kind);
 }
 
 result<held_counts> read_held_counts(std::string_view raw) {
-  if (raw.size() != 48 && raw.size() != 40) // 40: of a version without `halves`
-    return {ec::corrupt, "meta held: " + std::to_string(raw.size()) + " bytes, not 48"};
+  if (raw.size() != held_counts_bytes && raw.size() != 48
+      && raw.size() != 40) // of earlier versions
+    return {ec::corrupt, "meta held: " + std::to_string(raw.size()) + " bytes, not "
+                             + std::to_string(held_counts_bytes)};
   return held_counts{keys::read_u64(raw),
                      keys::read_u64(raw.substr(8)),
                      keys::read_u64(raw.substr(16)),
                      keys::read_u64(raw.substr(24)),
                      keys::read_u64(raw.substr(32)),
-                     raw.size() == 48 ? keys::read_u64(raw.substr(40)) : 0};
+                     raw.size() > 40 ? keys::read_u64(raw.substr(40)) : 0};
 }
 
 std::string encode(const held_op& h) {

@@ -29,8 +29,8 @@ struct held_op {
   /// Nobody who sent rows had merged it: what it supersedes is here. Else some of that may be
   /// missing until it is merged.
   bool complete = true;
-  /// Of an unmergeable one: rows that it supersedes came, or did not come, with ranges of nodes that
-  /// had merged it. Until it is merged, this node's records may be like nobody else's.
+  /// Of an unmergeable one: rows that it supersedes came, or did not come, with ranges of nodes
+  /// that had merged it. Until it is merged, this node's records may be like nobody else's.
   bool alone = false;
   std::string reason;
   std::string bytes; // the op as it came
@@ -50,6 +50,8 @@ struct held_counts {
   uint64_t halves = 0; // of all; with any, this node does not keep the promise of atomic batches
   auto operator<=>(const held_counts&) const = default;
 };
+/// Fewer bytes are of a version that hashed in another way.
+constexpr size_t held_counts_bytes = 56;
 std::string encode(const held_counts& c);
 result<held_counts> read_held_counts(std::string_view raw);
 

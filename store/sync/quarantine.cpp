@@ -3,6 +3,8 @@
 #include "store/sync/keys.hpp"
 #include "store/sync/replica.hpp"
 
+#include <xxhash.h>
+
 #include <algorithm>
 
 namespace shoal {
@@ -48,7 +50,7 @@ uint64_t replica::hash_of_held(const held_op& h) const {
   auto name = keys::by_seq(h.at.stream(), h.at.seq);
   if (!h.complete || h.alone)
     name += self_.view();
-  return fnv1a(name);
+  return XXH3_64bits(name.data(), name.size()); // of sums of FNV-1a many are equal
 }
 
 void replica::move_quarantined(const dot& at, bool in) {

@@ -124,6 +124,15 @@ status replica::load(const kv_view& store) {
     if (!counts)
       return counts.err();
     held_counts_ = *counts;
+    if (meta["held"].size() < held_counts_bytes) {
+      held_counts_.hash = 0;
+      auto hashed = list_held(store, nullptr, [&](held_op&& h) {
+        held_counts_.hash += hash_of_held(h);
+        return true;
+      });
+      if (!hashed)
+        return hashed;
+    }
   }
   program_ = meta["program"];
   if (held_counts_.unmergeable > 0 && program_ != options_.program)
