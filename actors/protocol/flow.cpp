@@ -106,6 +106,11 @@ std::optional<range> replicator::from_ring(const stream_id& stream, uint64_t fro
   return r;
 }
 
+/// What a read under way will bring is on its way as well.
+bool replicator::has_room(const session& s) const {
+  return s.in_flight + (s.loading ? settings_.load_bytes : 0) < s.window;
+}
+
 /// New ranges to all who stand at the same place: encoded once, whatever their number.
 void replicator::pump_all() {
   if (kept_.resync && !resync_compared_)
@@ -115,7 +120,7 @@ void replicator::pump_all() {
     if (s.state != session_state::live)
       continue;
     for (auto& [stream, cursor] : s.cursors)
-      if (cursor.sent < seq_of(held_, stream) && s.in_flight < s.window && !cursor.end)
+      if (cursor.sent < seq_of(held_, stream) && has_room(s) && !cursor.end)
         level[{stream, cursor.sent}].push_back(peer);
   }
   for (auto& [place, peers] : level) {
@@ -125,7 +130,7 @@ void replicator::pump_all() {
     if (!r)
       continue;
     std::erase_if(peers, [&](const device_id& peer) { // the stream before took what was left
-      return sessions_[peer].in_flight >= sessions_[peer].window;
+      return !has_room(sessions_[peer]);
     });
     for (const auto& peer : peers)
       sessions_[peer].cursors[place.first].sent = r->to;
@@ -149,7 +154,7 @@ void replicator::pump(const device_id& peer, session& s) {
         continue;
       }
       const auto last = cursor.end.value_or(seq_of(held_, stream));
-      while (cursor.sent < last && s.in_flight < s.window) {
+      while (cursor.sent < last && has_room(s)) {
         if (auto r = from_ring(stream, cursor.sent)) {
           cursor.sent = r->to;
           send_range({peer}, std::move(*r), true);

@@ -116,6 +116,44 @@ BOOST_AUTO_TEST_CASE(a_store_from_before_a_removal_greets_nobody_once_it_knows_o
   BOOST_TEST(!node.core.greets(far));
 }
 
+// Found by shoal sim (seed 65537): a read and what was written meanwhile went out on top of a
+// window that either of them filled.
+BOOST_AUTO_TEST_CASE(what_a_read_will_bring_counts_as_being_on_its_way) {
+  for (const uint64_t window : {uint64_t{1000}, wire_limits::window_bytes}) {
+    const stream_id old{self, 1};
+    const stream_id fresh{self, 2};
+    settings how;
+    how.self = self;
+    replicator core(how, 0);
+    uint64_t now = 1'000'000;
+    stored first;
+    first.members = member_set{{self, {}}, {peer, {}}};
+    first.held = {{old, 10}};
+    core.step(std::move(first), now);
+    core.step(link_up{peer}, now);
+    hello m;
+    m.members = core.members();
+    m.window = window;
+    const auto out = core.step(received{peer, 0, 0, std::move(m)}, now);
+    BOOST_REQUIRE(all_of<load>(out).size() == 1);
+
+    stored next;
+    next.held = {{old, 10}, {fresh, 1}};
+    range r;
+    r.stream = fresh;
+    r.to = r.count = 1;
+    r.ops = std::string(1, '\x90');
+    next.local.push_back(r);
+    const bool room = window > how.load_bytes;
+    BOOST_TEST(sent<range_message>(core.step(std::move(next), now)).size() == (room ? 1 : 0));
+    range read = r;
+    read.stream = old;
+    read.to = 10;
+    const auto then = core.step(loaded{peer, old, 0, {read}, false, 0}, now);
+    BOOST_TEST(sent<range_message>(then).size() == (room ? 1 : 2));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_peer_on_a_new_connection_is_asked_anew_to_feed) {
   linked_node node;
   const auto before = sent<state_request>(node.after_hello);
