@@ -85,6 +85,9 @@ struct range {
   uint32_t part = 0;
   /// Answers a shared_change_request: is merged whatever the receiver holds.
   bool repair = false;
+  /// With it, last part: hash of the ops that the sender holds and cannot read; 0 when there are
+  /// none.
+  uint64_t unread = 0;
   /// The ops travel compressed; set only for a peer whose Hello had capability::zstd.
   bool compressed = false;
   /// Of a range read from rows, last part: ops at or below `until` that the sender holds unmerged,

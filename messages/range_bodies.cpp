@@ -11,7 +11,7 @@ void body_of(writer& w, const range_message& m) {
   const range& r = m.body;
   // Most ranges have one part and go as they are.
   w.map(8U + (r.part != 0 ? 1U : 0U) + (r.repair ? 1U : 0U) + (r.compressed ? 1U : 0U)
-        + (r.unmerged.empty() ? 0U : 1U));
+        + (r.unmerged.empty() ? 0U : 1U) + (r.unread != 0 ? 1U : 0U));
   w.str("count"), w.uint(r.count);
   w.str("from"), w.uint(r.from);
   w.str("log"), w.boolean(r.log_complete);
@@ -28,6 +28,8 @@ void body_of(writer& w, const range_message& m) {
     for (const auto& d : r.unmerged)
       encode(w, d);
   }
+  if (r.unread != 0)
+    w.str("unread"), w.uint(r.unread);
   w.str("until"), encode(w, r.until);
   if (r.compressed)
     w.str("zstd"), w.boolean(true);
@@ -60,7 +62,9 @@ range_message read_range_body(reader& in, message_kind kind) {
     else if (key == "unmerged") {
       for (size_t n = in.array(range_unmerged, "range unmerged"); n > 0 && !in.failed(); --n)
         r.unmerged.push_back(read_dot(in));
-    } else if (key == "until")
+    } else if (key == "unread")
+      r.unread = in.uint("range unread");
+    else if (key == "until")
       r.until = read_frontier(in);
     else if (key == "zstd")
       r.compressed = in.boolean("range zstd");

@@ -163,6 +163,15 @@ result<std::vector<range>> read_standing(const kv_view& view, const stream_id& s
   auto until = read_frontiers(view, "fu");
   if (!until)
     return until.err();
+  auto counts = view.get(family::meta, "held");
+  if (!counts)
+    return counts.err();
+  if (*counts) {
+    auto held_back = read_held_counts(**counts);
+    if (!held_back)
+      return held_back.err();
+    parts.back().unread = held_back->unread;
+  }
   for (auto& part : parts) {
     part.stream = stream;
     part.from = from;

@@ -12,11 +12,9 @@ std::string_view to_string(held_why why) {
   return why == held_why::quarantined ? "quarantined" : "unmergeable";
 }
 
-constexpr uint64_t hash_kind = 1;
-
 std::string encode(const held_counts& c) {
   return keys::u64(c.quarantined) + keys::u64(c.unmergeable) + keys::u64(c.incomplete)
-         + keys::u64(c.hidden) + keys::u64(c.hash) + keys::u64(c.halves) + keys::u64(hash_kind);
+         + keys::u64(c.hidden) + keys::u64(c.hash) + keys::u64(c.halves) + keys::u64(c.unread);
 }
 
 result<held_counts> read_held_counts(std::string_view raw) {
@@ -29,7 +27,8 @@ result<held_counts> read_held_counts(std::string_view raw) {
                      keys::read_u64(raw.substr(16)),
                      keys::read_u64(raw.substr(24)),
                      keys::read_u64(raw.substr(32)),
-                     raw.size() > 40 ? keys::read_u64(raw.substr(40)) : 0};
+                     raw.size() > 40 ? keys::read_u64(raw.substr(40)) : 0,
+                     raw.size() > 48 ? keys::read_u64(raw.substr(48)) : 0};
 }
 
 std::string encode(const held_op& h) {

@@ -48,6 +48,7 @@ struct held_counts {
   uint64_t hidden = 0;     // of all
   uint64_t hash = 0;
   uint64_t halves = 0; // of all; with any, this node does not keep the promise of atomic batches
+  uint64_t unread = 0; // hash of the unmergeable: equal where two nodes cannot read the same ops
   auto operator<=>(const held_counts&) const = default;
 };
 /// Fewer bytes are of a version that hashed in another way.

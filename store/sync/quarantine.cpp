@@ -44,13 +44,22 @@ hlc replica::next_stamp(record_class cls, uint64_t wall_ms) {
   return own_rows_ = ahead.tick(wall_ms);
 }
 
+// Of sums of FNV-1a many are equal.
+static uint64_t hash_of_text(std::string_view text) {
+  return XXH3_64bits(text.data(), text.size());
+}
+
+uint64_t replica::hash_of_name(const dot& at) {
+  return hash_of_text(keys::by_seq(at.stream(), at.seq));
+}
+
 /// What an op adds to the hash. One that came without what it supersedes leaves this node's records
 /// like nobody else's until it is merged.
 uint64_t replica::hash_of_held(const held_op& h) const {
   auto name = keys::by_seq(h.at.stream(), h.at.seq);
   if (!h.complete || h.alone)
     name += self_.view();
-  return XXH3_64bits(name.data(), name.size()); // of sums of FNV-1a many are equal
+  return hash_of_text(name);
 }
 
 void replica::move_quarantined(const dot& at, bool in) {
@@ -80,6 +89,7 @@ void replica::hold(kv_transaction& txn, held_op h) {
     move_quarantined(h.at, true);
     txn.put(family::deadletter, time_key(h), keys::u64(h.batch_rest) + (h.complete ? '\1' : '\0'));
   } else {
+    held_counts_.unread += hash_of_name(h.at);
     txn.put(family::deadletter, dead_key(h.at), "");
     if (may_be_of_batch(h) && !h.shows_half())
       unread_batches_.insert(h.at.stream());
@@ -98,6 +108,8 @@ void replica::let_go(kv_transaction& txn, const held_op& h) {
   held_counts_.hash -= hash_of_held(h);
   if (future)
     move_quarantined(h.at, false);
+  else
+    held_counts_.unread -= hash_of_name(h.at);
   txn.erase(family::deadletter, future ? time_key(h) : dead_key(h.at));
   txn.erase(family::deadletter, keys::tagged('h', keys::by_seq(h.at.stream(), h.at.seq)));
 }

@@ -158,6 +158,11 @@ result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> par
                                  uint64_t wall_ms) {
   if (parts.empty())
     return uint64_t{0};
+  // An op that the sender cannot read counts in its statements, so the marks of what it deletes may
+  // be gone here, while what it deletes stands there.
+  if (const auto unread = parts.back().unread;
+      !adopt && unread != 0 && unread != held_counts_.unread)
+    return uint64_t{0};
   wall_ms_ = wall_ms;
   const auto stream = parts.front().stream;
   const auto from = parts.front().from;

@@ -125,9 +125,11 @@ status replica::load(const kv_view& store) {
       return counts.err();
     held_counts_ = *counts;
     if (meta["held"].size() < held_counts_bytes) {
-      held_counts_.hash = 0;
+      held_counts_.hash = held_counts_.unread = 0;
       auto hashed = list_held(store, nullptr, [&](held_op&& h) {
         held_counts_.hash += hash_of_held(h);
+        if (h.why == held_why::unmergeable)
+          held_counts_.unread += hash_of_name(h.at);
         return true;
       });
       if (!hashed)

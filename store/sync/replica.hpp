@@ -233,6 +233,7 @@ private:
   /// Whether an op without a fault is held.
   bool must_wait(record_class cls, const hlc& stamp, const stream_id& stream,
                  uint64_t wall_ms) const;
+  static uint64_t hash_of_name(const dot& at);
   uint64_t hash_of_held(const held_op& h) const;
   /// True when the op is held instead of merged.
   bool hold_back(kv_transaction& txn, const ranged_op& o, const range& part, uint64_t wall_ms);

@@ -173,6 +173,8 @@ range generator::make_range() {
   }
   r.to = seq + (r.count == 0 ? 1 : upto(1));
   r.repair = coin();
+  if (r.repair && coin())
+    r.unread = number();
   r.compressed = coin();
   return r;
 }

@@ -249,8 +249,8 @@ BOOST_AUTO_TEST_CASE(texts_have_text_bytes) {
 }
 
 BOOST_AUTO_TEST_CASE(a_range_has_range_ops_and_fits_a_frame) {
-  range r{{origin, 1}, 0,     100'000, {}, true, false, {}, wire_limits::range_ops,
-          0,           false, false,   {}};
+  range r{{origin, 1}, 0,     100'000, {},    true, false, {}, wire_limits::range_ops,
+          0,           false, 0,       false, {}};
   BOOST_TEST(fault(range_message{message_kind::state_batch, r}) == "none");
   r.count = wire_limits::range_ops + 1;
   BOOST_TEST(fault(range_message{message_kind::state_batch, r}) == "too_large");

@@ -1,5 +1,6 @@
 // Marks of deletes, checksums, repairs and verification, step by step, on replicas.
 
+#include "sim/later_version.hpp"
 #include "store/sync/compare.hpp"
 #include "store/sync/keys.hpp"
 #include "store/sync/records.hpp"
@@ -103,6 +104,34 @@ BOOST_AUTO_TEST_CASE(a_delete_is_forgotten_only_when_it_is_covered_and_old_enoug
   auto again = std::move(*replica::open(a.disk, device_of(0), {}));
   BOOST_TEST(seq_of(again->deletes_from(), stream) == 2);
   BOOST_TEST(a.problems() == 0);
+}
+
+// Found by shoal sim (seed 101508): a peer that could not read a delete, whose mark was gone here,
+// brought back what it deletes.
+BOOST_AUTO_TEST_CASE(who_cannot_read_an_op_repairs_only_those_who_cannot_either) {
+  node a(0);
+  node b(1);
+  node c(2);
+  a.write({tag(1, 1)});
+  for (auto* n : {&b, &c})
+    n->take(a);
+  a.write({without(tag(1, 1))});
+  auto sent = *read_range(a.disk, stream, 1, 1 << 20, 1000);
+  put_later_kinds(sent[0].ops, [](uint64_t) { return true; });
+  for (auto* n : {&b, &c})
+    BOOST_REQUIRE((n->in_group([&](auto& txn) { return n->data->apply(txn, sent, wall); }).ok()));
+  BOOST_TEST(a.prune_marks() == 1); // by the statements of all
+  const auto digest = a.data->summary().digest;
+  a.repair_from(b, false);
+  BOOST_TEST(!a.has("tag", 1));
+  BOOST_TEST((a.data->summary().digest == digest));
+  // What c has lost, b has for it.
+  BOOST_TEST(c.has("tag", 1));
+  for (const auto f : {family::shared, family::shared_by_seq})
+    BOOST_TEST(c.disk.commit({{f, c.disk.of(f).begin()->first, std::nullopt}}).ok());
+  BOOST_TEST(!c.has("tag", 1));
+  c.repair_from(b, false);
+  BOOST_TEST(c.has("tag", 1));
 }
 
 BOOST_AUTO_TEST_CASE(cleared_fields_keys_and_set_elements_leave_marks_that_go_alone) {
