@@ -236,18 +236,21 @@ result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> par
   }
   for (const auto& ops : decoded)
     for (const auto& o : ops) {
-      if (adopt || o.decoded.seq > to)
+      if (o.decoded.seq > to)
         continue; // comes in its own range
       auto aside = is_set_aside(txn, o, stream, wall_ms);
       if (!aside)
         return fail(aside.err());
       if (*aside)
         continue;
-      auto mine = is_own_and_here(txn, o.decoded, stream);
-      if (!mine)
-        return fail(mine.err());
-      if (*mine)
-        continue;
+      // What came back from others may be a part of it: its sender had a later op, which is lost.
+      if (!adopt || !own_fetched_ || stream.epoch == epoch_) {
+        auto mine = is_own_and_here(txn, o.decoded, stream);
+        if (!mine)
+          return fail(mine.err());
+        if (*mine)
+          continue;
+      }
       const auto digest = digest_;
       if (auto done = apply_op(txn, o.decoded, stream, o.bytes, false); !done)
         return fail(done.err());
