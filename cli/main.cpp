@@ -7,6 +7,10 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+/// Read by jemalloc, where it is linked: one arena, as a node has two busy threads and is to stay
+/// small.
+extern "C" const char* const malloc_conf = "narenas:1";
+
 int main(int argc, char** argv) {
   CLI::App app{
       "Shoal keeps libraries of records the same on many machines, with no leader and no server.",

@@ -179,7 +179,6 @@ rocksdb::ColumnFamilyOptions family_options(family f, const rocks_memory& memory
   o.memtable_prefix_bloom_size_ratio = 0.02;
   o.memtable_whole_key_filtering = true;
   o.compression = pick({rocksdb::kLZ4Compression, rocksdb::kZSTD});
-  o.bottommost_compression = pick({rocksdb::kZSTD, rocksdb::kLZ4Compression});
   o.level0_file_num_compaction_trigger = 8; // of 16 MiB: fewer rewrites of what lies below
   o.level_compaction_dynamic_level_bytes = true;
   o.force_consistency_checks = true;
