@@ -22,11 +22,12 @@ runs() {
   [ "$(value MainPID)" != "${1:-0}" ] || fail "it is the same process"
   shoal status --config $conf >/dev/null 2>&1 || [ $? = 1 ] || fail "it is called started, and does not answer"
 }
-# systemd's own word on how each run ended, whenever it is looked at; and a hang that is found within the test's time.
+# systemd's own word on how each run ended, whenever it is looked at. All addresses, as in a container: none of them leads out
+# of here, and the commands of this machine must find the one to ask.
 mkdir -p /etc/systemd/system/shoal.service.d
 cat >/etc/systemd/system/shoal.service.d/trial.conf <<'UNIT'
 [Service]
-Environment=SHOAL__NODE__LISTEN=127.0.0.1:0 SHOAL__API__LISTEN=127.0.0.1:0
+Environment=SHOAL__NODE__LISTEN=127.0.0.1:0 SHOAL__API__LISTEN=0.0.0.0:0
 ExecStopPost=+/bin/sh -c 'echo $SERVICE_RESULT $EXIT_STATUS >>/packages/ends'
 UNIT
 
