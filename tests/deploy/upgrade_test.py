@@ -139,14 +139,16 @@ class Upgrade(unittest.TestCase):
             self.assertTrue(any(line.get("model") == "collection" for line in told), told)
             token = [line["token"] for line in told if "token" in line][-1]
 
-        # Back again: as long as both know the same format on disk, a release that disappoints can be taken back.
+        # Back again: where both know what is on disk, a release that disappoints can be taken back.
         self.run_on(0, PREVIOUS)
         library = cluster.nodes[0].ask("/v1/status")["libraries"][0]
         if library["state"] == "failed":
-            self.assertRegex(library["why"], r"written in format \d+, this shoal knows format \d+; use a newer shoal")
-        else:
-            cluster.write(range(NODES))
-            self.check()
+            # It says why, and has harmed nothing. (8fe63fe takes a longer "meta held" of the same format for damage.)
+            self.assertRegex(library["why"], r"written in format \d+, this shoal knows format \d+; use a newer shoal|"
+                                             r"meta held: \d+ bytes, not 48")
+            self.run_on(0, SHOAL)
+        cluster.write(range(NODES))
+        self.check()
 
 
 if __name__ == "__main__":
