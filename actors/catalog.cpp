@@ -1,4 +1,5 @@
 #include "actors/catalog.hpp"
+#include "actors/log_about.hpp"
 
 #include "actors/clocks.hpp"
 #include "actors/own_device.hpp"
@@ -110,7 +111,8 @@ result<running_library> start_library(caf::actor_system& system, const catalog_s
   if (auto kept = remember_library(setup.data_dir, entry); !kept)
     return kept.err();
   if (!restored.empty())
-    spdlog::get("library")->warn("{}: restored: {}", entry.name, restored);
+    about("library", {{"library", to_string(entry.id)}})
+        ->warn("{}: restored: {}", entry.name, restored);
 
   library_setup lib;
   lib.id = entry.id;

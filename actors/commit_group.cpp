@@ -1,4 +1,5 @@
 #include "actors/commit_group.hpp"
+#include "actors/log_about.hpp"
 
 #include "actors/stored_event.hpp"
 #include "config/limits.hpp"
@@ -265,7 +266,8 @@ bool commit_group::finish(const caf::actor& library, caf::event_based_actor* sel
   }
   const auto synced = setup_.time.mono_us();
   if (durable) {
-    token_ = to_token(fold(data_.settled() ? data_.merged() : own_streams(), data_.ended()));
+    token_ = to_token(fold(data_.settled() ? data_.merged() : own_streams(), data_.ended()),
+                      purge_hash(data_.members()));
     setup_.counted.writes->Increment(static_cast<double>(writes_));
     setup_.counted.ops_applied->Increment(static_cast<double>(applied_));
     for (const auto t : asked_)
@@ -303,10 +305,11 @@ void commit_group::give_back() {
     if (made)
       stored_->local.push_back(std::move(made->covered));
     else
-      spdlog::get("store")->warn("library {}: {} {} shows an op that had been released, for what "
-                                 "was written since cannot be written again: {}",
-                                 to_string(setup_.library), e.model, to_string(e.id),
-                                 made.err().message);
+      about("store",
+            {{"library", to_string(setup_.library)}, {"model", e.model}, {"id", to_string(e.id)}})
+          ->warn("library {}: {} {} shows an op that had been released, for what "
+                 "was written since cannot be written again: {}",
+                 to_string(setup_.library), e.model, to_string(e.id), made.err().message);
   }
 }
 

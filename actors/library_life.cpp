@@ -2,6 +2,7 @@
 // come and go.
 
 #include "actors/library_loop.hpp"
+#include "actors/log_about.hpp"
 #include "config/limits.hpp"
 #include "messages/shown.hpp"
 
@@ -40,7 +41,8 @@ void library_loop::on(pause_library& p) {
     const std::lock_guard guard(core_->mutex_);
     core_->paused_ = paused_;
   }
-  spdlog::get("library")->info("{}: {}", setup_.name, paused_ ? "paused" : "resumed");
+  about("library", {{"library", to_string(setup_.id)}})
+      ->info("{}: {}", setup_.name, paused_ ? "paused" : "resumed");
   if (paused_)
     return;
   std::vector<device_id> peers;
@@ -128,9 +130,10 @@ void library_loop::note_restored(const device_id& peer, const frontier& theirs) 
                        + " ops of this device that are not here: this is an older copy of the "
                          "store; they are fetched back";
   }
-  spdlog::get("library")->warn("{}: restored: {} holds {} ops of this device that are not here; "
-                               "they are fetched back",
-                               setup_.name, to_string(peer), lost);
+  about("library", {{"library", to_string(setup_.id)}, {"peer", to_string(peer)}})
+      ->warn("{}: restored: {} holds {} ops of this device that are not here; "
+             "they are fetched back",
+             setup_.name, to_string(peer), lost);
 }
 
 /// A restored store that holds what the linked members do is no older copy any more. Who links
@@ -147,15 +150,15 @@ void library_loop::note_made_up() {
       return;
     core_->restored_.clear();
   }
-  spdlog::get("library")->info("{}: no older copy any more: what was lost has been fetched back",
-                               setup_.name);
+  about("library", {{"library", to_string(setup_.id)}})
+      ->info("{}: no older copy any more: what was lost has been fetched back", setup_.name);
 }
 
 /// Peers that came, went, fell silent and are heard again are events: each is one line.
 void library_loop::note_sessions() {
   std::set<device_id> now;
   std::set<device_id> stale;
-  std::vector<std::string> lines;
+  std::vector<std::pair<device_id, std::string>> lines;
   {
     const std::lock_guard guard(core_->mutex_);
     for (const auto& [peer, s] : core_->protocol_->sessions())
@@ -174,25 +177,27 @@ void library_loop::note_sessions() {
     };
     for (const auto& peer : now)
       if (!connected_.contains(peer) && may_say(peer))
-        lines.push_back("connected to " + named(peer));
+        lines.emplace_back(peer, "connected to " + named(peer));
     for (const auto& peer : connected_)
       if (!now.contains(peer) && may_say(peer)) {
         const auto note = core_->notes_.find(peer);
         const bool told = note != core_->notes_.end() && !note->second.last_error.empty();
-        lines.push_back("disconnected from " + named(peer)
-                        + (told ? ": " + note->second.last_error : std::string()));
+        lines.emplace_back(peer, "disconnected from " + named(peer)
+                                     + (told ? ": " + note->second.last_error : std::string()));
       }
     for (const auto& peer : stale)
       if (!stale_.contains(peer))
-        lines.push_back(named(peer) + " is stale: nothing was heard for longer than its heartbeat");
+        lines.emplace_back(
+            peer, named(peer) + " is stale: nothing was heard for longer than its heartbeat");
     for (const auto& peer : stale_)
       if (now.contains(peer) && !stale.contains(peer))
-        lines.push_back(named(peer) + " is heard again");
+        lines.emplace_back(peer, named(peer) + " is heard again");
     connected_ = std::move(now);
     stale_ = std::move(stale);
   }
-  for (const auto& line : lines)
-    spdlog::get("library")->info("{}: {}", setup_.name, line);
+  for (const auto& [peer, line] : lines)
+    about("library", {{"library", to_string(setup_.id)}, {"peer", to_string(peer)}})
+        ->info("{}: {}", setup_.name, line);
 }
 
 } // namespace shoal

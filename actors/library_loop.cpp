@@ -1,4 +1,5 @@
 #include "actors/library_loop.hpp"
+#include "actors/log_about.hpp"
 
 #include "config/limits.hpp"
 #include "messages/shown.hpp"
@@ -87,8 +88,8 @@ bool library_loop::may_say(const device_id& peer) {
 
 void library_loop::carry_out(protocol::close_link& c) {
   if (may_say(c.peer))
-    spdlog::get("library")->warn("{}: closing the link to {}: {}", setup_.name, to_string(c.peer),
-                                 c.reason);
+    about("library", {{"library", to_string(setup_.id)}, {"peer", to_string(c.peer)}})
+        ->warn("{}: closing the link to {}: {}", setup_.name, to_string(c.peer), c.reason);
   if (const auto it = links_.find(c.peer); it != links_.end()) {
     self_->send(setup_.node, drop_peer{c.peer, it->second.number, c.reason, c.breach});
     end_session(c.peer, c.reason);
@@ -259,10 +260,11 @@ void library_loop::note_models(const device_id& peer, const hello& h) {
     own = core_->protocol_->models();
   }
   if (h.models != 0 && h.models != own)
-    spdlog::get("library")->warn(
-        "{}: {} ({}) defines other models than this node; what only one side knows is kept as it "
-        "came (shoal models, there and here, shows them)",
-        setup_.name, shown(h.name), to_string(peer));
+    about("library", {{"library", to_string(setup_.id)}, {"peer", to_string(peer)}})
+        ->warn("{}: {} ({}) defines other models than this node; what only one side knows is kept "
+               "as it "
+               "came (shoal models, there and here, shows them)",
+               setup_.name, shown(h.name), to_string(peer));
 }
 
 /// Equal frontiers and unequal digests: never silent.
@@ -276,8 +278,9 @@ void library_loop::note_mismatch(const device_id& peer) {
   }
   if (diverged) {
     setup_.counted.digest_mismatch->Increment();
-    spdlog::get("library")->critical("{}: DIVERGED from {}: equal frontiers, unequal digests",
-                                     setup_.name, to_string(peer));
+    about("library", {{"library", to_string(setup_.id)}, {"peer", to_string(peer)}})
+        ->critical("{}: DIVERGED from {}: equal frontiers, unequal digests", setup_.name,
+                   to_string(peer));
   }
 }
 

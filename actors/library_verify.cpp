@@ -1,6 +1,7 @@
 // `verify`: the store in itself, then this node against each linked peer.
 
 #include "actors/library_loop.hpp"
+#include "actors/log_about.hpp"
 
 #include "config/limits.hpp"
 
@@ -29,13 +30,14 @@ void library_loop::on(store_verified& v) {
   a.problems = v.report->problems;
   a.described = std::move(v.report->described);
   if (a.problems > 0)
-    spdlog::get("store")->error("{}: verify found {} problems; the first: {}", setup_.name,
-                                a.problems, a.described.front());
+    about("store", {{"library", to_string(setup_.id)}})
+        ->error("{}: verify found {} problems; the first: {}", setup_.name, a.problems,
+                a.described.front());
   if (verifying_->repair && a.problems > 0)
-    commit(reindex_job{[core = core_](const result<nothing>& made) {
+    commit(reindex_job{[core = core_, id = setup_.id](const result<nothing>& made) {
       if (!made)
-        spdlog::get("store")->error("{}: the indexes could not be made anew: {}", core->name(),
-                                    made.err().message);
+        about("store", {{"library", to_string(id)}})
+            ->error("{}: the indexes could not be made anew: {}", core->name(), made.err().message);
     }});
   verifying_->with_peers = true;
   step(protocol::verify{verifying_->repair});
@@ -57,7 +59,8 @@ void library_loop::carry_out(protocol::forged& f) {
            + (by.empty() ? std::string() : "; they came through " + by)
            + ": they are dropped and fetched anew";
   }
-  spdlog::get("library")->error("{}: {}", setup_.name, text);
+  about("library", {{"library", to_string(setup_.id)}, {"origin", owner}})
+      ->error("{}: {}", setup_.name, text);
   const std::lock_guard guard(core_->mutex_);
   for (const auto& peer : f.by)
     core_->notes_[peer].last_error = text;
@@ -68,7 +71,7 @@ void library_loop::carry_out(protocol::forged& f) {
 
 void library_loop::carry_out(protocol::compared& c) {
   const auto& r = c.report;
-  const auto log = spdlog::get("library");
+  const about log("library", {{"library", to_string(setup_.id)}, {"peer", to_string(r.peer)}});
   if (r.intervals_differing > 0) {
     setup_.counted.digest_mismatch->Increment();
     log->warn("{}: compared {} versions with {}: {} intervals differed, {} records changed",

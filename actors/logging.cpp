@@ -1,4 +1,5 @@
 #include "actors/logging.hpp"
+#include "actors/log_about.hpp"
 
 #include "config/keys.hpp"
 
@@ -34,16 +35,33 @@ static uint64_t since_1970_ms(const spdlog::log_clock::time_point& t) {
 
 static std::string text_of(const spdlog::string_view_t& text) { return {text.data(), text.size()}; }
 
+static std::vector<about::id>& ids_now() {
+  thread_local std::vector<about::id> ids;
+  return ids;
+}
+
+about::about(const char* component, std::initializer_list<id> ids)
+    : logger_(spdlog::get(component)), before_(std::exchange(ids_now(), ids)) {
+  if (!logger_) // in tests: nobody has started logging
+    logger_ = spdlog::default_logger();
+}
+
+about::~about() { ids_now() = std::move(before_); }
+
+const std::vector<about::id>& about::ids() { return ids_now(); }
+
 /// One JSON object a line; the message is escaped, whatever a peer put into it.
 class json_formatter final : public spdlog::formatter {
 public:
   void format(const spdlog::details::log_msg& m, spdlog::memory_buf_t& out) override {
-    const nlohmann::ordered_json line{
+    nlohmann::ordered_json line{
         {"time_ms", since_1970_ms(m.time)},
         {"level", text_of(spdlog::level::to_string_view(m.level))},
         {"component", text_of(m.logger_name)},
         {"message", text_of(m.payload)},
     };
+    for (const auto& [name, id] : about::ids())
+      line[std::string(name)] = id;
     const auto text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     out.append(text.data(), text.data() + text.size());
   }

@@ -232,6 +232,13 @@ private:
   fs::path path_;
 };
 
+/// Where those on this machine reach what listens on `host`: every address is none to ask.
+std::string here_for(const std::string& host) {
+  if (host == "0.0.0.0")
+    return "127.0.0.1";
+  return host == "::" ? "::1" : host;
+}
+
 std::string read_token(const fs::path& file) {
   std::ifstream in(file);
   std::string token;
@@ -419,8 +426,10 @@ static int run_in(caf::actor_system& system, const config::options& options,
     code = fail(server.err());
   } else {
     const auto url = "http://" + config::to_string({options.api.listen.host, (*server)->port()});
+    const auto local =
+        "http://" + config::to_string({here_for(options.api.listen.host), (*server)->port()});
     auto endpoints =
-        endpoints_file::write(options.directory, key->device(), config::to_string(bound), url);
+        endpoints_file::write(options.directory, key->device(), config::to_string(bound), local);
     if (!endpoints) {
       code = fail(endpoints.err());
     } else {

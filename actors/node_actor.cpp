@@ -1,5 +1,6 @@
 // Whom to accept, whom to dial and when; starting and stopping in order.
 
+#include "actors/log_about.hpp"
 #include "actors/node_loop.hpp"
 
 #include "actors/clocks.hpp"
@@ -149,20 +150,23 @@ void node_loop::on(const members_changed& m) {
   l.members = m.members;
   if (const auto own = l.members.find(self_id()); own != l.members.end()) {
     if (l.entry.generation != 0 && own->second.generation > l.entry.generation) {
-      spdlog::warn("library {}: this device was removed and is taken back: it begins empty; what "
-                   "it had not sent stays in the folder that is moved aside",
-                   l.entry.name);
+      about("node", {{"library", to_string(l.entry.id)}})
+          ->warn("library {}: this device was removed and is taken back: it begins empty; what "
+                 "it had not sent stays in the folder that is moved aside",
+                 l.entry.name);
       l.entry.generation = own->second.generation;
       return begin_anew(l, "removed", nullptr);
     }
     if (own->second.removed && !before.removed(self_id()))
-      spdlog::warn("library {}: this device is no longer a member", l.entry.name);
+      about("node", {{"library", to_string(l.entry.id)}})
+          ->warn("library {}: this device is no longer a member", l.entry.name);
     l.entry.generation = own->second.generation;
     if (auto others = contacts_of(l.members, self_id()); !own->second.removed && !others.empty())
       l.entry.contacts = std::move(others);
   }
   if (auto kept = remember_library(setup_->catalog.data_dir, l.entry); !kept)
-    spdlog::error("library {}: {}", l.entry.name, kept.err().message);
+    about("node", {{"library", to_string(l.entry.id)}})
+        ->error("library {}: {}", l.entry.name, kept.err().message);
   update_peers();
   for (const auto& [device, p] : peers_)
     if (p.link && l.wants(device, self_id()) && !before.wants(device, self_id()))
@@ -175,7 +179,8 @@ void node_loop::on(const drop_peer& d) {
   if (it == peers_.end() || !it->second.link || it->second.number != d.number)
     return;
   if (may_say(it->second))
-    spdlog::get("peer_link")->warn("dropping the link to {}: {}", to_string(d.peer), d.reason);
+    about("peer_link", {{"peer", to_string(d.peer)}})
+        ->warn("dropping the link to {}: {}", to_string(d.peer), d.reason);
   if (d.breach)
     note_breach(d.peer, d.reason);
   it->second.drop_reason = d.reason;

@@ -3,6 +3,7 @@
 
 #include "actors/clocks.hpp"
 #include "actors/departed_library.hpp"
+#include "actors/log_about.hpp"
 #include "actors/node_loop.hpp"
 #include "config/limits.hpp"
 
@@ -49,14 +50,16 @@ std::vector<library_entry> node_loop::without_departed(std::vector<library_entry
     if (it != entries.end()) {
       if (it->configured) {
         configured = *it;
-        spdlog::warn("library {} stays left, though {} names it: `shoal library join {}` takes it "
-                     "back, or `shoal member add … --readmit` on a member",
-                     it->name, setup_->options.file.string(), to_string(it->id));
+        about("node", {{"library", to_string(it->id)}})
+            ->warn("library {} stays left, though {} names it: `shoal library join {}` takes it "
+                   "back, or `shoal member add … --readmit` on a member",
+                   it->name, setup_->options.file.string(), to_string(it->id));
       }
       entries.erase(it);
       // A leave that was cut off.
       if (auto aside = put_aside(setup_->catalog.data_dir, note.id, "left", false); !aside)
-        spdlog::error("library {}: {}", note.name, aside.err().message);
+        about("node", {{"library", to_string(note.id)}})
+            ->error("library {}: {}", note.name, aside.err().message);
     }
     depart(std::move(note), std::move(configured));
   }
@@ -109,10 +112,12 @@ void node_loop::on(const departure_heard& h) {
   if (h.taken_back != 0 && d.entry) {
     auto entry = std::move(*d.entry);
     entry.generation = h.taken_back;
-    spdlog::warn("library {}: {} has taken this device back: it begins empty", entry.name,
-                 to_string(h.peer));
+    about("node", {{"library", to_string(h.library)}, {"peer", to_string(h.peer)}})
+        ->warn("library {}: {} has taken this device back: it begins empty", entry.name,
+               to_string(h.peer));
     if (auto gone = forget_departure(setup_->catalog.data_dir, h.library); !gone)
-      spdlog::error("library {}: {}", entry.name, gone.err().message);
+      about("node", {{"library", to_string(h.library)}})
+          ->error("library {}: {}", entry.name, gone.err().message);
     end_departure(h.library);
     open_or_show(entry);
     update_peers();
@@ -127,8 +132,10 @@ void node_loop::note_told(const library_id& id, const device_id& by) {
     return;
   d.note.told = true;
   if (auto kept = keep_departure(setup_->catalog.data_dir, d.note); !kept)
-    spdlog::error("library {}: {}", d.note.name, kept.err().message);
-  spdlog::info("left library {}: {} has taken note", d.note.name, to_string(by));
+    about("node", {{"library", to_string(id)}})
+        ->error("library {}: {}", d.note.name, kept.err().message);
+  about("node", {{"library", to_string(id)}, {"peer", to_string(by)}})
+      ->info("left library {}: {} has taken note", d.note.name, to_string(by));
   setup_->alarms->clear("left " + to_string(id));
   if (!d.entry)
     end_departure(id);

@@ -2,6 +2,7 @@
 
 #include "actors/clocks.hpp"
 #include "actors/closed_library.hpp"
+#include "actors/log_about.hpp"
 #include "actors/node_loop.hpp"
 #include "config/limits.hpp"
 
@@ -17,7 +18,8 @@ void node_loop::on(const library_out_of_room& r) {
   if (it == libraries_.end() || !it->second.actor || closing_.contains(r.library)
       || stop_at_us_ != 0)
     return;
-  spdlog::error("library {}: {}; it is opened anew", it->second.entry.name, r.reason);
+  about("node", {{"library", to_string(r.library)}})
+      ->error("library {}: {}; it is opened anew", it->second.entry.name, r.reason);
   close_one(it->second, "its disk has no room", false, nullptr, [this, id = r.library](bool) {
     if (stop_at_us_ != 0)
       return;
@@ -40,10 +42,11 @@ void node_loop::open_again() {
   bool any = false;
   for (const auto& entry : failed) {
     if (auto opened = open_one(entry); !opened) { // logged and shown when it failed first
-      spdlog::debug("library {} cannot be opened yet: {}", entry.name, opened.err().message);
+      about("node", {{"library", to_string(entry.id)}})
+          ->debug("library {} cannot be opened yet: {}", entry.name, opened.err().message);
       continue;
     }
-    spdlog::info("library {} is open again", entry.name);
+    about("node", {{"library", to_string(entry.id)}})->info("library {} is open again", entry.name);
     introduce(libraries_[entry.id]);
     any = true;
   }

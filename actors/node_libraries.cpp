@@ -3,6 +3,7 @@
 
 #include "actors/clocks.hpp"
 #include "actors/closed_library.hpp"
+#include "actors/log_about.hpp"
 #include "actors/node_loop.hpp"
 #include "actors/protocol/settings.hpp"
 #include "config/limits.hpp"
@@ -28,7 +29,8 @@ status node_loop::open_one(const library_entry& entry) {
 /// A library that does not open is shown with the reason; it keeps nobody else from working.
 void node_loop::open_or_show(const library_entry& entry) {
   if (auto opened = open_one(entry); !opened) {
-    spdlog::error("library {} cannot be opened: {}", entry.name, opened.err().message);
+    about("node", {{"library", to_string(entry.id)}})
+        ->error("library {} cannot be opened: {}", entry.name, opened.err().message);
     const auto code = opened.err().code;
     libraries_[entry.id] = {entry,
                             nullptr,
@@ -111,7 +113,8 @@ void node_loop::on(library_order& o) {
     if (!others)
       return (*o.done)(error{ec::conflict,
                              "library " + l.entry.name + " has no other member to be filled from"});
-    spdlog::warn("library {}: rebuilding by command", l.entry.name);
+    about("node", {{"library", to_string(l.entry.id)}})
+        ->warn("library {}: rebuilding by command", l.entry.name);
     return begin_anew(l, "damaged", o.done);
   }
   case library_order::what::pause: return pause(l, true, o.done);
@@ -227,7 +230,8 @@ void node_loop::leave_now(const library_id& id, bool drop, const answer& done) {
     if (told && !note.told) {
       note.told = true;
       if (auto kept = keep_departure(dir, note); !kept)
-        spdlog::error("library {}: {}", name, kept.err().message);
+        about("node", {{"library", to_string(id)}})
+            ->error("library {}: {}", name, kept.err().message);
     }
     const bool untold = !note.told;
     depart(std::move(note), configured.configured ? std::optional(configured) : std::nullopt);
@@ -237,9 +241,10 @@ void node_loop::leave_now(const library_id& id, bool drop, const answer& done) {
       return (*done)(aside.err());
     if (!gone)
       return (*done)(gone.err());
-    spdlog::info(
-        "left library {}{}{}", name, aside->empty() ? "" : "; its files are in " + aside->string(),
-        untold ? "; no member has heard of it yet, and the first to be linked is told" : "");
+    about("node", {{"library", to_string(id)}})
+        ->info("left library {}{}{}", name,
+               aside->empty() ? "" : "; its files are in " + aside->string(),
+               untold ? "; no member has heard of it yet, and the first to be linked is told" : "");
     (*done)(aside->string());
   };
   if (!it->second.actor)
@@ -254,7 +259,8 @@ void node_loop::leave_now(const library_id& id, bool drop, const answer& done) {
       if (!removed) {
         core->refuse_writes({});
         if (auto gone = forget_departure(setup_->catalog.data_dir, id); !gone)
-          spdlog::error("library {}: {}", l->second.entry.name, gone.err().message);
+          about("node", {{"library", to_string(id)}})
+              ->error("library {}: {}", l->second.entry.name, gone.err().message);
         return (*done)(removed.err());
       }
       close_one(l->second, "left", true, done, forget);
@@ -332,7 +338,7 @@ void node_loop::refill(const library_id& id, const std::string& why, const answe
   };
   const auto& dir = setup_->catalog.data_dir;
   const auto fail = [&](const error& e) {
-    spdlog::error("library {}: {}", entry.name, e.message);
+    about("node", {{"library", to_string(id)}})->error("library {}: {}", entry.name, e.message);
     show_closed(entry, "failed", e);
     tell(e);
   };
@@ -347,8 +353,9 @@ void node_loop::refill(const library_id& id, const std::string& why, const answe
   open_or_show(entry);
   update_peers();
   dial_due();
-  spdlog::info("library {} begins anew{}", entry.name,
-               aside->empty() ? "" : "; its old store is in " + aside->string());
+  about("node", {{"library", to_string(id)}})
+      ->info("library {} begins anew{}", entry.name,
+             aside->empty() ? "" : "; its old store is in " + aside->string());
   tell(aside->string());
 }
 
@@ -356,7 +363,8 @@ void node_loop::on(const library_damaged& d) {
   const auto it = libraries_.find(d.library);
   if (it == libraries_.end() || !it->second.actor || closing_.contains(d.library))
     return;
-  spdlog::error("library {} has failed: {}", it->second.entry.name, d.reason);
+  about("node", {{"library", to_string(d.library)}})
+      ->error("library {} has failed: {}", it->second.entry.name, d.reason);
   close_one(it->second, "its store is damaged", false, nullptr,
             [this, id = d.library, reason = d.reason](bool) {
               show_closed(libraries_[id].entry, "failed", {ec::corrupt, reason});

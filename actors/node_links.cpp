@@ -5,6 +5,7 @@
 //                  └── it greets as another process, and the one in force still answers ─▶ refused
 
 #include "actors/clocks.hpp"
+#include "actors/log_about.hpp"
 #include "actors/node_loop.hpp"
 #include "config/limits.hpp"
 
@@ -95,7 +96,7 @@ void node_loop::adopt(const device_id& device, peer& p, connection c) {
   p.drop_reason.clear();
   p.last_failure.clear();
   if (may_say(p))
-    spdlog::get("peer_link")
+    about("peer_link", {{"peer", to_string(device)}})
         ->info("linked to {} at {}{}", to_string(device), c.remote,
                c.outbound ? "" : ", which dialled");
   // The libraries hear of the link before its first frame can reach them.
@@ -201,7 +202,8 @@ void node_loop::on(const transport::link_down& down) {
   if (down.breach)
     note_breach(down.peer, reason);
   if (may_say(p))
-    spdlog::get("peer_link")->info("link to {} ended: {}", to_string(down.peer), reason);
+    about("peer_link", {{"peer", to_string(down.peer)}})
+        ->info("link to {} ended: {}", to_string(down.peer), reason);
   p.link = nullptr;
   p.receiver = nullptr;
   p.nonce = 0;
@@ -229,7 +231,7 @@ void node_loop::on(const transport::dial_failed& failed) {
     return;
   auto& p = it->second;
   p.dialling = false;
-  spdlog::get("peer_link")
+  about("peer_link", {{"peer", to_string(it->first)}})
       ->debug("dialling {} at {}: {}", to_string(it->first), config::to_string(failed.address),
               failed.reason);
   if (p.next && p.next->waits == connection::reason::own_dial)

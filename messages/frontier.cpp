@@ -149,10 +149,12 @@ folded_frontier read_folded_frontier(reader& in) {
 
 static constexpr char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-std::string to_token(const folded_frontier& f) {
+std::string to_token(const folded_frontier& f, uint64_t purges) {
   std::string raw;
   writer w(raw);
   encode(w, f);
+  if (purges != 0)
+    w.uint(purges);
   std::string out = "t";
   uint32_t bits = 0;
   int count = 0;
@@ -166,7 +168,7 @@ std::string to_token(const folded_frontier& f) {
   return out;
 }
 
-result<folded_frontier> parse_token(std::string_view token) {
+result<token_contents> parse_token(std::string_view token) {
   // The text came from outside and may go into a reply: printable ASCII only.
   std::string shown(token.substr(0, 64));
   std::replace_if(
@@ -193,11 +195,16 @@ result<folded_frontier> parse_token(std::string_view token) {
   if (count >= 6 || (bits & ((1U << count) - 1)) != 0)
     return bad;
   reader in(raw);
-  auto f = read_folded_frontier(in);
+  token_contents out{read_folded_frontier(in)};
+  if (!in.failed() && !in.at_end()) {
+    out.purges = in.uint("purges");
+    if (out.purges == 0) // not said: so that what is told has one token
+      return bad;
+  }
   in.finish("token");
   if (in.failed())
     return bad;
-  return f;
+  return out;
 }
 
 uint64_t fnv1a(std::string_view bytes) {

@@ -52,9 +52,18 @@ unfolded unfold(const folded_frontier& f, const frontier& held);
 void encode(writer& out, const folded_frontier& f);
 folded_frontier read_folded_frontier(reader& in);
 
-/// Opaque to users: url-safe base64 of the wire form, behind a version letter.
-std::string to_token(const folded_frontier& f);
-result<folded_frontier> parse_token(std::string_view token);
+/// What a token says.
+struct token_contents {
+  folded_frontier told;
+  /// purge_hash of the node that made it: a purge leaves no deletes behind, so whoever follows
+  /// changes must begin anew where more was purged.
+  uint64_t purges = 0;
+  auto operator<=>(const token_contents&) const = default;
+};
+/// Opaque to users: url-safe base64 of the wire form, behind a version letter; then the purges,
+/// where there were any.
+std::string to_token(const folded_frontier& f, uint64_t purges = 0);
+result<token_contents> parse_token(std::string_view token);
 
 /// 64-bit FNV-1a of the wire form: equal frontiers have equal hashes.
 uint64_t hash_of(const frontier& f);

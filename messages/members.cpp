@@ -48,6 +48,17 @@ uint64_t membership_hash(const member_set& set) {
   return fnv1a(raw);
 }
 
+uint64_t purge_hash(const member_set& set) {
+  std::string raw;
+  writer w(raw);
+  for (const auto& [device, m] : set)
+    if (m.removed && m.purge) {
+      w.bin(device.view());
+      w.uint(m.generation);
+    }
+  return raw.empty() ? 0 : fnv1a(raw);
+}
+
 uint64_t hash_of(const member_set& set) {
   std::string raw;
   writer w(raw);

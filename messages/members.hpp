@@ -30,6 +30,8 @@ bool is_member(const member_set& set, const device_id& device);
 /// Hash of who is a member (devices, generations, removals; not addresses or names): statements
 /// count only together with others made under the same one.
 uint64_t membership_hash(const member_set& set);
+/// Hash of the devices whose records were dropped with their removal; 0: none.
+uint64_t purge_hash(const member_set& set);
 /// Hash of everything in the set.
 uint64_t hash_of(const member_set& set);
 

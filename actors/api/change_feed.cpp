@@ -44,10 +44,11 @@ result<feed_start> find_start(const kv_view& view, const feed_request& r) {
     out.may = out.bounds.settled ? feed_start::what::go : feed_start::what::not_yet;
     return out;
   }
-  auto told = unfold(*r.since, out.bounds.held);
+  auto told = unfold(r.since->told, out.bounds.held);
   if (!told.whole || out.bounds.comparing)
     return out;
-  if (!covers(told.held, out.bounds.deletes_from) || !covers(told.held, out.bounds.rewritten))
+  if (!covers(told.held, out.bounds.deletes_from) || !covers(told.held, out.bounds.rewritten)
+      || r.since->purges != out.bounds.purges)
     out.may = feed_start::what::expired;
   else if (covers(out.bounds.held, told.held))
     out.may = feed_start::what::go;
@@ -75,7 +76,8 @@ void change_feed::put_token(std::string& out) {
   // again from the last token that did.
   if (bounds_.settled)
     token_ = to_token(
-        token_frontier(minimum(scan_ ? scan_->reached() : position_, bounds_.merged), bounds_));
+        token_frontier(minimum(scan_ ? scan_->reached() : position_, bounds_.merged), bounds_),
+        bounds_.purges);
   lines_ = 0;
   owes_token_ = false;
   greeted_ = true;

@@ -20,7 +20,7 @@ struct feed_request {
   bool follow = false;
   bool events = false; // as text/event-stream
   /// Where the client stands; nothing: it has nothing yet.
-  std::optional<folded_frontier> since;
+  std::optional<token_contents> since;
   std::string since_text;
   std::shared_ptr<void> place; // among the followers
 };

@@ -74,7 +74,7 @@ result<wait_for> parse_wait(const target& where, const library& l, const device_
     if (!parsed)
       return error{ec::bad_request,
                    "parameter for is no token of this program: " + parsed.err().message};
-    auto whole = unfold(*parsed, l.now());
+    auto whole = unfold(parsed->told, l.now());
     if (!whole.whole)
       return error{ec::unavailable,
                    "the token names writes of long ago that this node does not hold "
@@ -260,7 +260,7 @@ void trace_write(const context& c, request r, responder to) {
   if (!parsed)
     return to->send(error_reply(
         {ec::bad_request, "parameter token is no token of this program: " + parsed.err().message}));
-  auto traced = l->trace(unfold(*parsed, l->now()).held);
+  auto traced = l->trace(unfold(parsed->told, l->now()).held);
   // The write that the token came from is the newest of what it names.
   std::stable_sort(traced.begin(), traced.end(), [](const op_trace& a, const op_trace& b) {
     return a.durable_ms.value_or(0) > b.durable_ms.value_or(0);

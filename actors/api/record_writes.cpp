@@ -112,7 +112,7 @@ void commit(const context& c, const std::shared_ptr<library>& l, const request& 
   if (!once)
     return to->send(error_reply(once.err()));
   if (made->empty())
-    return to->send(show({to_token(l->folded_now()), {}}));
+    return to->send(show({to_token(l->folded_now(), purge_hash(l->members())), {}}));
   l->write(std::move(*made), std::move(*once), answers<write_answer>(c, std::move(to), show));
 }
 

@@ -89,7 +89,7 @@ void replicator::on(received& e) {
 
 void replicator::on(stored& e) {
   const bool moved = !opened_ || e.held != held_ || e.digest != digest_ || e.settled != settled_
-                     || e.quarantine != quarantine_;
+                     || e.quarantine != quarantine_ || e.members;
   held_ = std::move(e.held);
   settled_ = e.settled;
   log_entries_ = e.log_entries;
@@ -179,8 +179,14 @@ void replicator::on(stored& e) {
   finish_resync();
   for (auto& [peer, ack] : acks)
     if (const auto s = sessions_.find(peer);
-        s != sessions_.end() && s->second.state == session_state::live)
+        s != sessions_.end() && s->second.state == session_state::live) {
+      // First: whoever waits for the ack asks next whether all is level.
+      if (settled_
+          && s->second.beats_with_acks.permits(now_us_, settings_.beat_with_ack_us,
+                                               settings_.beats_with_acks))
+        beat(peer, s->second);
       out_.push_back(send{{peer}, std::move(ack)});
+    }
 
   for (auto& st : e.statements) {
     const auto known = statements_.find(st.member);
@@ -220,6 +226,23 @@ void replicator::on(stored& e) {
   consider_prune();
   if (e.members)
     choose_feeders();
+  if (moved)
+    note_level();
+}
+
+/// Peers whose newest heartbeat told of what this node has only now come to hold: they say no more
+/// until they change themselves.
+void replicator::note_level() {
+  std::optional<uint64_t> here;
+  for (auto& [peer, s] : sessions_) {
+    if (!s.beat_differs)
+      continue;
+    here = here ? here : hash_of(held_);
+    if (s.beat_frontier_hash != *here)
+      continue;
+    announced_[peer] = held_;
+    s.beat_differs = false;
+  }
 }
 
 bool replicator::superseded() const {

@@ -59,6 +59,8 @@ struct session {
   uint64_t beat_frontier_hash = 0;           // of its last heartbeat
   uint64_t beat_members_hash = 0;
   std::string beat_digest;
+  bool beat_differs = false; // it told of another frontier than this node's
+  pace beats_with_acks;
   uint64_t compared_us = 0; // when unequal digests led to a comparison last
 
   bool asks = false;       // from its Hello: what is pushed to others waits for its request
@@ -155,6 +157,7 @@ private:
   void leave(const device_id& peer);
   static bool compresses(const session& s, const range& part);
   void end_sessions_of_strangers();
+  void note_level();
   // trust.cpp: what a peer says and asks, held to what can be true and to what can be kept
   bool believes(const device_id& peer, const frontier& said);
   bool takes_members(const device_id& peer, const member_set& told);

@@ -177,6 +177,7 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
   if (!s.rtt_us && m.echo == 0)
     beat(e.peer, s);
   const bool differs = m.frontier_hash != hash_of(held_) || m.members_hash != hash_of(members_);
+  s.beat_differs = m.frontier_hash != hash_of(held_);
   const auto known = announced_.find(e.peer);
   const bool unexplained =
       differs

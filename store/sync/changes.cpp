@@ -1,5 +1,6 @@
 #include "store/sync/changes.hpp"
 
+#include "messages/members.hpp"
 #include "store/sync/held.hpp"
 
 #include <algorithm>
@@ -80,6 +81,16 @@ result<change_bounds> read_change_bounds(const kv_view& view) {
   if (!comparing)
     return comparing.err();
   out.comparing = comparing->has_value();
+  auto members = view.get(family::meta, "members");
+  if (!members)
+    return members.err();
+  if (*members) {
+    reader in(**members);
+    out.purges = purge_hash(read_member_set(in));
+    in.finish("members");
+    if (in.failed())
+      return error{ec::corrupt, "meta members: " + in.err().message};
+  }
   auto counts = view.get(family::meta, "held");
   if (!counts)
     return counts.err();

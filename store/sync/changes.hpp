@@ -21,6 +21,7 @@ struct change_bounds {
   frontier rewritten;
   uint64_t rewrites = 0;
   std::map<device_id, uint64_t> ended; // first epoch of each device that tokens name
+  uint64_t purges = 0;                 // purge_hash of the member set
   uint64_t held_back = 0;              // hash of the ops that are held and not merged
   /// The frontier says what the records are.
   bool settled = true;

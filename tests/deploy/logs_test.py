@@ -34,11 +34,38 @@ class Logs(unittest.TestCase):
         until(lambda: any('GET /v1/libraries/%22a' in line for line in self.lines(one)), "the request's line")
         for line in self.lines(one):
             told = json.loads(line)
-            self.assertEqual(set(told), {"time_ms", "level", "component", "message"})
+            self.assertLessEqual({"time_ms", "level", "component", "message"}, set(told))
+            self.assertLessEqual(set(told), {"time_ms", "level", "component", "message", "library", "peer"})
             self.assertIn(told["component"], COMPONENTS)
         one, _ = self.start()
         for line in self.lines(one):
             self.assertRegex(line, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} (info|warning|error) (%s): " % "|".join(COMPONENTS))
+
+    def test_ids_of_libraries_and_peers_are_members_of_a_json_line_of_their_own(self):
+        one, two = self.start(SHOAL__LOG__FORMAT="json")
+        library = one.ask("/v1/status")["libraries"][0]["id"]
+        about = {"library": library, "peer": two.end["device"]}
+
+        def told(component, words):
+            """The first line of that component that begins so."""
+            for line in map(json.loads, self.lines(one)):
+                if line["component"] == component and words in line["message"]:
+                    return line
+            return None
+
+        linked = until(lambda: told("peer_link", "linked to "), "the link")
+        self.assertEqual(linked.get("peer"), about["peer"])
+        connected = until(lambda: told("library", "photos: connected to "), "the session")
+        self.assertEqual({name: connected.get(name) for name in about}, about)
+        one.run("verify", "photos")
+        compared = until(lambda: told("library", "photos: compared "), "the comparison")
+        self.assertEqual({name: compared.get(name) for name in about}, about)
+        one.run("pause", "photos")
+        paused = until(lambda: told("library", "photos: paused"), "the pause")
+        self.assertEqual(paused.get("library"), library)
+        self.assertNotIn("peer", paused)  # of an earlier line
+        accepts = told("node", " accepts peers on ")
+        self.assertEqual(set(accepts), {"time_ms", "level", "component", "message"})
 
     def test_each_component_has_a_level_of_its_own_that_changes_while_the_node_runs(self):
         one, _ = self.start()

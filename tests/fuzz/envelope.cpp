@@ -65,7 +65,7 @@ void check_ops(std::string_view raw) {
 
 void check_token(std::string_view token) {
   if (const auto f = parse_token(token)) {
-    const auto again = parse_token(to_token(*f));
+    const auto again = parse_token(to_token(f->told, f->purges));
     require(again.ok() && *again == *f, "a frontier survives its token");
   }
 }

@@ -193,8 +193,19 @@ BOOST_AUTO_TEST_CASE(every_frontier_survives_its_token) {
         == std::string::npos);
     const auto parsed = parse_token(token);
     BOOST_REQUIRE(parsed.ok());
-    BOOST_REQUIRE(*parsed == f);
+    BOOST_REQUIRE(parsed->told == f);
+    BOOST_REQUIRE(parsed->purges == 0U);
+    const auto purges = std::max<uint64_t>(1, g.number());
+    const auto with = parse_token(to_token(f, purges));
+    BOOST_REQUIRE(with.ok());
+    BOOST_REQUIRE((*with == token_contents{f, purges}));
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_token_of_a_library_without_a_purge_says_nothing_of_them) {
+  BOOST_TEST(fault_of(parse_token("tkAA")) == "bad_request"); // purges 0
+  BOOST_TEST(to_token({}, 1) == "tkAE");
+  BOOST_TEST(parse_token("tkAE")->purges == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_token_cut_or_lengthened_anywhere_is_refused) {

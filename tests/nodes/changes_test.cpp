@@ -182,6 +182,42 @@ BOOST_AUTO_TEST_CASE(a_purge_makes_followers_begin_anew) {
   BOOST_TEST(eventually([&] { return f.exported() == lab.exported(0); }));
 }
 
+BOOST_AUTO_TEST_CASE(a_token_of_a_node_that_had_not_purged_yet_makes_its_owner_begin_anew) {
+  cluster lab(3);
+  lab.start();
+  BOOST_REQUIRE(lab.converge());
+  BOOST_REQUIRE(lab[2].client().put(record("volume", "new"), {{"fingerprint", "x"}}).ok());
+  BOOST_REQUIRE(lab.converge());
+  BOOST_REQUIRE(lab[1].cli({"pause", "lab"}).code == 0);
+  BOOST_REQUIRE(lab[0].cli({"member", "remove", "lab", lab[2].device(), "--purge"}).code == 0);
+  BOOST_REQUIRE(lab.exported(0) != lab.exported(1));
+  feed f; // holds what no delete will take, by a token that names all that there is
+  f.follow(lab[1]);
+  BOOST_REQUIRE(eventually([&] { return f.exported() == lab.exported(1) && !f.token().empty(); }));
+  f.leave();
+  f.follow(lab[0]);
+  BOOST_TEST(eventually([&] { return f.ended(); }));
+  BOOST_TEST(f.status() == 410);
+  f.forget();
+  f.follow(lab[0]);
+  BOOST_TEST(eventually([&] { return f.exported() == lab.exported(0); }));
+  f.leave();
+
+  // Once both have purged, tokens of the one lead on at the other.
+  BOOST_REQUIRE(lab[1].cli({"resume", "lab"}).code == 0);
+  BOOST_REQUIRE(lab.converge(30s, {0, 1}));
+  f.forget();
+  f.follow(lab[1]);
+  BOOST_REQUIRE(eventually([&] { return f.exported() == lab.exported(1) && !f.token().empty(); }));
+  f.leave();
+  put_tag(lab[0], "after the purge");
+  const auto lines = f.lines();
+  f.follow(lab[0]);
+  BOOST_TEST(eventually([&] { return f.exported() == lab.exported(0); }));
+  BOOST_TEST(f.error() == "");
+  BOOST_TEST(f.lines() - lines < 3U); // not all anew
+}
+
 BOOST_AUTO_TEST_CASE(a_library_that_is_left_ends_its_followers_and_they_do_not_hold_it_back) {
   cluster lab(2);
   lab.start();

@@ -122,6 +122,39 @@ BOOST_AUTO_TEST_CASE(a_conflict_is_counted_once_on_each_node_that_saw_it) {
   BOOST_TEST(at(0, "shoal_ops_rejected_total", {"reason=\"refused\""}) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(records_that_differ_at_equal_frontiers_are_counted_named_and_mended) {
+  const auto id = put(0, "as it was written");
+  BOOST_REQUIRE(converge());
+  const auto expected = exported(1);
+  BOOST_REQUIRE((*this)[0].stop() == 0);
+  const auto store = (*this)[0].dir() / "data" / "libraries" / library() / "db";
+  // Of two values with one stamp the greater stands, so that all nodes agree on one.
+  process alter(
+      {SHOAL_ALTER_RECORD, store, (*this)[0].device(), "as it was written", "AS IT WAS WRITTEN"},
+      scratch() / "alter.log");
+  BOOST_REQUIRE_MESSAGE(alter.ended_within(60s) == 0, read_file(scratch() / "alter.log"));
+  (*this)[0].start();
+  BOOST_TEST(eventually([&] {
+    return at(0, "shoal_digest_mismatch_total") + at(1, "shoal_digest_mismatch_total") > 0;
+  }));
+  BOOST_TEST(eventually([&] { return exported(0) == expected; }));
+  BOOST_REQUIRE(converge());
+  check_exports();
+  BOOST_TEST(exported(1) == expected);
+  const auto said = (*this)[0].log() + (*this)[1].log();
+  BOOST_TEST((said.find("DIVERGED from") != std::string::npos
+              || said.find("intervals differed") != std::string::npos));
+
+  // Mended, and so no more counted.
+  std::vector<double> counted;
+  for (size_t n = 0; n < 2; ++n)
+    counted.push_back(at(n, "shoal_digest_mismatch_total"));
+  BOOST_REQUIRE((*this)[1].client().put(record("tag", id), {{"color", "red"}}).ok());
+  BOOST_REQUIRE(converge());
+  for (size_t n = 0; n < 2; ++n)
+    BOOST_TEST(at(n, "shoal_digest_mismatch_total") == counted[n]);
+}
+
 BOOST_AUTO_TEST_CASE(a_write_is_traced_to_the_member_that_has_it_and_the_one_that_has_not) {
   const auto first = (*this)[0].client().put(record("tag", "new"), {{"canonical_name", "t"}});
   BOOST_REQUIRE(first.ok());

@@ -1,0 +1,146 @@
+// When a node knows that all is level, message by message: what a peer said once is enough, and
+// what changed is told soon, for the next heartbeat of an idle peer is ten seconds away.
+
+#include "sim/workload.hpp"
+#include "tests/sim/effects.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace shoal;
+using namespace shoal::protocol;
+using shoal::sim::device_of;
+using shoal::sim::sent;
+
+namespace {
+
+const device_id self = device_of(0);
+const device_id peer = device_of(1);
+const stream_id foreign{device_of(2), 5}; // of a device that is no member any more
+const std::string digest(16, 'd');
+
+/// One of two members, linked to the other.
+struct node_of_two {
+  settings bounds;
+  replicator core;
+  uint64_t now = 1'000'000;
+
+  node_of_two() : bounds(own()), core(bounds, 0) {
+    stored first;
+    first.members = member_set{{self, {}}, {peer, {}}};
+    first.digest = std::string(16, '0');
+    core.step(std::move(first), now);
+    core.step(link_up{peer}, now);
+    hello m;
+    m.members = core.members();
+    hear(std::move(m));
+  }
+  static settings own() {
+    settings s;
+    s.self = self;
+    return s;
+  }
+  effects hear(message m) { return core.step(received{peer, 0, 0, std::move(m)}, now); }
+  /// A group that leaves the store at `held`.
+  effects store(frontier held) {
+    stored s;
+    s.held = std::move(held);
+    s.digest = digest;
+    return core.step(std::move(s), now);
+  }
+  effects tick_after(uint64_t us) {
+    now += us;
+    return core.step(tick{}, now);
+  }
+  heartbeat beat_at(const frontier& held) const {
+    heartbeat m;
+    m.frontier_hash = hash_of(held);
+    m.members_hash = hash_of(core.members());
+    m.digest = digest;
+    return m;
+  }
+};
+
+/// Up to `seq` of a stream, from the peer.
+apply_result from_peer(uint64_t seq) { return {peer, foreign, seq - 1, seq, 0, {}, {}, {}}; }
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(level)
+
+BOOST_AUTO_TEST_CASE(a_peer_that_was_level_first_is_known_to_be_without_another_word) {
+  node_of_two node;
+  const frontier all{{foreign, 9}};
+  node.hear(node.beat_at(all)); // less than a second after Hello: no exchange tells more
+  BOOST_TEST(!node.core.not_converged().empty());
+  node.store(all);
+  BOOST_TEST(node.core.not_converged() == "");
+  BOOST_TEST((node.core.held_by(peer) == all));
+}
+
+BOOST_AUTO_TEST_CASE(a_heartbeat_at_another_frontier_says_nothing_of_this_one) {
+  node_of_two node;
+  node.hear(node.beat_at({{foreign, 8}}));
+  node.store({{foreign, 9}});
+  BOOST_TEST(!node.core.not_converged().empty());
+  BOOST_TEST(node.core.held_by(peer).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_member_set_that_changed_is_told_in_a_heartbeat_soon) {
+  node_of_two node;
+  node.tick_after(node.bounds.beat_after_change_us); // what came before is told
+  stored told;
+  told.members = node.core.members();
+  (*told.members)[peer].name = "bob";
+  told.digest = std::string(16, '0');
+  node.core.step(std::move(told), node.now);
+  BOOST_TEST(node.core.next_tick_us(node.now) == node.now + node.bounds.beat_after_change_us);
+  const auto beats = sent<heartbeat>(node.tick_after(node.bounds.beat_after_change_us));
+  BOOST_REQUIRE(beats.size() == 1);
+  BOOST_TEST(beats.front().members_hash == hash_of(node.core.members()));
+  BOOST_TEST(sent<heartbeat>(node.tick_after(node.bounds.beat_after_change_us)).empty());
+}
+
+BOOST_AUTO_TEST_CASE(whose_ops_were_stored_hears_what_is_held_now_before_the_ack) {
+  node_of_two node;
+  const auto store = [&](uint64_t seq) {
+    stored s;
+    s.held = {{foreign, seq}};
+    s.digest = digest;
+    s.applied.push_back(from_peer(seq));
+    return node.core.step(std::move(s), node.now);
+  };
+  const auto out = store(1);
+  BOOST_REQUIRE(out.size() >= 2);
+  const auto* first = std::get_if<shoal::protocol::send>(&out[0]);
+  const auto* second = std::get_if<shoal::protocol::send>(&out[1]);
+  BOOST_REQUIRE((first && second));
+  const auto* told = std::get_if<heartbeat>(&first->body);
+  BOOST_REQUIRE(told);
+  BOOST_TEST(told->frontier_hash == hash_of(node.core.held()));
+  BOOST_TEST(told->digest == digest);
+  BOOST_TEST(std::holds_alternative<link_ack>(second->body));
+
+  // Of a stream of ops few acks carry one.
+  uint64_t seq = 1;
+  while (seq < node.bounds.beats_with_acks)
+    BOOST_TEST(sent<heartbeat>(store(++seq)).size() == 1);
+  const auto late = store(++seq);
+  BOOST_TEST(sent<heartbeat>(late).empty());
+  BOOST_TEST(sent<link_ack>(late).size() == 1);
+  node.now += node.bounds.beat_with_ack_us;
+  BOOST_TEST(sent<heartbeat>(store(++seq)).size() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(an_idle_node_beats_no_more_often_than_it_has_to) {
+  node_of_two node;
+  node.store({{foreign, 9}});
+  node.tick_after(node.bounds.beat_after_change_us);
+  size_t beats = 0;
+  for (uint64_t passed = 0; passed < 60'000'000; passed += 1'000'000) {
+    node.hear(node.beat_at({{foreign, 9}})); // the link lives
+    beats += sent<heartbeat>(node.tick_after(1'000'000)).size();
+  }
+  BOOST_TEST(beats <= 60'000'000 / node.bounds.heartbeat_us);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
