@@ -117,8 +117,10 @@ void sim_node::start() {
     later_ = starts_.chance(200);
   if (around_.planned.later_ops && later_)
     read_later_ops();
-  auto opened = replica::open(
-      disk_, self_, {.fresh_epoch = epoch_, .program = later_ ? "a later one" : "this one"});
+  auto opened = replica::open(disk_, self_,
+                              {.fresh_epoch = epoch_,
+                               .max_quarantined = around_.planned.quarantine_max,
+                               .program = later_ ? "a later one" : "this one"});
   if (!opened)
     return around_.judge.fail("codec", "a disk image does not open: " + opened.err().message);
   data_ = std::move(*opened);

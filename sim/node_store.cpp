@@ -232,6 +232,10 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::apply& r) {
   case applied_as::applied: out.what = protocol::outcome::applied; break;
   case applied_as::duplicate: out.what = protocol::outcome::duplicate; break;
   case applied_as::gap: out.what = protocol::outcome::gap; break;
+  case applied_as::no_room:
+    out.what = protocol::outcome::no_room;
+    ++around_.seen[situation::no_room];
+    break;
   }
   range whole = first;
   whole.more = false;

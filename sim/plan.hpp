@@ -81,7 +81,8 @@ struct plan {
   size_t sums_max = 64;
   uint64_t max_log_entries = 1'000'000; // beyond it, members that are away are passed over
   uint64_t passed_over_after_us = 60'000'000;
-  uint64_t release_max = 1000; // quarantined ops merged in one group
+  uint64_t release_max = 1000;      // quarantined ops merged in one group
+  uint64_t quarantine_max = 10'000; // of one origin
 
   uint64_t verify_every_us = 0; // mean, over all nodes, of an operator's `shoal verify --repair`
 

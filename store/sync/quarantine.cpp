@@ -64,10 +64,11 @@ uint64_t replica::hash_of_held(const held_op& h) const {
 
 void replica::move_quarantined(const dot& at, bool in) {
   quarantine_moves_.push_back({at, in});
-  if (in)
-    quarantined_[at.stream()].insert(at.seq);
-  else if (const auto it = quarantined_.find(at.stream()); it != quarantined_.end()) {
-    it->second.erase(at.seq);
+  if (in) {
+    quarantined_of_[at.origin] += quarantined_[at.stream()].insert(at.seq).second;
+  } else if (const auto it = quarantined_.find(at.stream()); it != quarantined_.end()) {
+    if (it->second.erase(at.seq) > 0 && --quarantined_of_[at.origin] == 0)
+      quarantined_of_.erase(at.origin);
     if (it->second.empty())
       quarantined_.erase(it);
   }
@@ -377,6 +378,7 @@ result<bool> replica::merge_held(kv_transaction& txn, const dot& at, uint64_t wa
 
 status replica::load_held(const kv_view& store) {
   quarantined_.clear();
+  quarantined_of_.clear();
   unread_batches_.clear();
   unread_streams_.clear();
   auto dead = scan_prefix(store, family::deadletter, "d", "d", [&](std::string_view key, auto) {
@@ -390,7 +392,7 @@ status replica::load_held(const kv_view& store) {
   auto scanned =
       scan_prefix(store, family::deadletter, "t", "t", [&](std::string_view key, std::string_view) {
         const auto at = parse_dot(key.substr(9));
-        quarantined_[at.stream()].insert(at.seq);
+        quarantined_of_[at.origin] += quarantined_[at.stream()].insert(at.seq).second;
         return true;
       });
   return scanned ? find_next_due(store) : scanned;
