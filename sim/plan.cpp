@@ -111,6 +111,11 @@ plan make_plan(uint64_t seed, size_t nodes, uint64_t steps) {
   random_source later(seed ^ 0x40011);
   if (p.far_ms != 0)
     p.quarantine_max = later.one_of({1, 8, 10'000});
+  random_source shelves(seed ^ 0x71b5);
+  if (shelves.chance(100)) {
+    p.libraries = shelves.between(2, 3);
+    p.edit_every_us *= p.libraries; // as much to do as elsewhere, in the same number of events
+  }
   return p;
 }
 
@@ -122,6 +127,7 @@ std::string to_string(const plan& p) {
     if (n != 0)
       out += std::string(", ") + what + " " + std::to_string(n);
   };
+  say("libraries", p.libraries > 1 ? p.libraries : 0);
   say("steps", p.steps), say("edit_every_us", p.edit_every_us);
   say("value_bytes", p.value_bytes), say("latency_us", p.latency_us);
   say("cut_every_us", p.cut_every_us), say("block_every_us", p.block_every_us);

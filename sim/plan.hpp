@@ -16,6 +16,7 @@ struct plan {
   uint64_t seed = 0;
 
   size_t nodes = 3;
+  size_t libraries = 1; // on each node, over the same links, disks and clocks
   topology shape = topology::mesh;
 
   // Load, in the first part of the run.
