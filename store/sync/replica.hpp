@@ -231,7 +231,7 @@ private:
   status load_oldest(const kv_view& view);
   result<bool> has_buried(const kv_view& view, record_class cls, const std::string& key,
                           const version& removed) const;
-  // quarantine.cpp
+  // quarantine.cpp, half_batches.cpp
   bool too_far_ahead(const hlc& stamp, uint64_t wall_ms) const;
   bool has_room(std::span<const range> parts, uint64_t wall_ms) const;
   /// Whether an op without a fault is held.
