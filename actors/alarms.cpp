@@ -1,5 +1,7 @@
 #include "actors/alarms.hpp"
 
+#include "config/limits.hpp"
+
 #include <algorithm>
 
 namespace shoal {
@@ -24,6 +26,11 @@ std::vector<std::string> clock_alarms(const clock_facts& f) {
                   + seconds(f.max_drift_ms)
                   + " ahead of this node's clock: they are passed on and merged when it has caught "
                     "up; look for a member whose clock is wrong");
+  for (const auto& name : f.full)
+    out.push_back("no more of " + name + " is taken: as many of its ops are held here as may be ("
+                  + std::to_string(limits::quarantined_ops_max)
+                  + "), stamped too far ahead. What it wrote since stays with other members until "
+                    "those are merged; set its clock right, or remove it");
   if (f.unmergeable > 0)
     out.push_back(std::to_string(f.unmergeable)
                   + " ops are held that this version cannot merge; upgrade this node");

@@ -16,6 +16,7 @@ struct clock_facts {
   uint64_t max_drift_ms = 0;
   uint64_t quarantined = 0;
   uint64_t unmergeable = 0;
+  std::vector<std::string> full = {}; // members of which no more is taken
 };
 /// One text for each thing that is wrong; none when all is well.
 std::vector<std::string> clock_alarms(const clock_facts& f);

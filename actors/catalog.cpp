@@ -92,6 +92,7 @@ result<running_library> start_library(caf::actor_system& system, const catalog_s
     return error{epoch.err().code, "library " + entry.name + ": " + epoch.err().message};
   options.fresh_epoch = *epoch;
   options.max_drift_ms = setup.sync.max_clock_drift_seconds * 1000;
+  options.max_quarantined = limits::quarantined_ops_max;
   options.max_record_bytes = setup.sync.max_record_bytes;
   options.program = SHOAL_VERSION;
   auto data = replica::open(*store, setup.key.device(), options);

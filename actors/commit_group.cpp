@@ -62,6 +62,8 @@ void commit_group::operator()(apply_job& a) {
     received_.push_back(a.asked_us);
     if (parts.size() == 1 && parts.front().until.empty() && parts.front().log_complete)
       r.relay = std::move(parts.front());
+  } else if (*done == applied_as::no_room) {
+    r.what = protocol::outcome::no_room;
   } else {
     r.what = *done == applied_as::gap ? protocol::outcome::gap : protocol::outcome::duplicate;
   }
@@ -225,7 +227,8 @@ void commit_group::refuse(const job& j, const error& why) {
     protocol::apply_result r;
     r.peer = a->what.peer;
     r.stream = a->what.parts.front().stream;
-    r.what = protocol::outcome::refused;
+    r.cost = a->what.cost;
+    r.what = protocol::outcome::dropped;
     r.why = why.message;
     stored_->applied.push_back(std::move(r));
   } else if (const auto* m = std::get_if<repair_job>(&j)) {

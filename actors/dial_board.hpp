@@ -14,8 +14,9 @@ public:
   struct line {
     uint32_t failures = 0; // in a row
     bool dialling = false;
-    uint64_t next_ms = 0; // wall clock of the next try; 0: none is due
-    std::string error;    // of the last link or dial; empty: none
+    uint64_t next_ms = 0;        // wall clock of the next try; 0: none is due
+    std::string error;           // of the last link or dial; empty: none
+    uint64_t rests_until_ms = 0; // wall clock; it broke a rule, and is refused until then
   };
   void set(const device_id& device, line l) {
     const std::lock_guard guard(mutex_);

@@ -199,9 +199,10 @@ struct drop_peer {
   device_id peer;
   uint64_t number = 0;
   std::string reason;
-  bool breach = false; // the peer did what no honest member does
+  bool breach = false;  // the peer did what no honest member does …
+  bool hearsay = false; // … unless it believed another member
 };
-/// Api → node: dial everyone now.
+/// Api → node: dial everyone now, also who is refused for a while.
 struct dial_now {};
 /// Api → node.
 struct create_library_request {

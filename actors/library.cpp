@@ -236,12 +236,13 @@ static uint64_t lacking(const frontier& has, const frontier& of) {
   return sum;
 }
 
-static void show_dials(api::member_status& out, const dial_board::line& l) {
+static void show_dials(api::member_status& out, const dial_board::line& l, uint64_t wall_ms) {
   out.breaker = "closed";
   if (out.connected || out.removed)
     return;
   out.failures = l.failures;
   out.next_try_ms = l.next_ms;
+  out.rests_until_ms = l.rests_until_ms > wall_ms ? l.rests_until_ms : 0;
   if (l.failures >= limits::breaker_opens_after)
     out.breaker = l.dialling ? "half_open" : "open";
   if (out.last_error.empty() || l.failures > 0)
@@ -292,12 +293,20 @@ api::library_status library_core::status() const {
   s.deadletters = waiting.quarantined + waiting.unmergeable - waiting.hidden;
   s.conflicts = summary_.conflicts;
   const auto wall = setup_.time.wall_ms();
+  std::vector<std::string> full;
+  for (const auto& [device, f] : protocol_->full()) {
+    const auto m = protocol_->members().find(device);
+    s.quarantine_full.push_back(device);
+    full.push_back(m == protocol_->members().end() || m->second.name.empty() ? to_string(device)
+                                                                             : m->second.name);
+  }
   s.alarms = clock_alarms({.wall_ms = wall,
                            .bounded_wall_ms = bounded(wall),
                            .newest_stamp_ms = newest_stamp_ms_,
                            .max_drift_ms = setup_.protocol.max_drift_ms,
                            .quarantined = waiting.quarantined,
-                           .unmergeable = waiting.unmergeable});
+                           .unmergeable = waiting.unmergeable,
+                           .full = std::move(full)});
   for (const auto& [until_us, text] : forged_)
     if (setup_.time.mono_us() < until_us)
       s.alarms.push_back(text);
@@ -338,7 +347,7 @@ api::library_status library_core::status() const {
                 : stale          ? "stale"
                 : out.behind_in + out.behind_out == 0 ? "synced"
                                                       : "catching_up";
-    show_dials(out, setup_.dials->get(device));
+    show_dials(out, setup_.dials->get(device), wall);
     s.members.push_back(std::move(out));
   }
   if (const auto fill = protocol_->filling_from(); fill && s.state == "backfilling") {

@@ -91,7 +91,7 @@ void library_loop::carry_out(protocol::close_link& c) {
     about("library", {{"library", to_string(setup_.id)}, {"peer", to_string(c.peer)}})
         ->warn("{}: closing the link to {}: {}", setup_.name, to_string(c.peer), c.reason);
   if (const auto it = links_.find(c.peer); it != links_.end()) {
-    self_->send(setup_.node, drop_peer{c.peer, it->second.number, c.reason, c.breach});
+    self_->send(setup_.node, drop_peer{c.peer, it->second.number, c.reason, c.breach, c.hearsay});
     end_session(c.peer, c.reason);
   }
 }

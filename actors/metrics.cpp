@@ -91,6 +91,8 @@ std::string metrics::render(const std::vector<api::library_status>& libraries,
   auto& log = gauge("shoal_log_entries", "Entries of the shared log");
   auto& tombstones = gauge("shoal_tombstones", "Delete marks that stand");
   auto& deadletters = gauge("shoal_deadletter_ops", "Ops that are held but not merged");
+  auto& full = gauge("shoal_quarantine_full_members",
+                     "Members of which no more ops are taken: too many wait for their time");
   auto& progress =
       gauge("shoal_backfill_progress_ratio", "Progress of a backfill, 1 when there is none");
   auto& state = gauge("shoal_state", "1 for the state the library is in");
@@ -124,6 +126,7 @@ std::string metrics::render(const std::vector<api::library_status>& libraries,
     log.Add(labels).Set(static_cast<double>(l.log_entries));
     tombstones.Add(labels).Set(static_cast<double>(l.tombstones));
     deadletters.Add(labels).Set(static_cast<double>(l.deadletters));
+    full.Add(labels).Set(static_cast<double>(l.quarantine_full.size()));
     progress.Add(labels).Set(l.state == "backfilling" ? l.progress : 1);
     for (const char* s : {"uninitialized", "backfilling", "catching_up", "ready", "paused",
                           "removed", "failed", "closing"})

@@ -129,7 +129,7 @@ void node_loop::dial_due() {
   const auto now = mono_us();
   for (auto& [device, p] : peers_) {
     if (p.link || p.dialling || p.addresses.empty() || !p.wait.due(now)
-        || !setup_->accepted->contains(device))
+        || !setup_->accepted->contains(device) || !p.rest.over(now))
       continue;
     if (p.only_removed && p.dialled_us != 0 && now - p.dialled_us < limits::removed_retry_ms * 1000)
       continue;
@@ -182,7 +182,7 @@ void node_loop::on(const drop_peer& d) {
     about("peer_link", {{"peer", to_string(d.peer)}})
         ->warn("dropping the link to {}: {}", to_string(d.peer), d.reason);
   if (d.breach)
-    note_breach(d.peer, d.reason);
+    note_breach(d.peer, it->second, d.reason, d.hearsay);
   it->second.drop_reason = d.reason;
   self_->send(it->second.link, transport::close_link{d.reason});
 }
@@ -190,6 +190,7 @@ void node_loop::on(const drop_peer& d) {
 void node_loop::on(const dial_now&) {
   for (auto& [device, p] : peers_) {
     p.wait.hurry();
+    p.rest.lift();
     p.dialled_us = 0;
   }
   dial_due();

@@ -37,6 +37,11 @@ void node_loop::on(const transport::link_up& up) {
     self_->send(up.link, transport::close_link{"stopping"});
     return;
   }
+  if (!p.rest.over(mono_us())) {
+    self_->send(up.link, transport::close_link{"refused for a while, for it broke a rule: "
+                                               + p.rest.reason()});
+    return;
+  }
   connection c;
   c.link = up.link;
   c.outbound = up.outbound;
@@ -200,7 +205,7 @@ void node_loop::on(const transport::link_down& down) {
   }
   const auto reason = p.drop_reason.empty() ? down.reason : p.drop_reason;
   if (down.breach)
-    note_breach(down.peer, reason);
+    note_breach(down.peer, p, reason, false);
   if (may_say(p))
     about("peer_link", {{"peer", to_string(down.peer)}})
         ->info("link to {} ended: {}", to_string(down.peer), reason);
@@ -261,7 +266,14 @@ bool node_loop::may_say(peer& p) {
 }
 
 /// The peer proved its key, so it is known who it was.
-void node_loop::note_breach(const device_id& device, const std::string& reason) {
+void node_loop::note_breach(const device_id& device, peer& p, const std::string& reason,
+                            bool hearsay) {
+  if (!hearsay && p.rested_for != p.number) {
+    p.rested_for = p.number;
+    p.rest.breached(mono_us(), reason);
+    if (p.next)
+      give_up_next(p, reason);
+  }
   setup_->catalog.counted->count_breach(to_string(device));
   alarm("breach " + to_string(device), "member " + to_string(device) + " was cut off: " + reason
                                            + "; it is broken or hostile: update it, or remove it");
@@ -270,12 +282,15 @@ void node_loop::note_breach(const device_id& device, const std::string& reason) 
 /// For `peers` and metrics.
 void node_loop::publish(const device_id& device, const peer& p) {
   const auto now = mono_us();
+  const auto next = std::max(p.wait.next_us(), p.rest.until_us());
   dial_board::line l;
   l.failures = p.link ? 0 : p.wait.failures();
   l.dialling = p.dialling;
   l.error = p.last_failure;
   if (!p.link && !p.dialling && !p.addresses.empty())
-    l.next_ms = wall_ms() + (p.wait.next_us() > now ? (p.wait.next_us() - now) / 1000 : 0);
+    l.next_ms = wall_ms() + (next > now ? (next - now) / 1000 : 0);
+  if (!p.link && !p.rest.over(now))
+    l.rests_until_ms = wall_ms() + (p.rest.until_us() - now) / 1000;
   setup_->catalog.dials->set(device, std::move(l));
 }
 

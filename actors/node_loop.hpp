@@ -6,6 +6,7 @@
 
 #include "actors/node_actor.hpp"
 #include "actors/protocol/pace.hpp"
+#include "actors/protocol/rest.hpp"
 
 #include <random>
 
@@ -70,6 +71,8 @@ private:
     std::vector<config::address> addresses;
     std::string drop_reason; // why this node ends the link
     protocol::pace lines;    // of the log, about it
+    protocol::rest rest;     // after a breach
+    uint64_t rested_for = 0; // the connection on which it broke a rule last: once is enough
   };
   struct library {
     library_entry entry;
@@ -114,7 +117,7 @@ private:
   void alarm(const std::string& cause, const std::string& text);
   void note_own_key(const std::string& reason);
   static bool may_say(peer& p);
-  void note_breach(const device_id& device, const std::string& reason);
+  void note_breach(const device_id& device, peer& p, const std::string& reason, bool hearsay);
   void publish(const device_id& device, const peer& p);
   const device_id& self_id() const { return setup_->catalog.key.device(); }
   // node_libraries.cpp

@@ -18,6 +18,7 @@ inline void fill_in(protocol::stored& out, const replica& data, const replica_su
   out.oldest_log_ms = summary.oldest_log_ms;
   out.digest = digest_bytes(summary.digest);
   out.quarantine = summary.held_back.hash;
+  out.quarantined = summary.held_back.quarantined;
   for (const auto& [model, n] : summary.records)
     out.records += static_cast<uint64_t>(std::max<int64_t>(n, 0));
   if (!summary.settled)

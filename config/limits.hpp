@@ -36,6 +36,12 @@ constexpr uint64_t backoff_reset_ms =
 constexpr uint64_t breaker_opens_after =
     5; // failures in a row before `peers` shows the breaker open
 
+// ---- members that break a rule
+
+constexpr uint64_t rest_initial_ms = 1'000;       // they are refused so long after the first time,
+constexpr uint64_t rest_max_ms = 300'000;         // twice as long each time, at most this,
+constexpr uint64_t rest_forgotten_ms = 3'600'000; // until nothing was broken for so long
+
 // ---- commits
 
 constexpr size_t group_commit_requests_max =
@@ -59,6 +65,8 @@ constexpr size_t prune_batch_rows = 10'000;       // one removal batch, so that 
 constexpr size_t conflicts_kept_max = 1'000;      // per library; the oldest go
 constexpr uint64_t forged_shown_us = 600'000'000; // the alarm on records that were not signed
 constexpr size_t forged_shown_max = 32;
+constexpr uint64_t quarantined_ops_max =
+    10'000; // of one origin, stamped too far ahead; the next stay with their sender
 constexpr size_t release_ops_max = 2'000; // held ops merged in one group, beside its writes
 constexpr uint64_t release_poll_ms =
     1'000; // at most so long between two looks at held ops: the wall may step

@@ -36,24 +36,30 @@ void world::drive_all() {
   for (size_t n = 0; n < p.nodes; ++n) {
     if (!is_here(n))
       continue;
-    auto& node = *nodes_[n];
-    drive(source::edit, n, p.edit_every_us, [this, n](const happening& h, random_source& r) {
-      auto edits = loads_[n].draw(r);
-      if (!nodes_[n]->up())
-        return;
-      did(h, [&] { return name_of(n) + " " + text_of(edits); });
-      nodes_[n]->write(std::move(edits));
-    });
+    auto& node = at(n);
+    for (auto& s : shelves_)
+      drive(source::edit, n | s.around.library << 4, p.edit_every_us,
+            [this, n, &s](const happening& h, random_source& r) {
+              auto edits = s.loads[n].draw(r);
+              if (!s.nodes[n]->up())
+                return;
+              did(h, [&] {
+                return (s.around.library == 0 ? ""
+                                              : "lib" + std::to_string(s.around.library) + ": ")
+                       + name_of(n) + " " + text_of(edits);
+              });
+              s.nodes[n]->write(std::move(edits));
+            });
     if (p.skew_ms != 0 || p.far_ms != 0)
       drive(source::clock, n, p.step_every_us, [this, &node, n](const happening& h, auto& r) {
         ++seen_[fault::clock_step];
         node.step_clock(r);
         did(h, [&] { return name_of(n) + "'s clock is set to " + node.clock_text(); });
       });
-    drive(source::failed_sync, n, p.fail_sync_every_us, [this, &node, n](const auto& h, auto& r) {
-      if (!node.up())
+    drive(source::failed_sync, n, p.fail_sync_every_us, [this, n](const auto& h, auto& r) {
+      if (!at(n).up())
         return;
-      node.fail_next_sync(r);
+      shelves_[h.index % shelves_.size()].nodes[n]->fail_next_sync(r);
       did(h, [&] { return name_of(n) + ": the next sync fails"; });
     });
     drive(source::failed_read, n, p.fail_reads_every_us, [this, &node, n](const auto& h, auto& r) {
@@ -90,10 +96,10 @@ void world::drive_all() {
   drive(source::churn, 0, p.churn_every_us, call(&world::churn));
   drive(source::verify, 0, p.verify_every_us, [this](const happening& h, random_source& r) {
     const auto node = r.below(plan_.nodes);
-    if (!nodes_[node]->up())
+    if (!at(node).up())
       return;
     did(h, [&] { return name_of(node) + " is compared with its peers"; });
-    nodes_[node]->verify();
+    shelves_[h.index % shelves_.size()].nodes[node]->verify();
   });
 }
 
@@ -174,7 +180,7 @@ void world::partition(const happening& h, random_source& r) {
 void world::crash(const happening& h, random_source& r) {
   const auto n = r.below(plan_.nodes);
   const auto us = r.between(1'000, 4'000'000);
-  auto& node = *nodes_[n];
+  auto& node = at(n);
   if (!node.up())
     return;
   const auto how = node.crash(r);
@@ -185,12 +191,14 @@ void world::crash(const happening& h, random_source& r) {
 void world::damage(const happening& h, random_source& r) {
   const auto n = r.below(plan_.nodes);
   const auto us = r.between(1'000, 2'000'000);
-  auto& node = *nodes_[n];
+  auto& library = shelves_[h.index % shelves_.size()];
+  auto& node = *library.nodes[n];
   // Some other member keeps a good copy.
-  const bool another = std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& other) {
-    return other.get() != &node && other->ready() && !other->filling()
-           && covers(other->summary().held, node.summary().held);
-  });
+  const bool another =
+      std::any_of(library.nodes.begin(), library.nodes.end(), [&](const auto& other) {
+        return other.get() != &node && other->ready() && !other->filling()
+               && covers(other->summary().held, node.summary().held);
+      });
   if (!node.up() || !another)
     return;
   ++seen_[fault::damage];
@@ -215,9 +223,9 @@ void world::churn(const happening& h, random_source& r) {
   });
   it->second.removed = true;
   changed_.insert(n);
-  if (!runs_on && nodes_[n]->up())
-    nodes_[n]->crash(r);
-  nodes_[n]->retire(true);
+  if (!runs_on && at(n).up())
+    at(n).crash(r);
+  at(n).retire(true);
   tell_members();
   time_.after(us, [this, n] {
     if (loading_)
@@ -230,10 +238,12 @@ void world::readmit(size_t node) {
   ++m.generation;
   m.removed = false;
   random_source r(plan_.seed, static_cast<uint64_t>(source::churn) << 8 | 0xff, node);
-  nodes_[node]->wipe(r);
-  nodes_[node]->drop_image(); // the old directory is put aside, and stays there
-  nodes_[node]->retire(false);
-  nodes_[node]->start_in(1);
+  each_library_of(node, [&](sim_node& n) {
+    n.wipe(r);
+    n.drop_image(); // the old directory is put aside, and stays there
+  });
+  at(node).retire(false);
+  at(node).start_in(1);
   ++seen_[situation::readmitted];
   changed_.insert(node);
   tell_members();
@@ -248,7 +258,7 @@ void world::join() {
   did({source::join, 0, 0}, [&] { return name_of(last) + " is admitted"; });
   members_[device_of(last)] = {};
   changed_.insert(last);
-  nodes_[last]->start_in(0);
+  at(last).start_in(0);
   tell_members();
 }
 
@@ -270,14 +280,16 @@ bool world::tell_members_of(size_t node) {
   size_t up = 0;
   size_t know = 0;
   for (size_t n = 0; n < plan_.nodes; ++n) {
-    if (!net_.neighbours(n, node) || !nodes_[n]->up())
+    if (!net_.neighbours(n, node) || !at(n).up())
       continue;
-    ++up;
-    auto theirs = nodes_[n]->core().members();
-    if (merge(theirs, members_))
-      nodes_[n]->admit(members_);
-    else
-      ++know;
+    each_library_of(n, [&](sim_node& one) {
+      ++up;
+      auto theirs = one.core().members();
+      if (merge(theirs, members_))
+        one.admit(members_);
+      else
+        ++know;
+    });
   }
   return up > 0 && know == up && !loading_;
 }

@@ -15,78 +15,27 @@ size_t index_of(const device_id& d) { return static_cast<size_t>(d.bytes[7]) - 1
 
 /// Streams of random numbers that each node has.
 enum class drawn_for : uint64_t { starts = 0x30000, syncs, reads, checks, clock, failing_reads };
-static random_source source_of(const plan& p, drawn_for what, size_t node) {
-  return {p.seed, static_cast<uint64_t>(what), node};
+static random_source source_of(const surroundings& s, drawn_for what, size_t node) {
+  // There is one clock for all libraries.
+  const uint64_t library = what == drawn_for::clock ? 0 : s.library;
+  return {s.planned.seed, static_cast<uint64_t>(what) | library << 32, node};
 }
 
 sim_node::sim_node(surroundings& s, size_t index)
     : around_(s), index_(index), self_(device_of(index)),
-      starts_(source_of(s.planned, drawn_for::starts, index)),
-      syncs_(source_of(s.planned, drawn_for::syncs, index)),
-      reads_(source_of(s.planned, drawn_for::reads, index)),
-      checks_(source_of(s.planned, drawn_for::checks, index)),
-      failing_reads_(source_of(s.planned, drawn_for::failing_reads, index)),
-      failing_disk_(disk_, [this] {
+      starts_(source_of(s, drawn_for::starts, index)),
+      syncs_(source_of(s, drawn_for::syncs, index)), reads_(source_of(s, drawn_for::reads, index)),
+      checks_(source_of(s, drawn_for::checks, index)),
+      failing_reads_(source_of(s, drawn_for::failing_reads, index)), failing_disk_(disk_, [this] {
         const bool fails = reads_fail() && failing_reads_.chance(50);
         around_.seen[fault::read_failed] += fails;
         return fails;
       }) {
   around_.disks.push_back(&disk_);
   later_ = (s.planned.newer >> index & 1) != 0;
-  auto r = source_of(s.planned, drawn_for::clock, index);
+  auto r = source_of(s, drawn_for::clock, index);
   if (around_.planned.skew_ms > 0 || around_.planned.far_ms != 0)
-    step_clock(r);
-}
-
-void sim_node::step_clock(random_source& r) {
-  const auto most = static_cast<int64_t>(around_.planned.skew_ms);
-  frozen_ms_.reset();
-  offset_ms_ = static_cast<int64_t>(r.below(2 * around_.planned.skew_ms + 1)) - most;
-  if (index_ == around_.planned.far_node && r.chance(500)) {
-    offset_ms_ += around_.planned.far_ms;
-  } else if (r.chance(around_.planned.freeze_permille)) {
-    frozen_ms_ = wall_ms();
-    ++around_.seen[fault::clock_frozen];
-  }
-}
-
-std::string sim_node::clock_text() const {
-  return (offset_ms_ < 0 ? "" : "+") + std::to_string(offset_ms_) + " ms"
-         + (frozen_ms_ ? " and stands still" : "");
-}
-
-void sim_node::heal() {
-  const auto most = static_cast<int64_t>(around_.planned.skew_ms);
-  frozen_ms_.reset();
-  offset_ms_ = std::clamp(offset_ms_, -most, most) + std::max<int64_t>(0, around_.planned.far_ms);
-  failing_sync_.reset();
-  failing_reads_until_us_ = 0;
-  full_until_us_ = 0;
-  retired_ = false;
-  if (up())
-    enqueue(look_at_held{});
-}
-
-void sim_node::fail_reads(uint64_t until_us, random_source& r) {
-  failing_reads_until_us_ = until_us;
-  failing_reads_ = r;
-}
-
-uint64_t sim_node::bounded_wall_ms() const {
-  const auto bounds = core_->bounds();
-  const auto mono_ms = (around_.time.now() - started_us_) / 1000;
-  return bounds ? bounds->bound(wall_ms(), mono_ms) : wall_ms();
-}
-
-uint64_t sim_node::wall_ms() const {
-  const auto now = static_cast<int64_t>(around_.time.now());
-  const auto ppm = around_.planned.drift_ppm * (index_ % 2 == 0 ? 1 : -1);
-  const auto right = 1'700'000'000'000 + (now + now / 1'000'000 * ppm) / 1000;
-  const auto goes = static_cast<uint64_t>(right + offset_ms_);
-  if (!frozen_ms_)
-    return goes;
-  // No further behind than clocks ever are: marks of deletes are kept for as long.
-  return std::clamp(*frozen_ms_, static_cast<uint64_t>(right) - around_.planned.skew_ms, goes);
+    set_clock(r);
 }
 
 void sim_node::start_in(uint64_t us) {
@@ -117,8 +66,10 @@ void sim_node::start() {
     later_ = starts_.chance(200);
   if (around_.planned.later_ops && later_)
     read_later_ops();
-  auto opened = replica::open(
-      disk_, self_, {.fresh_epoch = epoch_, .program = later_ ? "a later one" : "this one"});
+  auto opened = replica::open(disk_, self_,
+                              {.fresh_epoch = epoch_,
+                               .max_quarantined = around_.planned.quarantine_max,
+                               .program = later_ ? "a later one" : "this one"});
   if (!opened)
     return around_.judge.fail("codec", "a disk image does not open: " + opened.err().message);
   data_ = std::move(*opened);
@@ -131,7 +82,9 @@ void sim_node::start() {
   protocol::settings s;
   s.self = self_;
   s.boot_nonce = reads_.next();
-  s.is_own_word = [](const statement& st) { return st.signature == sign(st); };
+  s.is_own_word = [of = around_.library](const statement& st) {
+    return st.signature == sign(st, of);
+  };
   s.name = "node " + std::to_string(index_);
   s.heartbeat_us = p.heartbeat_us;
   s.prune_us = p.prune_us;
@@ -151,6 +104,9 @@ void sim_node::start() {
     first.statements.push_back(st);
   step(std::move(first));
   schedule_release();
+  for (auto* o : others_)
+    if (!o->up())
+      o->start();
 }
 
 void sim_node::read_later_ops() {
@@ -163,90 +119,6 @@ void sim_node::read_later_ops() {
   if (!read.ok())
     return around_.judge.fail("codec", "held ops: " + read.err().message);
   (void)disk_.commit(txn.take());
-}
-
-void sim_node::upgrade() {
-  if (later_)
-    return;
-  later_ = true;
-  if (!up())
-    return;
-  die(starts_);
-  start();
-}
-
-bool sim_node::die(random_source& r) {
-  ++life_;
-  around_.note(0xc0 + index_);
-  const bool kept = unsynced_ && r.chance(around_.planned.keep_unsynced_permille);
-  if (unsynced_)
-    ++around_.seen[kept ? situation::crash_mid_sync : situation::group_lost];
-  if (kept) {
-    write(unsynced_->batch); // it was there, but nobody was told
-    for (const auto& c : unsynced_->commits)
-      around_.judge.durable(c);
-  }
-  if (saboteur_)
-    saboteur_->crashed(disk_, kept);
-  unsynced_.reset();
-  writing_ = false;
-  queue_.clear();
-  windows_.clear();
-  core_.reset();
-  data_.reset();
-  tick_at_ = 0;
-  release_at_ = 0;
-  around_.net.cut_all(index_, true);
-  return kept;
-}
-
-std::string sim_node::crash(random_source& r) {
-  if (!up())
-    return {};
-  const auto& p = around_.planned;
-  ++around_.seen[fault::crash];
-  const bool mid_sync = unsynced_.has_value();
-  std::string how = die(r) ? ", the last group is on disk" : mid_sync ? ", a group is lost" : "";
-  const bool back = r.chance(p.restore_permille);
-  const bool take = r.chance(500);
-  const bool cut = r.chance(p.lose_tail_permille);
-  const auto groups = r.between(1, 5);
-  if (has_image() && back) {
-    disk_ = image_;
-    undo_.clear();
-    around_.judge.restored(self_, disk_);
-    ++around_.seen[fault::old_copy];
-    return how + ", and an older disk is back";
-  }
-  if (p.restore_permille > 0 && take)
-    take_image();
-  if (!cut || undo_.empty())
-    return how;
-  for (uint64_t i = 0; i < groups && !undo_.empty(); ++i) {
-    (void)disk_.commit(std::move(undo_.back()));
-    undo_.pop_back();
-  }
-  around_.judge.restored(self_, disk_);
-  ++around_.seen[fault::tail_lost];
-  return how + ", and the newest groups are missing";
-}
-
-void sim_node::wipe(random_source& r) {
-  if (up())
-    die(r);
-  disk_ = {};
-  undo_.clear();
-  around_.judge.restored(self_, disk_);
-}
-
-void sim_node::restore() {
-  random_source r(around_.planned.seed, static_cast<uint64_t>(source::old_copy) << 8, 1);
-  die(r);
-  disk_ = image_;
-  undo_.clear();
-  around_.judge.restored(self_, disk_);
-  ++around_.seen[fault::old_copy];
-  start();
 }
 
 bool sim_node::ready() const {
@@ -296,6 +168,10 @@ void sim_node::schedule_release() {
   });
 }
 
+bool sim_node::holds_member(size_t peer) const {
+  return up() && is_member(core_->members(), device_of(peer));
+}
+
 void sim_node::linked(size_t peer) {
   windows_[peer] = {};
   around_.say(
@@ -318,7 +194,25 @@ void sim_node::arrived(size_t peer, const frame_ptr& frame) {
     return void(++around_.seen[situation::unknown_kind]); // as the shell does
   if (!e)
     return around_.judge.fail("codec", "a frame does not decode: " + e.err().message);
-  auto body = std::move(e->body);
+  if (e->library != library_of(around_.library) || e->sender != device_of(peer))
+    return around_.judge.fail("crossed", "a frame of " + to_string(e->library) + " and "
+                                             + to_string(e->sender) + " came to library "
+                                             + std::to_string(around_.library) + " from n"
+                                             + std::to_string(peer));
+  // As the shell does: to this library, the peer is no member yet. Its Hello is answered, or it
+  // would take the session for one that begins.
+  if (!others_.empty() && std::holds_alternative<hello>(e->body)
+      && !core_->sessions().contains(e->sender)) {
+    around_.net.send(index_, peer,
+                     encode_frame({library_of(around_.library), self_, wall_ms(),
+                                   error_message{"unknown_library", "unknown library"}}),
+                     false);
+    return;
+  }
+  hear(peer, e->timestamp_ms, std::move(e->body));
+}
+
+void sim_node::hear(size_t peer, uint64_t sent_wall_ms, message body) {
   if (auto* hi = std::get_if<hello>(&body))
     hi->window = std::min(hi->window, around_.planned.window_bytes);
   if (const auto* ack = std::get_if<link_ack>(&body))
@@ -333,7 +227,7 @@ void sim_node::arrived(size_t peer, const frame_ptr& frame) {
   });
   if (saboteur_ && !saboteur_->arriving(body))
     return;
-  step(protocol::received{device_of(peer), e->timestamp_ms, wall_ms(), std::move(body)});
+  step(protocol::received{device_of(peer), sent_wall_ms, wall_ms(), std::move(body)});
 }
 
 // ---- effects ----
@@ -356,7 +250,7 @@ void sim_node::carry_out(protocol::send& e) {
         return is_of_later_kind({of.origin, of.epoch, seq}, around_.planned.newer);
       });
   }
-  auto frame = encode_frame({simulated_library, self_, wall_ms(), std::move(e.body)});
+  auto frame = encode_frame({library_of(around_.library), self_, wall_ms(), std::move(e.body)});
   if (later_)
     frame = with_unknown_key(*frame);
   for (const auto& to : e.to) {

@@ -1,7 +1,8 @@
 #pragma once
-// One node: a replica on a disk, a replicator above it, and between them what the production shell
-// does: effects are carried out, requests to the store wait in one queue, are committed in groups
-// and answered when the group is on disk.
+// One library on one node: a replica on a disk, a replicator above it, and between them what the
+// production shell does: effects are carried out, requests to the store wait in one queue, are
+// committed in groups and answered when the group is on disk. The libraries of one node are one
+// process on one machine: they start and die together, and share its links, clock and disk.
 
 #include "actors/protocol/replicator.hpp"
 #include "sim/net.hpp"
@@ -12,7 +13,12 @@
 
 namespace shoal::sim {
 
-/// What the nodes share.
+/// On the wire and under signatures.
+inline library_id library_of(size_t number) {
+  return {{'l', 'i', 'b', static_cast<uint8_t>(number)}};
+}
+
+/// What the nodes share, in one library.
 struct surroundings {
   const plan& planned;
   timeline& time;
@@ -21,12 +27,14 @@ struct surroundings {
   occurred& seen;
   const member_set& members;           // as operators have it: what an empty node begins with
   trace_lines* lines;                  // nullptr: no trace
+  size_t library = 0;                  // its number
   std::vector<const sim_store*> disks; // by node
   uint64_t trace = 0;                  // hash of everything that happened
   template <class Text>
   void say(Text text) const {
     if (lines)
-      lines->push_back({time.now(), {}, text()});
+      lines->push_back(
+          {time.now(), {}, (library == 0 ? "" : "lib" + std::to_string(library) + ": ") + text()});
   }
   void note(uint64_t what) { trace = (trace ^ what) * 0x100000001b3ULL + (trace >> 29); }
 };
@@ -36,19 +44,22 @@ public:
   sim_node(surroundings& s, size_t index);
   /// Tests only: see saboteur.hpp.
   void bear(std::unique_ptr<saboteur> s) { saboteur_ = std::move(s); }
+  /// The other libraries of its node.
+  void share(std::vector<sim_node*> others) { others_ = std::move(others); }
+  const std::vector<sim_node*>& others() const { return others_; }
   /// Queues a request as it is, in a while, unless the node is down by then.
   void ask_in(uint64_t us, store_request r);
 
-  /// Opens what is on the disk, or makes a new one.
+  /// Opens what is on the disk, or makes a new one; the node's other libraries start with it.
   void start();
   /// … after a while, if it is down then and no operator has stopped it.
   void start_in(uint64_t us);
   /// An operator stopped it for good (true), or takes it back.
-  void retire(bool on) { retired_ = on; }
+  void retire(bool on);
   /// Everything in memory is gone; a group on its way to the disk may have reached it or not, and
   /// by the plan the disk may be an older one. Returns what became of it, for the trace.
   std::string crash(random_source& r);
-  /// What is on the disk is of no use: the node is down and its disk empty.
+  /// What is on the disk is of no use: the node is down and this library's part of the disk empty.
   void wipe(random_source& r);
   /// Takes the image that a crash or `restore` brings back.
   void take_image() { image_ = disk_; }
@@ -58,7 +69,7 @@ public:
   void restore();
   void fail_next_sync(random_source& r) { failing_sync_ = r; }
   void fail_reads(uint64_t until_us, random_source& r);
-  void fill_disk(uint64_t until_us) { full_until_us_ = until_us; }
+  void fill_disk(uint64_t until_us);
   /// Faults end: of the disk, and of the clock, which goes where all walls are in the end: as far
   /// ahead as any was, give or take the skew.
   void heal();
@@ -69,6 +80,9 @@ public:
   void linked(size_t peer);
   void unlinked(size_t peer);
   void arrived(size_t peer, const frame_ptr& frame);
+  /// A message of this library, as it was decoded.
+  void hear(size_t peer, uint64_t sent_wall_ms, message body);
+  bool holds_member(size_t peer) const;
   void write(std::vector<edit> edits);
   /// An operator hands this node a member set.
   void admit(const member_set& members);
@@ -106,8 +120,13 @@ private:
   void step(protocol::event e);
   void enqueue(store_request r);
   bool reads_fail() const { return around_.time.now() < failing_reads_until_us_; }
-  /// Down; true if a group that was on its way is on the disk.
+  /// Down, with the node's other libraries; true if a group that was on its way is on the disk.
   bool die(random_source& r);
+  bool die_alone(random_source& r);
+  /// What a crash did to the disk besides, in words.
+  std::string find_disk(random_source& r);
+  void put_image_back();
+  void set_clock(random_source& r);
   /// An operator's upgrade: the later version can read what the earlier one kept unread.
   void read_later_ops();
   void begin_group();
@@ -145,6 +164,7 @@ private:
   void check_prune(const protocol::prune& e) const;
 
   surroundings& around_;
+  std::vector<sim_node*> others_;
   size_t index_;
   device_id self_;
   random_source starts_; // epochs and nonces
@@ -189,7 +209,6 @@ private:
 
 size_t index_of(const device_id& d);
 /// Stands for a signature: nobody else can make it without knowing the member.
-std::string sign(const statement& s);
-inline const library_id simulated_library{{'l', 'i', 'b'}};
+std::string sign(const statement& s, size_t library);
 
 } // namespace shoal::sim

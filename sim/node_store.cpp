@@ -13,8 +13,8 @@
 
 namespace shoal::sim {
 
-std::string sign(const statement& s) {
-  const auto bytes = signed_bytes(s, simulated_library);
+std::string sign(const statement& s, size_t library) {
+  const auto bytes = signed_bytes(s, library_of(library));
   return keys::u64(XXH3_64bits_withSeed(bytes.data(), bytes.size(), s.member.bytes[7]));
 }
 
@@ -232,6 +232,10 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::apply& r) {
   case applied_as::applied: out.what = protocol::outcome::applied; break;
   case applied_as::duplicate: out.what = protocol::outcome::duplicate; break;
   case applied_as::gap: out.what = protocol::outcome::gap; break;
+  case applied_as::no_room:
+    out.what = protocol::outcome::no_room;
+    ++around_.seen[situation::no_room];
+    break;
   }
   range whole = first;
   whole.more = false;
@@ -257,7 +261,7 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::fold_members& r) {
 }
 
 void sim_node::run(kv_transaction& txn, group& g, protocol::keep_statement& r) {
-  if (r.what.signature != sign(r.what))
+  if (r.what.signature != sign(r.what, around_.library))
     return around_.judge.fail("codec", "a statement's signature does not hold");
   if (data_->keep_statement(txn, r.what))
     g.answer.statements.push_back(r.what);
@@ -267,7 +271,7 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::make_statement&) {
   auto s = data_->next_statement();
   if (!s)
     return;
-  s->signature = sign(*s);
+  s->signature = sign(*s, around_.library);
   if (data_->keep_statement(txn, *s))
     g.answer.statements.push_back(*s);
 }

@@ -44,6 +44,8 @@ const char* to_string(situation s) {
   case situation::unreadable: return "unreadable";
   case situation::undone: return "undone";
   case situation::joined: return "joined";
+  case situation::many_libraries: return "many_libraries";
+  case situation::no_room: return "no_room";
   }
   return "?";
 }

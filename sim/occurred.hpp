@@ -48,8 +48,10 @@ enum class situation : uint8_t {
   unreadable,     // an op of a later version was kept for an upgrade
   undone,         // a write that met a failing read was undone and the group went on
   joined,         // a node was admitted while the others wrote
+  many_libraries, // nodes had more than one
+  no_room,        // a range was left with its sender: too many ops of its origin were quarantined
 };
-constexpr size_t situation_count = 16;
+constexpr size_t situation_count = 18;
 
 const char* to_string(fault f);
 const char* to_string(situation s);

@@ -107,6 +107,15 @@ plan make_plan(uint64_t seed, size_t nodes, uint64_t steps) {
     p.newer = r.next();
   p.restore_late = p.min_tombstone_ms < 10'000 && r.chance(100);
   p.later_ops = p.newer != 0 && r.chance(500);
+  // Drawn apart: what is drawn above stays what it was.
+  random_source later(seed ^ 0x40011);
+  if (p.far_ms != 0)
+    p.quarantine_max = later.one_of({1, 8, 10'000});
+  random_source shelves(seed ^ 0x71b5);
+  if (shelves.chance(100)) {
+    p.libraries = shelves.between(2, 3);
+    p.edit_every_us *= p.libraries; // as much to do as elsewhere, in the same number of events
+  }
   return p;
 }
 
@@ -118,6 +127,7 @@ std::string to_string(const plan& p) {
     if (n != 0)
       out += std::string(", ") + what + " " + std::to_string(n);
   };
+  say("libraries", p.libraries > 1 ? p.libraries : 0);
   say("steps", p.steps), say("edit_every_us", p.edit_every_us);
   say("value_bytes", p.value_bytes), say("latency_us", p.latency_us);
   say("cut_every_us", p.cut_every_us), say("block_every_us", p.block_every_us);
@@ -133,6 +143,8 @@ std::string to_string(const plan& p) {
     say("max_log_entries", p.max_log_entries + 1), say("passed_over", p.passed_over_after_us);
   if (p.far_ms != 0)
     out += ", node " + std::to_string(p.far_node) + " far_ms " + std::to_string(p.far_ms);
+  if (p.quarantine_max < 10'000)
+    say("quarantine_max", p.quarantine_max);
   say("release_max", p.release_max), say("verify_every_us", p.verify_every_us);
   say("flap_every_us", p.flap_every_us), say("slow_every_us", p.slow_every_us);
   say("fail_sync_every_us", p.fail_sync_every_us);

@@ -16,6 +16,7 @@ struct plan {
   uint64_t seed = 0;
 
   size_t nodes = 3;
+  size_t libraries = 1; // on each node, over the same links, disks and clocks
   topology shape = topology::mesh;
 
   // Load, in the first part of the run.
@@ -81,7 +82,8 @@ struct plan {
   size_t sums_max = 64;
   uint64_t max_log_entries = 1'000'000; // beyond it, members that are away are passed over
   uint64_t passed_over_after_us = 60'000'000;
-  uint64_t release_max = 1000; // quarantined ops merged in one group
+  uint64_t release_max = 1000;      // quarantined ops merged in one group
+  uint64_t quarantine_max = 10'000; // of one origin
 
   uint64_t verify_every_us = 0; // mean, over all nodes, of an operator's `shoal verify --repair`
 

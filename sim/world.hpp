@@ -25,23 +25,39 @@ public:
                  trace_lines* lines = nullptr);
   verdict run();
 
-  bool is_up(size_t node) const override { return nodes_[node]->up(); }
-  bool accepts(size_t node, size_t peer) const override {
-    return is_member(nodes_[node]->core().members(), device_of(peer));
-  }
-  void linked(size_t node, size_t peer) override { nodes_[node]->linked(peer); }
-  void unlinked(size_t node, size_t peer) override { nodes_[node]->unlinked(peer); }
-  void arrived(size_t node, size_t peer, const frame_ptr& frame) override {
-    nodes_[node]->arrived(peer, frame);
-  }
+  bool is_up(size_t node) const override { return at(node).up(); }
+  bool accepts(size_t node, size_t peer) const override;
+  void linked(size_t node, size_t peer) override;
+  void unlinked(size_t node, size_t peer) override;
+  void arrived(size_t node, size_t peer, const frame_ptr& frame) override;
 
 private:
+  /// One library, on all nodes: judged by itself, as if it were alone.
+  struct shelf {
+    shelf(world& w, size_t number)
+        : judge(w.plan_, w.seen_), around{w.plan_,    w.time_,  w.net_, judge, w.seen_,
+                                          w.members_, w.lines_, number, {},    0} {}
+    oracle judge;
+    surroundings around;
+    std::vector<workload> loads;
+    std::vector<std::unique_ptr<sim_node>> nodes;
+  };
   using act = std::function<void(const happening&, random_source&)>;
   bool wanted(const happening& h) const { return !part_ || part_->only.contains(h); }
   bool is_here(size_t node) const { return !part_ || !part_->absent.contains(node); }
+  /// What has its fate in common with the node's other libraries.
+  sim_node& at(size_t node) const { return *shelves_.front().nodes[node]; }
+  template <class Call>
+  void each_library_of(size_t node, Call call) {
+    for (auto& s : shelves_)
+      call(*s.nodes[node]);
+  }
+  bool failed() const;
   std::string unsettled() const;
+  std::string unsettled(const shelf& s) const;
   /// Runs until nothing is left to do, or fails with what is in the way.
   void settle(uint64_t at_most_us);
+  void last_checks();
   void run_for(uint64_t us);
   void run_to_time(uint64_t us);
   /// Runs until so many events have happened since the start; in an excerpt to the time given.
@@ -59,8 +75,8 @@ private:
   template <class Text>
   void did(const happening& h, Text text) {
     script_.push_back(h);
-    if (around_.lines)
-      around_.lines->push_back({time_.now(), h, text()});
+    if (lines_)
+      lines_->push_back({time_.now(), h, text()});
   }
   std::optional<std::pair<size_t, size_t>> draw_link(random_source& r) const;
   void cut(const happening& h, random_source& r);
@@ -77,14 +93,12 @@ private:
 
   plan plan_;
   const excerpt* part_;
+  trace_lines* lines_;
   occurred seen_;
   timeline time_;
-  oracle oracle_;
   sim_net net_;
-  member_set members_; // as operators have it
-  surroundings around_;
-  std::vector<workload> loads_;
-  std::vector<std::unique_ptr<sim_node>> nodes_;
+  member_set members_; // as operators have it, in all libraries
+  std::deque<shelf> shelves_;
   std::vector<happening> script_;
   std::set<size_t> changed_; // nodes of whose membership not all neighbours know yet
   schedule times_;

@@ -54,6 +54,8 @@ struct member_status {
   std::string breaker;
   uint64_t failures = 0;    // of dials and links, in a row
   uint64_t next_try_ms = 0; // wall ms of the next dial; 0: none is scheduled
+  uint64_t rests_until_ms =
+      0; // wall ms; it broke a rule (`last_error`) and is refused; 0: it is not
 };
 
 struct library_status {
@@ -73,8 +75,10 @@ struct library_status {
   /// holds: the log is kept for them. Empty while the log is.
   std::vector<device_id> log_held_by;
   uint64_t tombstones = 0;
-  uint64_t deadletters = 0;        // ops that are held but not merged, those hidden left out
-  uint64_t conflicts = 0;          // recorded so far
+  uint64_t deadletters = 0; // ops that are held but not merged, those hidden left out
+  uint64_t conflicts = 0;   // recorded so far
+  /// Members of which no more ops are taken: too many are quarantined here.
+  std::vector<device_id> quarantine_full;
   std::vector<std::string> alarms; // what an operator should look at, for people
   std::string read_only;           // why nothing can be written now; empty: it can
   bool settled = true;

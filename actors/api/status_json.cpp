@@ -35,6 +35,7 @@ json peer_json(const member_status& m) {
   out["breaker"] = m.breaker;
   out["failures"] = m.failures;
   out["next_try"] = m.next_try_ms == 0 ? json(nullptr) : json(m.next_try_ms);
+  out["rests_until"] = m.rests_until_ms == 0 ? json(nullptr) : json(m.rests_until_ms);
   out["models"] = text_or_null(m.models);
   return out;
 }
@@ -61,6 +62,10 @@ json library_json(const library_status& s) {
   for (const auto& device : s.log_held_by)
     held_by.push_back(to_string(device));
   out["log_held_by"] = std::move(held_by);
+  json full = json::array();
+  for (const auto& device : s.quarantine_full)
+    full.push_back(to_string(device));
+  out["quarantine_full"] = std::move(full);
   out["settled"] = s.settled;
   out["tombstones"] = s.tombstones;
   out["deadletters"] = s.deadletters;

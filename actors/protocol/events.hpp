@@ -30,7 +30,14 @@ struct received {
   uint64_t wall_ms = 0;      // local wall when it came
   message body;
 };
-enum class outcome { applied, duplicate, gap, refused };
+enum class outcome {
+  applied,
+  duplicate,
+  gap,
+  no_room, // too many ops of its origin wait for their time here: tried again later
+  refused, // no honest member sends that
+  dropped, // this node could not keep it
+};
 /// What became of one `apply` effect.
 struct apply_result {
   device_id peer;
@@ -39,7 +46,7 @@ struct apply_result {
   uint64_t to = 0;
   uint64_t cost = 0;
   outcome what = outcome::applied;
-  std::string why;            // refused
+  std::string why;            // refused or dropped
   std::optional<range> relay; // complete as it came: may be passed on without reading the store
 };
 /// What became of one `repair` effect.
@@ -71,6 +78,7 @@ struct stored {
   std::string digest;       // 16 bytes
   frontier until;           // only when not settled
   uint64_t quarantine = 0;  // hash of the ops that are held but not merged
+  uint64_t quarantined = 0; // how many of them wait for their time
   std::vector<range> local; // own ops of this group, in order
   std::vector<apply_result> applied;
   std::vector<repaired> repairs;
@@ -132,7 +140,9 @@ struct apply {
 struct close_link {
   device_id peer;
   std::string reason;
-  bool breach = false; // the peer did what no honest member does
+  bool breach = false; // the peer did what no honest member does …
+  /// … unless it believed another member: no reason to refuse its next link.
+  bool hearsay = false;
 };
 struct fold_members {
   member_set members;

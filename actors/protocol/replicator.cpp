@@ -63,8 +63,8 @@ void replicator::leave(const device_id& peer) {
     end_comparison(false);
 }
 
-void replicator::close(const device_id& peer, std::string reason, bool breach) {
-  out_.push_back(close_link{peer, std::move(reason), breach});
+void replicator::close(const device_id& peer, std::string reason, blame of) {
+  out_.push_back(close_link{peer, std::move(reason), of != blame::none, of == blame::hearsay});
   link_down down{peer};
   on(down);
 }
@@ -113,6 +113,9 @@ void replicator::on(stored& e) {
   }
   digest_ = std::move(e.digest);
   quarantine_ = e.quarantine;
+  for (auto& [origin, f] : full_)
+    f.room = f.room || e.quarantined < quarantined_;
+  quarantined_ = e.quarantined;
   if (!opened_) {
     opened_ = true;
     submitted_ = held_;
@@ -146,17 +149,28 @@ void replicator::on(stored& e) {
   for (auto& a : e.applied) {
     const auto from = sessions_.find(a.peer);
     unstored_[a.peer] -= std::min(unstored_[a.peer], a.cost);
-    if (a.what == outcome::refused) {
+    if (a.what == outcome::refused || a.what == outcome::dropped) {
       submitted_[a.stream] = seq_of(held_, a.stream);
+      const bool own = a.stream.origin == a.peer; // what it relays, another version let pass
       if (from != sessions_.end())
-        close(a.peer, a.why, true);
+        close(a.peer, a.why,
+              a.what == outcome::dropped ? blame::none
+              : own                      ? blame::breach
+                                         : blame::hearsay);
       continue;
     }
-    if (a.what == outcome::applied)
+    if (a.what == outcome::applied) {
       note_relayed(a.stream.origin, a.peer);
+      note_room(a.stream);
+    }
+    if (a.what == outcome::no_room) {
+      submitted_[a.stream] = seq_of(held_, a.stream);
+      note_no_room(a.stream);
+    }
     if (a.what == outcome::gap) {
       submitted_[a.stream] = seq_of(held_, a.stream);
-      if (from != sessions_.end() && from->second.state == session_state::live)
+      if (from != sessions_.end() && from->second.state == session_state::live
+          && !is_full(a.stream))
         request(a.peer, a.stream.origin, true);
     }
     if (from != sessions_.end()) {
@@ -354,6 +368,7 @@ void replicator::on(tick& e) {
   consider_retention();
   consider_ended();
   tick_comparison();
+  try_full();
   ask_the_silent();
   choose_feeders();
   const bool alone = std::none_of(members_.begin(), members_.end(), [&](const auto& m) {
@@ -408,7 +423,7 @@ library_state replicator::state(uint64_t now_us) const {
       return library_state::catching_up;
     if (s.state != session_state::live)
       continue; // does not hold this node a member, or never answered
-    if (!covers(held_, s.at_hello))
+    if (!has_all_but_full(s.at_hello))
       return library_state::catching_up;
     linked = true;
   }
@@ -445,6 +460,9 @@ std::string replicator::not_converged() const {
     return "comparing all records with a peer: deletes that this node missed are forgotten";
   if (!settled_)
     return "catching up: what was read from a peer's records is not complete yet";
+  if (!full_.empty())
+    return "no more ops of " + named(full_.begin()->first)
+           + " are taken: too many are stamped ahead of this node's clock and wait here";
   for (const auto& [device, m] : members_) {
     if (device == settings_.self || m.removed)
       continue;

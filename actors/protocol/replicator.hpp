@@ -133,6 +133,17 @@ public:
   bool own_ops_taken() const;
   /// Requests that wait for their time to be made again.
   size_t retries() const;
+  /// Streams of one origin of which the store takes no more: it holds as many of the origin's ops
+  /// as it may, stamped too far ahead. What comes of them is left with the sender, and asked for
+  /// again when something was merged, or after a growing wait.
+  struct full_origin {
+    std::set<stream_id> streams;
+    backoff retry;
+    uint64_t tried_us = 0;
+    bool trying = false;
+    bool room = false; // held ops of somebody were merged since
+  };
+  const std::map<device_id, full_origin>& full() const { return full_; }
   /// Hash of the ops that this node holds but has not merged.
   uint64_t quarantine() const { return quarantine_; }
   /// Equal frontiers, equal quarantine, both settled, and yet another digest.
@@ -153,7 +164,8 @@ private:
   void on(summed& e);
   void on(verify& e);
   void on(tick& e);
-  void close(const device_id& peer, std::string reason, bool breach = false);
+  enum class blame { none, breach, hearsay };
+  void close(const device_id& peer, std::string reason, blame of = blame::none);
   void leave(const device_id& peer);
   static bool compresses(const session& s, const range& part);
   void end_sessions_of_strangers();
@@ -228,6 +240,12 @@ private:
   bool take_over(const device_id& origin);
   uint64_t ahead(const device_id& peer, const device_id& origin) const;
   std::set<device_id> wanted_origins() const;
+  // room.cpp
+  void note_no_room(const stream_id& stream);
+  void note_room(const stream_id& stream);
+  bool is_full(const stream_id& stream) const;
+  bool has_all_but_full(const frontier& f) const;
+  void try_full();
   // statements.cpp
   void consider_statement();
   void consider_prune();
@@ -257,6 +275,8 @@ private:
   frontier until_; // when not settled
   durable_state kept_;
   uint64_t quarantine_ = 0;
+  uint64_t quarantined_ = 0;
+  std::map<device_id, full_origin> full_;
   member_set members_;
   std::map<device_id, uint64_t> last_sign_us_; // end of its link, or its newest statement
   std::map<device_id, session> sessions_;

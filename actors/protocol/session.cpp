@@ -46,7 +46,7 @@ void replicator::on_message(session& s, received& e, hello& m) {
   }
   // Answering it with a Hello, as if the session were new, would go on for ever between two nodes.
   if (s.state == session_state::live)
-    return close(e.peer, "a second Hello in one session", true);
+    return close(e.peer, "a second Hello in one session", blame::breach);
   if (s.state == session_state::refused) {
     // The peer holds this node a member by now.
     const auto heard = s.last_heard_us;
@@ -284,7 +284,7 @@ void replicator::on_message(session& s, received& e, range_message& m) {
   if (s.assembling_cost > wire_limits::range_bytes)
     return close(e.peer,
                  "a range of more than " + std::to_string(wire_limits::range_bytes) + " bytes",
-                 true);
+                 blame::breach);
   s.assembling.push_back(std::move(m.body));
   s.assembling.back().compressed = false; // as it may be passed on
   if (s.assembling.back().more)
@@ -310,6 +310,10 @@ void replicator::finish_range(const device_id& peer, session& s) {
     link_ack ack{{}, cost};
     ack.held[stream] = seq_of(held_, stream);
     out_.push_back(send{{peer}, std::move(ack)});
+    return;
+  }
+  if (is_full(stream)) { // left with its sender, who must not run out of credit
+    out_.push_back(send{{peer}, link_ack{{}, cost}});
     return;
   }
   if (from > submitted) {
@@ -361,14 +365,18 @@ size_t replicator::retries() const {
 /// A peer that said it holds more, of origins that it sends, and sends nothing: is asked anew, with
 /// growing waits, for ever.
 void replicator::ask_the_silent() {
+  const auto waits = [&](const device_id& origin) { // try_full sees to those
+    const auto it = full_.find(origin);
+    return it != full_.end() && !it->second.trying;
+  };
   for (auto& [peer, s] : sessions_) {
     std::vector<device_id> due;
     if (s.state == session_state::live && takes_from(peer)
         && !(kept_.resync && !resync_compared_)) {
-      if (!s.awaits && ahead(peer, peer) > 0)
+      if (!s.awaits && ahead(peer, peer) > 0 && !waits(peer))
         due.push_back(peer);
       for (const auto& [origin, feeder] : feeders_)
-        if (feeder == peer && origin != peer && ahead(peer, origin) > 0)
+        if (feeder == peer && origin != peer && ahead(peer, origin) > 0 && !waits(origin))
           due.push_back(origin);
     }
     if (due.empty()) {
@@ -422,7 +430,7 @@ void replicator::on_message(session& s, received& e, state_request& m) {
   if (m.follow)
     s.following.insert(m.origin);
   if (s.following.size() > wire_limits::members)
-    return close(e.peer, "it follows more origins than a library can have members", true);
+    return close(e.peer, "it follows more origins than a library can have members", blame::breach);
   // Its statements travel the same way from now on; this one may have come before the request.
   if (const auto st = statements_.find(m.origin);
       m.follow && st != statements_.end() && m.origin != settings_.self)

@@ -31,7 +31,7 @@ bool replicator::believes(const device_id& peer, const frontier& said) {
     close(peer,
           "it claims op " + std::to_string(seq_of(said, own)) + " of this device's epoch, in which "
               + std::to_string(made) + " were made",
-          true);
+          blame::hearsay); // another member may have made them up
     return false;
   }
   auto& known = announced_[peer];
@@ -39,7 +39,8 @@ bool replicator::believes(const device_id& peer, const frontier& said) {
     auto all = known;
     merge(all, said);
     if (all.size() > wire_limits::streams) {
-      close(peer, "it claims more than " + std::to_string(wire_limits::streams) + " streams", true);
+      close(peer, "it claims more than " + std::to_string(wire_limits::streams) + " streams",
+            blame::breach);
       return false;
     }
   }
@@ -63,7 +64,7 @@ bool replicator::takes_members(const device_id& peer, const member_set& told) {
           "with it the member set has " + std::to_string(all.size()) + " entries and "
               + std::to_string(raw.size()) + " bytes; " + std::to_string(wire_limits::members)
               + " and " + std::to_string(member_set_bytes) + " would do",
-          true);
+          blame::hearsay);
     return false;
   }
   if (!member_paces_[peer].permits(now_us_, members_every_us, members_at_once))
@@ -87,7 +88,7 @@ bool replicator::takes_stream(const device_id& peer, const stream_id& stream) {
         "it sends stream " + to_string(stream) + ", of whose origin " + std::to_string(epochs)
             + " are here; more than " + std::to_string(epochs_of_one_origin) + ", or "
             + std::to_string(streams_taken) + " of all, are not kept",
-        true);
+        stream.origin == peer ? blame::breach : blame::hearsay);
   return false;
 }
 

@@ -33,6 +33,8 @@ std::string millis_text(const json& member, const char* key) {
 }
 
 std::string breaker_text(const json& m, int64_t now) {
+  if (const int64_t until = integer_at(m, "rests_until", 0); until > now)
+    return "refused for " + std::to_string((until - now) / 1000 + 1) + " s: it broke a rule";
   const int64_t next = integer_at(m, "next_try", 0);
   return next == 0 ? cell_of(m, "breaker")
                    : cell_of(m, "breaker") + ", next in "

@@ -127,6 +127,35 @@ result<bool> replica::apply_plain(kv_transaction& txn, const plain_op& o, const 
   return true;
 }
 
+/// The bound is per origin: no member can take the room of others. A range that by itself has more
+/// than the bound is taken when nothing else is held, or it would never be. Ops that this version
+/// cannot read are not counted: they have no time that will come, and must be passed on.
+bool replica::has_room(std::span<const range> parts, uint64_t wall_ms) const {
+  const auto stream = parts.front().stream;
+  const auto here = quarantined_of_.find(stream.origin);
+  if (here == quarantined_of_.end())
+    return true;
+  const auto held = seq_of(held_, stream);
+  bool waits = quarantined_.contains(stream);
+  uint64_t more = 0;
+  const auto look = [&](record_class cls, const hlc& stamp) {
+    waits = waits || (cls == record_class::shared && too_far_ahead(stamp, wall_ms));
+    more += cls == record_class::shared && waits;
+  };
+  for (const auto& part : parts) {
+    range_walk ops(part);
+    for (auto next = ops.next(); next && *next; next = ops.next()) {
+      if (ops.seq() <= held)
+        continue;
+      if (const auto* p = ops.plain())
+        look(p->cls, p->stamp);
+      else if (const auto& o = ops.whole(); !o.fault)
+        look(o.decoded.cls, o.decoded.stamp);
+    }
+  }
+  return more == 0 || here->second + more <= options_.max_quarantined;
+}
+
 result<applied_as> replica::apply(kv_transaction& txn, std::span<const range> parts,
                                   uint64_t wall_ms) {
   if (parts.empty())
@@ -139,6 +168,8 @@ result<applied_as> replica::apply(kv_transaction& txn, std::span<const range> pa
     return applied_as::duplicate;
   if (from > held)
     return applied_as::gap;
+  if (!has_room(parts, wall_ms))
+    return applied_as::no_room;
   wall_ms_ = wall_ms;
   auto before = save_ranges(txn);
   const auto fail = [&](const error& e) { return undo(txn, std::move(before), e); };

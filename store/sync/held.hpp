@@ -35,6 +35,9 @@ struct held_op {
   std::string reason;
   std::string bytes; // the op as it came
 
+  /// The last op of a batch looks like one alone, where the others came before it: among rows they
+  /// may have been superseded, and left out.
+  bool may_be_of_batch() const { return batch_rest > 0 || !complete; }
   /// Readers see half of its batch, and no operator has seen to it.
   bool shows_half() const { return split && !released && !hidden; }
 };

@@ -64,18 +64,15 @@ uint64_t replica::hash_of_held(const held_op& h) const {
 
 void replica::move_quarantined(const dot& at, bool in) {
   quarantine_moves_.push_back({at, in});
-  if (in)
-    quarantined_[at.stream()].insert(at.seq);
-  else if (const auto it = quarantined_.find(at.stream()); it != quarantined_.end()) {
-    it->second.erase(at.seq);
+  if (in) {
+    quarantined_of_[at.origin] += quarantined_[at.stream()].insert(at.seq).second;
+  } else if (const auto it = quarantined_.find(at.stream()); it != quarantined_.end()) {
+    if (it->second.erase(at.seq) > 0 && --quarantined_of_[at.origin] == 0)
+      quarantined_of_.erase(at.origin);
     if (it->second.empty())
       quarantined_.erase(it);
   }
 }
-
-/// The last op of a batch looks like one alone, where the others came before it: among rows they
-/// may have been superseded, and left out.
-static bool may_be_of_batch(const held_op& h) { return h.batch_rest > 0 || !h.complete; }
 
 void replica::hold(kv_transaction& txn, held_op h) {
   const bool future = h.why == held_why::quarantined;
@@ -91,7 +88,7 @@ void replica::hold(kv_transaction& txn, held_op h) {
   } else {
     held_counts_.unread += hash_of_name(h.at);
     txn.put(family::deadletter, dead_key(h.at), "");
-    if (may_be_of_batch(h) && !h.shows_half())
+    if (h.may_be_of_batch() && !h.shows_half())
       unread_batches_.insert(h.at.stream());
     if (!h.alone)
       unread_streams_.insert(h.at.stream());
@@ -146,103 +143,6 @@ bool replica::hold_back(kv_transaction& txn, const ranged_op& o, const range& pa
   }
   hold(txn, std::move(h));
   return true;
-}
-
-/// Of an atomic batch, some ops were applied and others are held. Its device-owned ops cannot wait:
-/// they would have to leave the rows that they are sent from, and with a clock that is years ahead
-/// they would wait for years. So the batch shows in half, and a node on which one does is not
-/// ready.
-status replica::mark_halves(kv_transaction& txn, std::span<const range> parts,
-                            const std::vector<dot>& waiting) {
-  std::map<uint64_t, std::vector<dot>> batches; // by the seq of their last op
-  for (const auto& at : waiting) {
-    auto h = get_held(txn, at);
-    if (!h)
-      return h.err();
-    if (*h)
-      batches[at.seq + (*h)->batch_rest].push_back(at);
-  }
-  for (const auto& part : parts) {
-    auto ops = frame_ops(part);
-    if (!ops)
-      return ops.err();
-    for (const auto& o : *ops) {
-      const auto batch = batches.find(o.decoded.seq + o.decoded.batch_rest);
-      if (batch == batches.end()
-          || std::any_of(batch->second.begin(), batch->second.end(),
-                         [&](const dot& at) { return at.seq == o.decoded.seq; }))
-        continue;
-      for (const auto& held : batch->second)
-        if (auto marked = mark_half(txn, held); !marked)
-          return marked;
-      batches.erase(batch);
-    }
-  }
-  return success();
-}
-
-/// Of the batch of an op that is held, if it is, readers see a part.
-status replica::mark_half(kv_transaction& txn, const dot& at) {
-  auto h = get_held(txn, at);
-  if (!h)
-    return h.err();
-  if (!*h || (*h)->split)
-    return success();
-  let_go(txn, **h);
-  (*h)->split = true;
-  hold(txn, std::move(**h));
-  return success();
-}
-
-/// … of all that are held of the batch that ends at `last`.
-status replica::mark_rest(kv_transaction& txn, const stream_id& stream, uint64_t last) {
-  std::vector<dot> rest;
-  const dot before{stream.origin, stream.epoch,
-                   last - std::min<uint64_t>(last, wire_limits::batch_ops)};
-  auto listed = list_held(txn, &before, [&](held_op&& h) {
-    if (h.at.stream() != stream || h.at.seq > last)
-      return false;
-    if (h.at.seq + h.batch_rest == last)
-      rest.push_back(h.at);
-    return true;
-  });
-  if (!listed)
-    return listed;
-  for (const auto& at : rest)
-    if (auto marked = mark_half(txn, at); !marked)
-      return marked;
-  return success();
-}
-
-/// Totals of a counter include what went before in their stream, and with it parts of an atomic
-/// batch of which this version can read nothing: it shows in half, as above.
-status replica::mark_unread_batches(kv_transaction& txn, const op& o, const stream_id& stream) {
-  const auto counts = [](const field_op& f) { return f.kind == field_kind::counter; };
-  if (!unread_batches_.contains(stream) || std::none_of(o.fields.begin(), o.fields.end(), counts))
-    return success();
-  std::vector<dot> unread;
-  bool more = false;
-  const dot before{stream.origin, stream.epoch, 0};
-  auto listed = list_held(txn, &before, [&](held_op&& h) {
-    if (h.at.stream() != stream)
-      return false;
-    more = h.at.seq > o.seq;
-    if (more)
-      return false;
-    if (h.why == held_why::unmergeable && may_be_of_batch(h) && !h.split)
-      unread.push_back(h.at);
-    return true;
-  });
-  if (!listed)
-    return listed;
-  for (const auto& at : unread)
-    if (auto marked = mark_half(txn, at); !marked)
-      return marked;
-  if (!more) {
-    unread_batches_.erase(stream);
-    marked_streams_.insert(stream);
-  }
-  return success();
 }
 
 /// A range that names an `until` lacks what ops up to there superseded: with one of those here that
@@ -377,6 +277,7 @@ result<bool> replica::merge_held(kv_transaction& txn, const dot& at, uint64_t wa
 
 status replica::load_held(const kv_view& store) {
   quarantined_.clear();
+  quarantined_of_.clear();
   unread_batches_.clear();
   unread_streams_.clear();
   auto dead = scan_prefix(store, family::deadletter, "d", "d", [&](std::string_view key, auto) {
@@ -390,7 +291,7 @@ status replica::load_held(const kv_view& store) {
   auto scanned =
       scan_prefix(store, family::deadletter, "t", "t", [&](std::string_view key, std::string_view) {
         const auto at = parse_dot(key.substr(9));
-        quarantined_[at.stream()].insert(at.seq);
+        quarantined_of_[at.origin] += quarantined_[at.stream()].insert(at.seq).second;
         return true;
       });
   return scanned ? find_next_due(store) : scanned;

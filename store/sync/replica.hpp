@@ -28,6 +28,7 @@ struct replica_options {
   uint64_t fresh_epoch = 0; // random; used by the first write of this start
   uint64_t max_drift_ms =
       120'000; // shared ops stamped further ahead of the wall are held, not merged
+  uint64_t max_quarantined = 10'000;                 // of one origin: more are not taken; see apply
   uint64_t max_record_bytes = wire_limits::op_bytes; // for local writes
   std::string program = {}; // its version: another one tries dead letters again
 };
@@ -56,7 +57,7 @@ struct recommitted {
   std::vector<std::string> left_out; // MODEL.FIELD of counters
 };
 
-enum class applied_as { applied, duplicate, gap };
+enum class applied_as { applied, duplicate, gap, no_room };
 
 /// What the library and its links need to know after each group of writes.
 struct replica_summary {
@@ -81,7 +82,9 @@ public:
   /// ec::clock while this node's stamps are further ahead of it than others would merge.
   result<committed> commit(kv_transaction& txn, std::span<const edit> edits, uint64_t wall_ms,
                            const std::optional<once_key>& once = std::nullopt);
-  /// Applies all parts of one range at once. A gap and a duplicate change nothing.
+  /// Applies all parts of one range at once. A gap and a duplicate change nothing, nor does a range
+  /// for which there is no room: with it, more ops of its origin would be quarantined than
+  /// max_quarantined, or more than one range has. It stays with its sender.
   result<applied_as> apply(kv_transaction& txn, std::span<const range> parts, uint64_t wall_ms);
   /// Merges up to `max` quarantined ops whose time has come, and further dead letters of a pass
   /// that is under way; an atomic batch is never cut. Returns how many were merged.
@@ -228,8 +231,9 @@ private:
   status load_oldest(const kv_view& view);
   result<bool> has_buried(const kv_view& view, record_class cls, const std::string& key,
                           const version& removed) const;
-  // quarantine.cpp
+  // quarantine.cpp, half_batches.cpp
   bool too_far_ahead(const hlc& stamp, uint64_t wall_ms) const;
+  bool has_room(std::span<const range> parts, uint64_t wall_ms) const;
   /// Whether an op without a fault is held.
   bool must_wait(record_class cls, const hlc& stamp, const stream_id& stream,
                  uint64_t wall_ms) const;
@@ -340,6 +344,7 @@ private:
   std::map<device_id, uint64_t> ended_;
   held_counts held_counts_;
   std::map<stream_id, std::set<uint64_t>> quarantined_; // seqs of those; no set is empty
+  std::map<device_id, uint64_t> quarantined_of_;        // how many, by origin; no zeros
   // Where ops of atomic batches may be among the dead letters, and nothing yet shows them in half.
   std::set<stream_id> unread_batches_;
   std::set<stream_id> marked_streams_; // left the set in this group

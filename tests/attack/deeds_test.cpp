@@ -36,7 +36,7 @@ double number(nodes::node& n, const std::string& name) {
 
 struct met : attacked_lab {
   met() { meet(); }
-  void meet() { BOOST_REQUIRE(intruder.meet(a().port())); }
+  void meet() { BOOST_REQUIRE(attacked_lab::meet(a())); }
   /// Says it in a fresh session; the link must end, and the rogue be named for it.
   void cuts_off(const std::string& payload, const std::string& reason) {
     meet();
@@ -335,6 +335,94 @@ BOOST_FIXTURE_TEST_CASE(a_member_that_comes_and_goes_does_not_fill_the_log, met)
   BOOST_TEST(lines <= 2 * (20 + seconds + 2) + 10);
   BOOST_TEST(breaches(a()) >= 200);
   check("coming and going");
+}
+
+BOOST_FIXTURE_TEST_CASE(who_breaks_a_rule_is_refused_for_a_while_that_grows, met) {
+  const auto line = [&] {
+    const auto peers = a().client().get(lab_path("/peers"));
+    for (const auto& p : peers.body["items"])
+      if (p["device"] == to_string(intruder.device()))
+        return json(p);
+    return json::object();
+  };
+  const auto breaks = [&] {
+    (void)intruder.say_payload("no envelope");
+    BOOST_TEST(intruder.cut_off());
+  };
+  // The first rest ends by itself, whether or not this saw it.
+  breaks();
+  BOOST_TEST(eventually([&] { return intruder.meet(a().port()); }, 60s));
+  // An operator's word ends others, which counts: the eighth would take 128 s.
+  for (int n = 0; n < 7; ++n) {
+    breaks();
+    meet();
+  }
+  const auto before = now_ms();
+  breaks();
+  BOOST_TEST(eventually([&] { return line()["rests_until"].is_number(); }));
+  const auto p = line();
+  BOOST_TEST(p["rests_until"].get<uint64_t>() > before + 100'000);
+  BOOST_TEST(p["rests_until"].get<uint64_t>() <= now_ms() + 300'000);
+  BOOST_TEST(p["last_error"].get<std::string>().find("no envelope") != std::string::npos);
+  BOOST_TEST(a().cli({"peers", "lab", "-o", "table"}).out.find("it broke a rule") != std::string::npos);
+  for (int n = 0; n < 5; ++n)
+    BOOST_TEST(!intruder.meet(a().port()));
+  BOOST_TEST(line()["last_error"].get<std::string>().find("no envelope") != std::string::npos);
+  // The other honest node has nothing against it, and those two have nothing against each other.
+  BOOST_TEST(intruder.meet(b().port()));
+  check("a rest");
+  meet();
+  BOOST_TEST(eventually([&] { return line()["rests_until"].is_null(); }));
+}
+
+BOOST_FIXTURE_TEST_CASE(who_repeats_what_another_may_have_made_up_is_cut_off_and_let_in_again,
+                        met) {
+  const auto own = stream_of(intruder.seen().held, a_id);
+  for (int n = 0; n < 10; ++n) { // rests would add up to a quarter of an hour
+    const frontier lie{{own, seq_of(intruder.seen().held, own) + 1000}};
+    (void)intruder.say(link_ack{lie, 0});
+    BOOST_TEST(intruder.cut_off());
+    BOOST_REQUIRE(eventually([&] { return intruder.meet(a().port()); }, 60s));
+  }
+  BOOST_TEST(breaches(a()) >= 10);
+  check("hearsay");
+}
+
+BOOST_FIXTURE_TEST_CASE(ops_from_the_future_are_held_up_to_a_bound_and_no_further, met) {
+  constexpr uint64_t bound = 10'000;
+  constexpr uint64_t at_once = 1'000;
+  const auto wall = now_ms() + 3'600'000;
+  const auto range_at = [&](uint64_t begin) {
+    std::vector<op> ops;
+    for (uint64_t n = 1; n <= at_once; ++n)
+      ops.push_back(tag(intruder, begin + n, "from the future", wall));
+    auto r = intruder.range_of(ops);
+    r.from = intruder.held() + begin;
+    r.to = r.from + at_once;
+    return range_message{message_kind::shared_change_batch, r};
+  };
+  for (uint64_t begin = 0; begin < bound + 2 * at_once; begin += at_once)
+    BOOST_REQUIRE(intruder.say(range_at(begin)));
+  const auto status = [](nodes::node& n) {
+    return n.client().get("/v1/status").body["libraries"][0];
+  };
+  BOOST_TEST(eventually(
+      [&] { return status(a())["quarantine_full"] == json::array({to_string(intruder.device())}); },
+      60s));
+  BOOST_TEST(number(a(), "shoal_quarantine_full_members") == 1);
+  BOOST_TEST(status(a())["alarms"].dump().find("no more of") != std::string::npos);
+  BOOST_TEST(status(a())["state"] == "ready");
+  // It may repeat them; nothing more is kept, and the link stays.
+  const auto again = range_at(bound);
+  for (int n = 0; n < 200; ++n)
+    BOOST_REQUIRE(intruder.say(again));
+  BOOST_TEST(intruder.after() == reaction::answered);
+  BOOST_TEST(number(a(), "shoal_deadletter_ops") == double(bound));
+  // The other honest node is sent what is held, and no more.
+  BOOST_TEST(eventually([&] { return number(b(), "shoal_deadletter_ops") == double(bound); }, 60s));
+  check("more ops from the future than are held");
+  BOOST_TEST(number(a(), "shoal_deadletter_ops") == double(bound));
+  BOOST_TEST(number(b(), "shoal_deadletter_ops") == double(bound));
 }
 
 BOOST_FIXTURE_TEST_CASE(other_libraries_are_unknown_to_whoever_asks, met) {

@@ -13,7 +13,7 @@ namespace {
 constexpr auto flooding = 3s; // how long each flood lasts; what it may cost does not depend on it
 
 struct flooded : attacked_lab {
-  flooded() { BOOST_REQUIRE(intruder.meet(a().port())); }
+  flooded() { BOOST_REQUIRE(meet(a())); }
 
   /// Says what `next` gives, as fast as it is taken; connects anew when it is cut off.
   void flood(const std::string& what, const std::function<message(size_t)>& next) {
@@ -23,7 +23,7 @@ struct flooded : attacked_lab {
     size_t most = 0;
     while (monotonic::now() < until) {
       if (!intruder.say(next(said++)) || (said % 256 == 0 && !serves())) {
-        BOOST_REQUIRE(intruder.meet(a().port()));
+        BOOST_REQUIRE(meet(a()));
         ++links;
       }
       if (said % 1024 == 0)

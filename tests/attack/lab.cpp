@@ -36,6 +36,18 @@ attacked_lab::attacked_lab()
   rss_before_ = std::max(rss_mib(a()), rss_mib(b()));
 }
 
+bool attacked_lab::meet(nodes::node& n) {
+  // A breach may be noted only after the link has ended.
+  return eventually(
+      [&] {
+        if (intruder.meet(n.port()))
+          return true;
+        (void)n.client().post(lab_path("/sync"), json::object());
+        return false;
+      },
+      60s);
+}
+
 std::string attacked_lab::put(nodes::node& n, const std::string& model, const json& fields) {
   const auto wrote = n.client().put(record(model, "new"), fields);
   BOOST_REQUIRE_MESSAGE(wrote.ok(), n.name() << " refused a write: " << wrote.text);

@@ -21,6 +21,8 @@ public:
   device_id a_id;
   device_id b_id;
 
+  /// Links the rogue with a node, whose operator lets it in again where it broke a rule before.
+  bool meet(nodes::node& n);
   /// The honest nodes run, hold what they held, take writes and agree, and their clocks are right.
   /// The rogue is not linked while this is looked at.
   void check(const std::string& after);

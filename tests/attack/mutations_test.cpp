@@ -180,7 +180,7 @@ BOOST_AUTO_TEST_CASE(no_field_of_any_message_of_a_member_hurts_the_others) {
   for (; done < cases.size() && rounds.next(); ++done) {
     const auto& [kind, number] = cases[done];
     auto& target = done % 2 == 0 ? lab.a() : lab.b();
-    if (!r.meet(target.port())) {
+    if (!lab.meet(target)) {
       BOOST_ERROR(target.name() << " does not greet the rogue any more");
       break;
     }

@@ -382,4 +382,76 @@ BOOST_AUTO_TEST_CASE(what_is_retried_too_early_or_hidden_stays_held) {
   BOOST_TEST((b.now().digest == a.now().digest));
 }
 
+BOOST_AUTO_TEST_CASE(at_the_bound_ops_of_that_origin_stay_with_their_sender_and_no_others) {
+  replica_node a(0);
+  replica_node b(1);
+  replica_node c(2);
+  b.max_quarantined = 3;
+  b.reopen(8);
+  a.wall += story_hour_ms;
+  c.wall += story_hour_ms;
+  std::vector<range> of_a;
+  for (uint64_t n = 1; n <= 5; ++n)
+    of_a.push_back(a.write(named_tag(n, "a")));
+  for (size_t n = 0; n < 3; ++n)
+    BOOST_TEST((*b.apply({of_a[n]}) == applied_as::applied));
+  const auto before = b.disk;
+  BOOST_TEST((*b.apply({of_a[3]}) == applied_as::no_room));
+  BOOST_TEST((b.disk.of(family::deadletter) == before.of(family::deadletter)));
+  BOOST_TEST((b.disk.of(family::frontiers) == before.of(family::frontiers)));
+  BOOST_TEST(seq_of(b.data->held(), a.stream) == 3);
+  BOOST_TEST(b.now().held_back.quarantined == 3);
+  // Another's room is its own, and what can be merged at once needs none.
+  BOOST_TEST((*b.apply({c.write(named_tag(9, "c"))}) == applied_as::applied));
+  replica_node a_again(0, 20); // its clock was set right, and it was started again
+  BOOST_TEST((*b.apply({a_again.write(named_tag(8, "right"))}) == applied_as::applied));
+  BOOST_TEST(tag_of(b, 8) == "right");
+  // The count is what is on disk.
+  b.reopen(9);
+  BOOST_TEST((*b.apply({of_a[3]}) == applied_as::no_room));
+  // Merged ops leave room.
+  b.wall = a.wall;
+  BOOST_TEST(b.release(1) == 1);
+  b.wall -= story_hour_ms;
+  BOOST_TEST((*b.apply({of_a[3]}) == applied_as::applied));
+  BOOST_TEST((*b.apply({of_a[4]}) == applied_as::no_room));
+  b.wall = a.wall;
+  b.release();
+  BOOST_TEST((*b.apply({of_a[4]}) == applied_as::applied));
+  BOOST_TEST((b.now().held_back == held_counts{}));
+  for (uint64_t n = 1; n <= 5; ++n)
+    BOOST_TEST(tag_of(b, n) == "a");
+}
+
+BOOST_AUTO_TEST_CASE(device_owned_ops_and_those_of_a_later_version_need_no_room) {
+  replica_node a(0);
+  replica_node b(1);
+  b.max_quarantined = 1;
+  b.reopen(8);
+  a.wall += story_hour_ms;
+  BOOST_TEST((*b.apply({a.write(named_tag(1, "waits"))}) == applied_as::applied));
+  BOOST_TEST((*b.apply({a.write(entry(0, "mine"))}) == applied_as::applied));
+  auto unread = range_of(a.stream, {from_the_future(3), from_the_future(4)});
+  unread.from = 2;
+  unread.to = 4;
+  BOOST_TEST((*b.apply({unread}) == applied_as::applied));
+  BOOST_TEST(b.now().held_back.unmergeable == 2);
+  BOOST_TEST(b.now().held_back.quarantined == 1);
+  // And they are passed on: whoever comes later gets them from here.
+  replica_node c(2);
+  c.fetch(b, a.stream);
+  BOOST_TEST(c.now().held_back.unmergeable == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_range_beyond_the_bound_by_itself_is_taken_where_nothing_else_is_held) {
+  replica_node a(0);
+  replica_node b(1);
+  b.max_quarantined = 2;
+  b.reopen(8);
+  a.wall += story_hour_ms;
+  const auto batch = a.try_write({named_tag(1, "x"), named_tag(2, "y"), named_tag(3, "z")});
+  BOOST_TEST((*b.apply({batch->covered}) == applied_as::applied));
+  BOOST_TEST((*b.apply({a.write(named_tag(4, "next"))}) == applied_as::no_room));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -307,4 +307,99 @@ BOOST_AUTO_TEST_CASE(whoever_follows_more_origins_than_there_can_be_is_cut_off) 
   BOOST_TEST(n.breach());
 }
 
+/// What the store answers to a range of the peer's stream.
+static stored answered(frontier held, outcome what, uint64_t from, uint64_t to,
+                       uint64_t quarantined) {
+  stored e;
+  e.held = std::move(held);
+  e.quarantined = quarantined;
+  apply_result r;
+  r.peer = peer;
+  r.stream = theirs;
+  r.from = from;
+  r.to = to;
+  r.cost = 1000;
+  r.what = what;
+  r.why = "not to be kept";
+  e.applied.push_back(std::move(r));
+  return e;
+}
+
+BOOST_AUTO_TEST_CASE(ops_for_which_there_is_no_room_are_not_acknowledged_and_asked_for_again) {
+  attacked_node n;
+  const frontier held{{own, 9}, {theirs, 3}};
+  const frontier more{{own, 9}, {theirs, 4}};
+  BOOST_REQUIRE(all_of<apply>(n.hear(part_of(theirs, 3, 4))).size() == 1);
+  n.last = n.core.step(answered(held, outcome::no_room, 3, 4, 8), n.now);
+  BOOST_TEST(all_of<close_link>(n.last).empty());
+  const auto acks = sent<link_ack>(n.last);
+  BOOST_REQUIRE(acks.size() == 1);
+  BOOST_TEST(acks[0].credit == 1000); // its other streams go on
+  BOOST_TEST(seq_of(acks[0].held, theirs) == 3);
+  BOOST_TEST(n.core.full().contains(peer));
+  BOOST_TEST(n.core.not_converged().find("no more ops") != std::string::npos);
+  // It is ready all the same, and what comes of the stream meanwhile is given back.
+  BOOST_TEST((n.core.state(n.now) == library_state::ready));
+  BOOST_TEST(all_of<apply>(n.hear(part_of(theirs, 3, 4))).empty());
+  BOOST_TEST(sent<link_ack>(n.last).size() == 1);
+  BOOST_TEST(sent<state_request>(n.last).empty());
+  BOOST_TEST(all_of<apply>(n.hear(part_of({peer, 7}, 0, 1))).size() == 1); // of another stream
+
+  // Something was merged: it asks, takes one range, and is refused again.
+  const auto ask = [&](uint64_t us) {
+    n.now += us;
+    return sent<state_request>(n.last = n.core.step(tick{1}, n.now)).size();
+  };
+  stored merged;
+  merged.held = held;
+  merged.quarantined = 7;
+  n.core.step(std::move(merged), n.now);
+  BOOST_TEST(ask(1'000'000) == 1);
+  BOOST_TEST(ask(1'000'000) == 0);
+  BOOST_TEST(all_of<apply>(n.hear(part_of(theirs, 3, 4))).size() == 1);
+  n.core.step(answered(held, outcome::no_room, 3, 4, 7), n.now);
+  BOOST_TEST(all_of<apply>(n.hear(part_of(theirs, 3, 4))).empty());
+  // Nothing is merged: it asks after a while by itself, at most a minute apart, and goes on.
+  size_t asked = 0;
+  for (int s = 0; s < 61 && asked == 0; ++s)
+    asked = ask(1'000'000);
+  BOOST_TEST(asked == 1);
+  BOOST_TEST(all_of<apply>(n.hear(part_of(theirs, 3, 4))).size() == 1);
+  n.core.step(answered(more, outcome::applied, 3, 4, 8), n.now);
+  BOOST_TEST(n.core.full().empty());
+}
+
+BOOST_AUTO_TEST_CASE(ops_without_room_that_went_with_their_senders_disk_are_not_waited_for) {
+  attacked_node n;
+  const frontier held{{own, 9}, {theirs, 3}};
+  n.hear(part_of(theirs, 3, 4));
+  n.core.step(answered(held, outcome::no_room, 3, 4, 8), n.now);
+  n.core.step(tick{1}, n.now);
+  BOOST_TEST(n.core.full().contains(peer));
+  n.core.step(link_down{peer}, n.now);
+  n.core.step(link_up{peer}, n.now);
+  hello m; // from an older copy
+  m.members = n.core.members();
+  m.held = held;
+  n.hear(std::move(m));
+  n.core.step(tick{1}, n.now);
+  BOOST_TEST(n.core.full().empty());
+}
+
+BOOST_AUTO_TEST_CASE(
+    who_sends_what_is_refused_is_to_blame_but_not_for_what_others_made_or_a_full_disk) {
+  const auto closed_for = [](outcome what, const stream_id& stream) {
+    attacked_node n;
+    auto e = answered({{own, 9}, {theirs, 3}}, what, 3, 4, 0);
+    e.applied[0].stream = stream;
+    const auto closed = all_of<close_link>(n.last = n.core.step(std::move(e), n.now));
+    BOOST_REQUIRE(closed.size() == 1);
+    BOOST_TEST(closed[0].reason == "not to be kept");
+    return std::pair{closed[0].breach, closed[0].hearsay};
+  };
+  BOOST_TEST((closed_for(outcome::refused, theirs) == std::pair{true, false}));
+  BOOST_TEST((closed_for(outcome::refused, {far, 3}) == std::pair{true, true}));
+  BOOST_TEST((closed_for(outcome::dropped, theirs) == std::pair{false, false}));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -14,7 +14,7 @@
 
 namespace shoal::sim {
 
-static constexpr std::array<std::pair<bug, const char*>, 34> names{{
+static constexpr std::array<std::pair<bug, const char*>, 35> names{{
     {bug::ack_before_durable, "ack_before_durable"},
     {bug::disk_forgets, "disk_forgets"},
     {bug::epoch_reused, "epoch_reused"},
@@ -49,6 +49,7 @@ static constexpr std::array<std::pair<bug, const char*>, 34> names{{
     {bug::owner_forged, "owner_forged"},
     {bug::state_forgotten, "state_forgotten"},
     {bug::relay_altered, "relay_altered"},
+    {bug::library_crossed, "library_crossed"},
 }};
 
 std::string to_string(bug b) {
@@ -135,6 +136,9 @@ bool planter::arriving(message& m) {
     return false;
   if (auto* what = std::get_if<range_message>(&m)) {
     auto& r = what->body;
+    const auto& others = node_.others();
+    if (is(bug::library_crossed) && !others.empty() && random_.chance(100))
+      others.front()->hear(index_of(r.stream.origin), 0, message(*what));
     if (is(bug::repair_dropped) && r.repair)
       return false;
     if (is(bug::deletes_dropped))
@@ -177,7 +181,7 @@ bool planter::asking(store_request& r) {
     if (is(bug::ack_up_to_max)) {
       for (const auto& [stream, seq] : node_.summary().held)
         k->what.held.open[stream] = std::max(k->what.held.open[stream], seq);
-      k->what.signature = sign(k->what);
+      k->what.signature = sign(k->what, around_.library);
     }
     return !is(bug::statements_forgotten);
   }

@@ -44,6 +44,7 @@ enum class bug {
   owner_forged,         // an owned row on disk names another writer
   state_forgotten,      // what the protocol has to know after a restart is not kept
   relay_altered,        // device-owned records are altered by whoever relays them
+  library_crossed,      // ranges reach another library of the node as well
 };
 std::string to_string(bug b);
 std::vector<bug> all_bugs();

@@ -19,6 +19,7 @@ public:
     replica_options options;
     options.fresh_epoch = epoch;
     options.max_drift_ms = story_drift_ms;
+    options.max_quarantined = max_quarantined;
     options.program = program;
     data = std::move(*replica::open(disk, device_of(index), options));
     stream = {device_of(index), epoch};
@@ -52,6 +53,7 @@ public:
   replica_summary now() const { return data->summary(); }
 
   size_t index;
+  uint64_t max_quarantined = 10'000; // from the next time it is opened on
   uint64_t wall = story_wall_ms;
   stream_id stream;
   sim_store disk;

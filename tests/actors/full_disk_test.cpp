@@ -1,0 +1,77 @@
+// What the store writer tells its library of ranges while the disk has no room.
+
+#include "actors/store_writer.hpp"
+#include "config/limits.hpp"
+#include "tests/actors/keys.hpp"
+#include "tests/actors/lab.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <caf/all.hpp>
+
+namespace shoal::test {
+
+namespace {
+
+using heard = std::vector<protocol::apply_result>;
+
+caf::behavior listening(caf::event_based_actor*, heard* told) {
+  return {[=](const group_stored& g) {
+    told->insert(told->end(), g.what->applied.begin(), g.what->applied.end());
+  }};
+}
+
+store_job range_of_cost(uint64_t cost) {
+  protocol::apply a;
+  a.peer = fixed_key(1).device();
+  a.parts.resize(1);
+  a.parts[0].stream = {a.peer, 7};
+  a.parts[0].to = 1;
+  a.cost = cost;
+  return {std::make_shared<job>(apply_job{std::move(a), 0})};
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(full_disk)
+
+BOOST_AUTO_TEST_CASE(ranges_for_which_there_is_no_room_are_told_with_their_bytes_and_no_blame) {
+  caf_config config;
+  caf::actor_system system(config);
+  auto& scheduler = dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler());
+  const scratch_folder folder;
+  metrics counted;
+  auto files = std::make_shared<disk>();
+  writer_setup setup{.store = files,
+                     .data = std::move(*replica::open(*files, fixed_key(0).device(), {})),
+                     .key = fixed_key(0),
+                     .library = {},
+                     .counted = counted.add_library("photos"),
+                     .time = {},
+                     .wall_ms = [] { return uint64_t{1}; },
+                     .mark = high_water(folder.path() / "mark"),
+                     .disk = std::make_shared<disk_space>(folder.path(), UINT64_MAX / 2),
+                     .publish = [](const replica_summary&, uint64_t) {},
+                     .on_failure = [](const error& e) { BOOST_ERROR(e.message); }};
+  heard told;
+  const auto library = system.spawn(listening, &told);
+  const auto writer =
+      system.spawn(store_writer, std::make_shared<writer_setup>(std::move(setup)), library);
+  const auto run = [&] {
+    while (scheduler.try_run_once()) {
+    }
+  };
+  caf::anon_send(writer, range_of_cost(1)); // is kept until there is room
+  caf::anon_send(writer, range_of_cost(limits::disk_held_bytes_max));
+  run();
+  BOOST_REQUIRE(told.size() == 1U);
+  BOOST_TEST((told[0].what == protocol::outcome::dropped));
+  BOOST_TEST(told[0].cost == limits::disk_held_bytes_max);
+  caf::anon_send_exit(writer, caf::exit_reason::kill);
+  caf::anon_send_exit(library, caf::exit_reason::kill);
+  run();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+} // namespace shoal::test
