@@ -94,10 +94,11 @@ result<backup_header> read_header(const std::filesystem::path& file, std::string
   in.finish("header");
   if (in.failed())
     return damaged(file, in.err().message);
-  if (format != store_format)
+  if (format < oldest_format || format > store_format)
     return error{ec::unknown_version, file.string() + " was made by shoal " + out.version
                                           + " and has the store format " + std::to_string(format)
-                                          + "; this program reads " + std::to_string(store_format)};
+                                          + "; this program reads " + std::to_string(oldest_format)
+                                          + " to " + std::to_string(store_format)};
   return out;
 }
 

@@ -343,8 +343,14 @@ private:
   rocksdb::ReadOptions how_ = scanning();
 };
 
-/// Refuses another format, and writes this one's version into a new database.
+/// Refuses a format that is not known; a new or older database gets this one's version.
 status settle_format(rocks_store::engine& e) {
+  const auto make_own = [&e]() -> status {
+    rocksdb::WriteOptions how;
+    how.sync = true;
+    const auto s = e.db->Put(how, e.handle(family::meta), format_key, std::to_string(store_format));
+    return s.ok() ? success() : status(failure(e.path, s));
+  };
   auto stored = get_from(e, {}, family::meta, format_key);
   if (!stored)
     return stored.err();
@@ -358,18 +364,15 @@ status settle_format(rocks_store::engine& e) {
         return failure(e.path,
                        rocksdb::Status::Corruption("it has records, but no format version"));
     }
-    rocksdb::WriteOptions how;
-    how.sync = true;
-    const auto s = e.db->Put(how, e.handle(family::meta), format_key, std::to_string(store_format));
-    return s.ok() ? success() : status(failure(e.path, s));
+    return make_own();
   }
   uint32_t version = 0;
   const char* end = (*stored)->data() + (*stored)->size();
   const auto parsed = std::from_chars((*stored)->data(), end, version);
   if (parsed.ec != std::errc{} || parsed.ptr != end || version == 0)
     return failure(e.path, rocksdb::Status::Corruption("its format version is '" + **stored + "'"));
-  if (version == store_format)
-    return success();
+  if (version >= oldest_format && version <= store_format)
+    return version == store_format ? success() : make_own();
   return error{ec::unknown_version,
                e.path + ": written in format " + std::to_string(version)
                    + ", this shoal knows format " + std::to_string(store_format)

@@ -19,8 +19,11 @@
 
 namespace shoal {
 
-/// Version of the layout that this program writes. It opens no other.
-constexpr uint32_t store_format = 1;
+/// Version of the layout that this program writes. 2: longer counts of what is held back, which
+/// programs of 1 take for damage.
+constexpr uint32_t store_format = 2;
+/// It reads this one and those since, and makes them its own when it opens them; no other.
+constexpr uint32_t oldest_format = 1;
 
 /// Block cache and memtable budget, shared by all libraries of a process.
 class rocks_memory;

@@ -226,9 +226,21 @@ BOOST_AUTO_TEST_CASE(another_format_is_refused_and_both_versions_are_named) {
     BOOST_TEST(opened.err().code == code, text);
     if (code == ec::unknown_version) {
       BOOST_TEST(opened.err().message.find("format 7") != std::string::npos, opened.err().message);
-      BOOST_TEST(opened.err().message.find("format 1") != std::string::npos, opened.err().message);
+      BOOST_TEST(opened.err().message.find("format 2") != std::string::npos, opened.err().message);
     }
     std::filesystem::remove_all(path());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_older_format_is_taken_over_and_older_programs_are_told_so) {
+  for (auto format = oldest_format; format < store_format; ++format) {
+    BOOST_REQUIRE(
+        open()
+            ->commit({{family::meta, "format", std::to_string(format)}, {family::log, "a", "1"}})
+            .ok());
+    const auto taken = open();
+    BOOST_TEST(taken->get(family::meta, "format")->value() == std::to_string(store_format));
+    BOOST_TEST(taken->get(family::log, "a")->value() == "1");
   }
 }
 
