@@ -364,7 +364,8 @@ BOOST_FIXTURE_TEST_CASE(who_breaks_a_rule_is_refused_for_a_while_that_grows, met
   BOOST_TEST(p["rests_until"].get<uint64_t>() > before + 100'000);
   BOOST_TEST(p["rests_until"].get<uint64_t>() <= now_ms() + 300'000);
   BOOST_TEST(p["last_error"].get<std::string>().find("no envelope") != std::string::npos);
-  BOOST_TEST(a().cli({"peers", "lab", "-o", "table"}).out.find("it broke a rule") != std::string::npos);
+  BOOST_TEST(a().cli({"peers", "lab", "-o", "table"}).out.find("it broke a rule")
+             != std::string::npos);
   for (int n = 0; n < 5; ++n)
     BOOST_TEST(!intruder.meet(a().port()));
   BOOST_TEST(line()["last_error"].get<std::string>().find("no envelope") != std::string::npos);
