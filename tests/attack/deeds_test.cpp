@@ -227,8 +227,7 @@ BOOST_FIXTURE_TEST_CASE(a_seq_with_two_contents_does_not_divide_the_honest_nodes
   twin.hang_up();
   // Said again with other content, it changes nothing.
   meet();
-  auto again = second;
-  (void)intruder.say(range_message{message_kind::state_batch, again});
+  (void)intruder.say(range_message{message_kind::state_batch, second});
   BOOST_TEST(intruder.after() == reaction::answered);
   check("one seq with two contents");
 }

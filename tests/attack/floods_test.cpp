@@ -6,8 +6,6 @@
 
 namespace shoal::attack {
 
-using nodes::eventually;
-
 namespace {
 
 constexpr auto flooding = 3s; // how long each flood lasts; what it may cost does not depend on it
