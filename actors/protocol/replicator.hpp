@@ -74,7 +74,6 @@ struct session {
   bool compares = false;            // it compared what it held: forgotten deletes do it no harm
   bool below_horizon = false;       // what it lacks cannot be told from here: it must compare
   std::optional<frontier> demanded; // it said the same of this node
-  bool exchanged = false;           // it has told the statements it knows
   bool summing = false;             // checksums for it are being read
   bool mending = false;             // what stands in an interval is being read for it
   pace exchanges;                   // that it asked for
@@ -213,7 +212,6 @@ private:
   void choose_source(const std::set<device_id>& rather_not);
   // resync.cpp
   void check_horizon(const device_id& peer, session& s);
-  void heed_demand(const device_id& peer, session& s);
   void start_resync(const device_id& peer, frontier deletes_from);
   void begin_resync(resync_state state);
   void choose_resync_peer();

@@ -29,16 +29,10 @@ void replicator::check_horizon(const device_id& peer, session& s) {
 
 void replicator::on_message(session& s, received& e, snapshot_required& m) {
   s.demanded = std::move(m.deletes_from);
-  // Whether this is an old copy, its own statements may tell, which the peer's exchange brings.
-  if (s.exchanged || restored_)
-    heed_demand(e.peer, s);
-}
-
-void replicator::heed_demand(const device_id& peer, session& s) {
   // What it lacked came from another peer meanwhile; or it lacks nothing that a peer can have
   // forgotten, and drops nothing on that peer's word.
   if (covers(held_, *s.demanded) || !restored_)
-    return request(peer, peer, true);
+    return request(e.peer, e.peer, true);
   choose_resync_peer();
 }
 

@@ -5,7 +5,6 @@
 #include "messages/shown.hpp"
 
 #include <algorithm>
-#include <utility>
 
 namespace shoal::protocol {
 
@@ -241,12 +240,9 @@ void replicator::on_message(session& s, received& e, watermark_exchange& m) {
   }
   if (!m.is_response && s.exchanges.permits(now_us_, exchanges_every_us, exchanges_at_once))
     exchange(e.peer, s, true);
-  const bool first = !std::exchange(s.exchanged, true);
   open_cursors(e.peer, s);
   pump(e.peer, s);
   choose_feeders();
-  if (first && sessions_.contains(e.peer) && s.demanded)
-    heed_demand(e.peer, s);
 }
 
 void replicator::on_message(session& s, received& e, range_message& m) {
