@@ -431,6 +431,8 @@ void connection::on_piece(result<bool> more, std::string piece) {
 
 /// Until the stream has more; a client that ends its side meanwhile is gone.
 void connection::rest() {
+  if (stream_ends_soon_)
+    return pull(); // said while the piece was on its way
   phase_ = phase::streaming;
   deadline_ = hall::clock::time_point::max();
   resting_ = true;
