@@ -193,14 +193,8 @@ void replicator::on(stored& e) {
   finish_resync();
   for (auto& [peer, ack] : acks)
     if (const auto s = sessions_.find(peer);
-        s != sessions_.end() && s->second.state == session_state::live) {
-      // First: whoever waits for the ack asks next whether all is level.
-      if (settled_
-          && s->second.beats_with_acks.permits(now_us_, settings_.beat_with_ack_us,
-                                               settings_.beats_with_acks))
-        beat(peer, s->second);
+        s != sessions_.end() && s->second.state == session_state::live)
       out_.push_back(send{{peer}, std::move(ack)});
-    }
 
   for (auto& st : e.statements) {
     const auto known = statements_.find(st.member);

@@ -60,8 +60,7 @@ struct session {
   uint64_t beat_members_hash = 0;
   std::string beat_digest;
   bool beat_differs = false; // it told of another frontier than this node's
-  pace beats_with_acks;
-  uint64_t compared_us = 0; // when unequal digests led to a comparison last
+  uint64_t compared_us = 0;  // when unequal digests led to a comparison last
 
   bool asks = false;       // from its Hello: what is pushed to others waits for its request
   bool awaits = false;     // this node's Hello said so to it

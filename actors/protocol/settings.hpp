@@ -26,15 +26,12 @@ struct settings {
   uint64_t batch_window_us = 0;            // 0: live changes go out at once
   uint64_t dial_round_us = 3'000'000;      // after it a node that linked nobody is `ready`
   uint64_t beat_after_change_us = 100'000; // peers learn this soon that all is level again
-  // … and at once whose ops came, with the ack; so many in a row, then this seldom.
-  uint64_t beats_with_acks = 8;
-  uint64_t beat_with_ack_us = 20'000;
-  uint64_t max_drift_ms = 120'000;        // how far a wall may be from the members' median
-  uint64_t exchange_every_us = 1'000'000; // watermark exchanges with one peer, at most
-  size_t ring_bytes = size_t{4} << 20;    // newest ranges kept encoded, for links that lag a little
-  size_t load_bytes = size_t{1} << 20;    // one read of a range ends at this,
-  size_t page_ops = 10'000;               // or at this
-  size_t batch_ops = 1000;                // live ranges that are joined into one
+  uint64_t max_drift_ms = 120'000;         // how far a wall may be from the members' median
+  uint64_t exchange_every_us = 1'000'000;  // watermark exchanges with one peer, at most
+  size_t ring_bytes = size_t{4} << 20; // newest ranges kept encoded, for links that lag a little
+  size_t load_bytes = size_t{1} << 20; // one read of a range ends at this,
+  size_t page_ops = 10'000;            // or at this
+  size_t batch_ops = 1000;             // live ranges that are joined into one
   uint64_t message_timeout_us = 30'000'000; // then what was not answered is asked for again,
   uint64_t retry_initial_us = 1'000'000;    // and again, with exponential backoff and jitter
   uint64_t retry_max_us = 60'000'000;

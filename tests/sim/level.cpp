@@ -60,9 +60,6 @@ struct node_of_two {
   }
 };
 
-/// Up to `seq` of a stream, from the peer.
-apply_result from_peer(uint64_t seq) { return {peer, foreign, seq - 1, seq, 0, {}, {}, {}}; }
-
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(level)
@@ -98,37 +95,6 @@ BOOST_AUTO_TEST_CASE(a_member_set_that_changed_is_told_in_a_heartbeat_soon) {
   BOOST_REQUIRE(beats.size() == 1);
   BOOST_TEST(beats.front().members_hash == hash_of(node.core.members()));
   BOOST_TEST(sent<heartbeat>(node.tick_after(node.bounds.beat_after_change_us)).empty());
-}
-
-BOOST_AUTO_TEST_CASE(whose_ops_were_stored_hears_what_is_held_now_before_the_ack) {
-  node_of_two node;
-  const auto store = [&](uint64_t seq) {
-    stored s;
-    s.held = {{foreign, seq}};
-    s.digest = digest;
-    s.applied.push_back(from_peer(seq));
-    return node.core.step(std::move(s), node.now);
-  };
-  const auto out = store(1);
-  BOOST_REQUIRE(out.size() >= 2);
-  const auto* first = std::get_if<shoal::protocol::send>(&out[0]);
-  const auto* second = std::get_if<shoal::protocol::send>(&out[1]);
-  BOOST_REQUIRE((first && second));
-  const auto* told = std::get_if<heartbeat>(&first->body);
-  BOOST_REQUIRE(told);
-  BOOST_TEST(told->frontier_hash == hash_of(node.core.held()));
-  BOOST_TEST(told->digest == digest);
-  BOOST_TEST(std::holds_alternative<link_ack>(second->body));
-
-  // Of a stream of ops few acks carry one.
-  uint64_t seq = 1;
-  while (seq < node.bounds.beats_with_acks)
-    BOOST_TEST(sent<heartbeat>(store(++seq)).size() == 1);
-  const auto late = store(++seq);
-  BOOST_TEST(sent<heartbeat>(late).empty());
-  BOOST_TEST(sent<link_ack>(late).size() == 1);
-  node.now += node.bounds.beat_with_ack_us;
-  BOOST_TEST(sent<heartbeat>(store(++seq)).size() == 1);
 }
 
 BOOST_AUTO_TEST_CASE(an_idle_node_beats_no_more_often_than_it_has_to) {
