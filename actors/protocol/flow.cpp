@@ -107,7 +107,7 @@ std::optional<range> replicator::from_ring(const stream_id& stream, uint64_t fro
 }
 
 /// What a read under way will bring is on its way as well.
-bool replicator::has_room(const session& s) const {
+bool replicator::window_open(const session& s) const {
   return s.in_flight + (s.loading ? settings_.load_bytes : 0) < s.window;
 }
 
@@ -120,7 +120,7 @@ void replicator::pump_all() {
     if (s.state != session_state::live)
       continue;
     for (auto& [stream, cursor] : s.cursors)
-      if (cursor.sent < seq_of(held_, stream) && has_room(s) && !cursor.end)
+      if (cursor.sent < seq_of(held_, stream) && window_open(s) && !cursor.end)
         level[{stream, cursor.sent}].push_back(peer);
   }
   for (auto& [place, peers] : level) {
@@ -130,7 +130,7 @@ void replicator::pump_all() {
     if (!r)
       continue;
     std::erase_if(peers, [&](const device_id& peer) { // the stream before took what was left
-      return !has_room(sessions_[peer]);
+      return !window_open(sessions_[peer]);
     });
     for (const auto& peer : peers)
       sessions_[peer].cursors[place.first].sent = r->to;
@@ -154,7 +154,7 @@ void replicator::pump(const device_id& peer, session& s) {
         continue;
       }
       const auto last = cursor.end.value_or(seq_of(held_, stream));
-      while (cursor.sent < last && has_room(s)) {
+      while (cursor.sent < last && window_open(s)) {
         if (auto r = from_ring(stream, cursor.sent)) {
           cursor.sent = r->to;
           send_range({peer}, std::move(*r), true);

@@ -230,7 +230,7 @@ private:
   // flow.cpp: what goes out
   void open_cursors(const device_id& peer, session& s);
   void pump_all();
-  bool has_room(const session& s) const;
+  bool window_open(const session& s) const;
   void pump(const device_id& peer, session& s);
   std::optional<range> from_ring(const stream_id& stream, uint64_t from) const;
   void send_range(const std::vector<device_id>& to, range r, bool live);
