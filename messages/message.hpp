@@ -145,13 +145,6 @@ struct shared_change_request {
   uint64_t to = 0;
   auto operator<=>(const shared_change_request&) const = default;
 };
-/// The answer to a request, or in place of a push, that begins below what the sender can serve:
-/// deletes up to `deletes_from` have been forgotten there. The receiver compares what it holds and
-/// drops what the sender no longer has.
-struct snapshot_required {
-  frontier deletes_from;
-  auto operator<=>(const snapshot_required&) const = default;
-};
 
 /// Link ack: what the sender durably holds of the streams named, and credit for range bytes it has
 /// committed (or dropped). Goes to the peer a range came from and, without credit, to a linked
@@ -189,6 +182,15 @@ struct statement {
   std::string public_key; // SPKI, DER; its hash is the member's id
   std::string signature;  // over `signed_bytes`
   auto operator<=>(const statement&) const = default;
+};
+/// The answer to a request, or in place of a push, that begins below what the sender can serve:
+/// deletes up to `deletes_from` have been forgotten there. The receiver compares what it holds and
+/// drops what the sender no longer has.
+struct snapshot_required {
+  frontier deletes_from;
+  /// The receiver's own word that it once held them: without it, it drops nothing.
+  std::optional<statement> said = {};
+  auto operator<=>(const snapshot_required&) const = default;
 };
 /// Where a node held just what a device signed for: are its rows those that were signed?
 struct tip_check {

@@ -176,15 +176,20 @@ compare_response read_compare_response(reader& in) {
 }
 
 void body_of(writer& w, const snapshot_required& m) {
-  w.map(1);
+  w.map(m.said ? 2 : 1);
   w.str("deletes"), encode(w, m.deletes_from);
+  if (m.said)
+    w.str("said"), encode(w, *m.said);
 }
 snapshot_required read_snapshot_required(reader& in) {
   snapshot_required m;
   each_key(in, "SnapshotRequired", [&](std::string_view key) {
-    if (key != "deletes")
+    if (key == "deletes")
+      m.deletes_from = read_frontier(in);
+    else if (key == "said")
+      m.said = read_statement(in);
+    else
       return false;
-    m.deletes_from = read_frontier(in);
     return true;
   });
   return m;

@@ -82,6 +82,8 @@ plan make_plan(uint64_t seed, size_t nodes, uint64_t steps) {
     p.far_node = r.below(p.nodes);
     if (p.step_every_us == 0)
       p.step_every_us = 1'000'000;
+    if (p.far_ms < 0)
+      p.min_tombstone_ms += static_cast<uint64_t>(-2 * p.far_ms);
   }
   p.release_max = r.one_of({1, 20, 1000});
   p.verify_every_us = r.chance(250) ? r.one_of({300'000, 2'000'000}) : 0;

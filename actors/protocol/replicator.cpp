@@ -313,7 +313,7 @@ void replicator::on(loaded& e) {
     s.below_horizon = true;
     s.cursors.clear();
     s.following.clear();
-    out_.push_back(send{{e.peer}, snapshot_required{std::move(horizon)}});
+    demand_comparison(e.peer, std::move(horizon));
     return;
   }
   const auto cursor = s.cursors.find(e.stream);
@@ -354,8 +354,8 @@ void replicator::on(tick& e) {
     flush_at_us_ = 0;
     pump_all();
   }
-  if (kept_.resync && kept_.resync->owner)
-    choose_resync_peer(); // distrust may have ended
+  if (kept_.resync)
+    choose_resync_peer(); // distrust may have ended, or a peer has been filled
   consider_statement();
   consider_prune();
   consider_marks();

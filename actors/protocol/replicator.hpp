@@ -175,6 +175,7 @@ private:
   bool takes_stream(const device_id& peer, const stream_id& stream);
   bool takes_bytes(const device_id& peer, uint64_t cost);
   void note_own_word(const statement& said);
+  bool permits_statement(const device_id& member);
   // session.cpp: messages of one peer
   void rest(const device_id& peer, session& s);
   void on_message(session& s, received& e, hello& m);
@@ -213,6 +214,7 @@ private:
   void check_horizon(const device_id& peer, session& s);
   void start_resync(const device_id& peer, frontier deletes_from);
   void begin_resync(resync_state state);
+  void demand_comparison(const device_id& peer, frontier deletes_from);
   void choose_resync_peer();
   void finish_resync();
   void consider_filled();
@@ -332,6 +334,7 @@ private:
   std::optional<uint64_t> lost_since_us_;
   std::vector<stream_id> lost_;
   bool resync_compared_ = false;
+  frontier resync_goal_;       // what that peer held: all that its forgotten deletes may cover
   uint64_t fill_since_us_ = 0; // when backfilling began; 0: it does not run
   double fill_from_ = 0;       // its progress then
   uint64_t changed_us_ = 0;    // last change of frontier or digest; 0: peers know

@@ -24,11 +24,21 @@ void replicator::check_horizon(const device_id& peer, session& s) {
   if (kept_.filling || s.filling || covers(announced_[peer], kept_.deletes_from))
     return;
   s.below_horizon = true;
-  out_.push_back(send{{peer}, snapshot_required{kept_.deletes_from}});
+  demand_comparison(peer, kept_.deletes_from);
+}
+
+/// What the peer once said of itself goes along: it may not have heard that yet.
+void replicator::demand_comparison(const device_id& peer, frontier deletes_from) {
+  snapshot_required m{std::move(deletes_from)};
+  if (const auto said = statements_.find(peer); said != statements_.end())
+    m.said = said->second;
+  out_.push_back(send{{peer}, std::move(m)});
 }
 
 void replicator::on_message(session& s, received& e, snapshot_required& m) {
   s.demanded = std::move(m.deletes_from);
+  if (m.said && permits_statement(settings_.self))
+    note_own_word(*m.said);
   // What it lacked came from another peer meanwhile; or it lacks nothing that a peer can have
   // forgotten, and drops nothing on that peer's word.
   if (covers(held_, *s.demanded) || !restored_)
@@ -46,6 +56,9 @@ void replicator::start_resync(const device_id& peer, frontier deletes_from) {
   if (comparison_)
     end_comparison(false);
   feeders_.clear();
+  resync_goal_.clear();
+  if (!kept_.resync->owner)
+    resync_goal_ = announced_[peer];
   compare_with(peer, comparison_goal::adopt);
 }
 
@@ -74,9 +87,11 @@ void replicator::choose_resync_peer() {
   }
 }
 
-/// Done once everything is compared, and nothing of what the peer had forgotten is missing.
+/// Done once everything is compared, and nothing of what the peer had forgotten is missing, nor of
+/// what that took: an op that a forgotten delete covers may still be told from another's log.
 void replicator::finish_resync() {
-  if (!kept_.resync || !resync_compared_ || !covers(held_, kept_.resync->deletes_from))
+  if (!kept_.resync || !resync_compared_ || !covers(held_, kept_.resync->deletes_from)
+      || !covers(held_, resync_goal_))
     return;
   keep_state k;
   k.change_resync = true;

@@ -203,6 +203,10 @@ void replicator::exchange(const device_id& peer, session& s, bool is_response) {
   out_.push_back(send{{peer}, std::move(m)});
 }
 
+bool replicator::permits_statement(const device_id& member) {
+  return statement_paces_[member].permits(now_us_, statements_every_us, statements_at_once);
+}
+
 void replicator::on_message(session&, received& e, statement& m) {
   const auto known = statements_.find(m.member);
   if (known != statements_.end() && known->second.number >= m.number) {
@@ -213,8 +217,7 @@ void replicator::on_message(session&, received& e, statement& m) {
     return;
   }
   // Of those alone whose number is bounded: a wrong signature shows after its check, which is dear.
-  if (!told_members_.contains(m.member)
-      || !statement_paces_[m.member].permits(now_us_, statements_every_us, statements_at_once))
+  if (!told_members_.contains(m.member) || !permits_statement(m.member))
     return;
   note_own_word(m);
   // An own one that is newer than the newest here comes from before a restore: it is kept for its
@@ -424,7 +427,7 @@ void replicator::on_message(session& s, received& e, state_request& m) {
     request(e.peer, e.peer, true);
   }
   if (s.below_horizon) {
-    out_.push_back(send{{e.peer}, snapshot_required{kept_.deletes_from}});
+    demand_comparison(e.peer, kept_.deletes_from);
     return;
   }
   if (m.follow)

@@ -249,7 +249,8 @@ message generator::make_message(message_kind kind) {
     m.to += upto(3);
     return m;
   }
-  case message_kind::snapshot_required: return snapshot_required{held()};
+  case message_kind::snapshot_required:
+    return snapshot_required{held(), coin() ? std::optional(make_statement()) : std::nullopt};
   }
   return goodbye{};
 }

@@ -148,6 +148,20 @@ BOOST_AUTO_TEST_CASE(a_delete_that_is_forgotten_while_a_restored_peer_catches_up
   BOOST_TEST(sent<range_message>(n.last).size() == 1);
 }
 
+BOOST_AUTO_TEST_CASE(a_demand_to_compare_comes_with_the_peers_own_word) {
+  member_node n({{own, 9}}, forgot({{own, 4}}));
+  statement once;
+  once.member = peer;
+  once.number = 3;
+  once.held.open = {{own, 9}};
+  n.disk.statements = {once};
+  n.tell();
+  n.greet(holding({{own, 3}}));
+  const auto told = sent<snapshot_required>(n.last);
+  BOOST_REQUIRE(told.size() == 1);
+  BOOST_TEST((told[0].said == once));
+}
+
 BOOST_AUTO_TEST_CASE(who_holds_all_forgotten_deletes_or_is_empty_is_served_at_once) {
   member_node n({{own, 9}}, forgot({{own, 4}}));
   n.greet(holding({{own, 4}}));
@@ -249,6 +263,48 @@ BOOST_AUTO_TEST_CASE(a_comparison_goes_on_with_another_peer_when_its_link_ends) 
   n.last = n.core.step(link_down{peer}, n.now);
   BOOST_TEST(sent<compare_request>(n.last).empty());
   n.greet(holding({{theirs, 5}}), far);
+  BOOST_TEST(sent<compare_request>(n.last).size() == 1);
+}
+
+// Found by shoal sim (seed 8142): beside one that has forgotten a delete, another still has in its
+// log what that took.
+BOOST_AUTO_TEST_CASE(what_a_forgotten_delete_may_cover_comes_from_the_peer_that_forgot_it) {
+  const stream_id from_far{far, 9};
+  member_node n({{theirs, 3}}, {}, restored());
+  n.greet(holding({{theirs, 5}, {from_far, 1}}));
+  n.hear(snapshot_required{{{theirs, 5}}});
+  n.hear(compare_response{theirs, 0, 3, {{3, 1, 5}}});
+  n.last = n.core.step(summed{peer, theirs, 0, 3, false, {{3, 1, 5}}, false}, n.now);
+  n.disk.held[theirs] = 5;
+  n.tell();
+  BOOST_TEST((n.core.state(n.now) == library_state::backfilling));
+  n.greet(holding({{theirs, 5}, {from_far, 1}}), far);
+  range_message pushed;
+  pushed.body.stream = from_far;
+  pushed.body.to = 1;
+  n.hear(pushed, far);
+  BOOST_TEST(all_of<apply>(n.last).empty());
+  n.hear(pushed, peer);
+  BOOST_TEST(all_of<apply>(n.last).size() == 1);
+  n.disk.held[from_far] = 1;
+  n.tell();
+  BOOST_REQUIRE(n.kept().has_value());
+  BOOST_TEST(!n.kept()->resync.has_value());
+}
+
+// Found by shoal sim (seed 11739): it waited for ever for another peer.
+BOOST_AUTO_TEST_CASE(a_comparison_begins_with_a_peer_that_is_through_with_its_own_filling) {
+  durable_state s;
+  s.resync = resync_state{{{theirs, 3}}, {}, {{theirs, 5}}};
+  member_node n({{theirs, 3}}, s);
+  auto source = holding({{theirs, 8}});
+  source.filling = true;
+  n.greet(source);
+  BOOST_TEST(sent<compare_request>(n.last).empty());
+  auto filled = n.beat(one);
+  filled.frontier_hash = hash_of(source.held);
+  n.hear(filled);
+  n.later(50'000);
   BOOST_TEST(sent<compare_request>(n.last).size() == 1);
 }
 

@@ -121,6 +121,10 @@ BOOST_AUTO_TEST_CASE(only_its_own_signed_word_shows_a_node_that_it_lost_somethin
     n.hear(snapshot_required{{{theirs, 50}}});
     BOOST_TEST((n.core.state(n.now) == library_state::backfilling) == genuine);
     BOOST_TEST(sent<compare_request>(n.last).size() == (genuine ? 1U : 0U));
+    // Found by shoal sim (seeds 11286 and 16986): the demand came, and the word did not.
+    attacked_node m(s);
+    m.hear(snapshot_required{{{theirs, 50}}, own_word({{own, 9}, {theirs, 60}})});
+    BOOST_TEST(sent<compare_request>(m.last).size() == (genuine ? 1U : 0U));
   }
 }
 
