@@ -46,6 +46,7 @@ bool sim_net::neighbours(size_t a, size_t b) const {
   case topology::line: return high - low == 1;
   case topology::star: return low == 0;
   case topology::ring: return high - low == 1 || high - low == plan_.nodes - 1;
+  case topology::tree: return (high - 1) / plan_.children == low;
   }
   return false;
 }

@@ -11,7 +11,9 @@
 
 namespace shoal::sim {
 
-size_t index_of(const device_id& d) { return static_cast<size_t>(d.bytes[7]) - 1; }
+size_t index_of(const device_id& d) {
+  return (static_cast<size_t>(d.bytes[6]) << 8 | static_cast<size_t>(d.bytes[7])) - 1;
+}
 
 /// Streams of random numbers that each node has.
 enum class drawn_for : uint64_t { starts = 0x30000, syncs, reads, checks, clock, failing_reads };

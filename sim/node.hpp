@@ -28,7 +28,7 @@ struct surroundings {
   const member_set& members;           // as operators have it: what an empty node begins with
   trace_lines* lines;                  // nullptr: no trace
   size_t library = 0;                  // its number
-  std::vector<const sim_store*> disks; // by node
+  std::vector<const sim_store*> disks; // by node; empty: prunes are not checked
   uint64_t trace = 0;                  // hash of everything that happened
   template <class Text>
   void say(Text text) const {

@@ -48,6 +48,8 @@ void sim_node::enqueue(store_request r) {
 }
 
 void sim_node::check_prune(const protocol::prune& e) const {
+  if (around_.disks.empty())
+    return;
   std::map<device_id, const sim_store*> disks;
   for (const auto& [device, m] : core_->members())
     if (!m.removed && !core_->passed_over().contains(device))

@@ -10,7 +10,7 @@
 
 namespace shoal::sim {
 
-enum class topology { mesh, line, star, ring };
+enum class topology { mesh, line, star, ring, tree };
 
 struct plan {
   uint64_t seed = 0;
@@ -18,6 +18,7 @@ struct plan {
   size_t nodes = 3;
   size_t libraries = 1; // on each node, over the same links, disks and clocks
   topology shape = topology::mesh;
+  size_t children = 8; // of each node of a tree
 
   // Load, in the first part of the run.
   uint64_t steps = 2'000;           // events until load and faults end

@@ -6,6 +6,7 @@ template <class Id>
 static Id id_of(char kind, uint64_t a, uint64_t b) {
   Id id;
   id.bytes[0] = static_cast<uint8_t>(kind);
+  id.bytes[6] = static_cast<uint8_t>(a >> 8);
   id.bytes[7] = static_cast<uint8_t>(a);
   id.bytes[15] = static_cast<uint8_t>(b);
   return id;

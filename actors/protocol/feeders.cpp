@@ -11,6 +11,8 @@ constexpr uint64_t greeting_us = 500'000; // for a Hello on a connection that is
 constexpr uint64_t hand_over_us =
     5'000'000; // a feeder that brings nothing is not waited for longer
 constexpr uint64_t hand_over_ops = 10'000;
+/// For a feeder to bring what another peer has told of; and two round trips to it.
+constexpr uint64_t patience_us = 100'000;
 
 /// By how many ops the peer is known to be ahead of this node in the origin's streams.
 uint64_t replicator::ahead(const device_id& peer, const device_id& origin) const {
@@ -121,20 +123,24 @@ void replicator::choose_feeders() {
     const session* best = nullptr;
     device_id best_peer;
     uint64_t best_ahead = 0;
+    bool best_relies = false; // it follows the origin through this node: the origin lies elsewhere
     for (const auto& [peer, s] : sessions_) {
       if (s.state != session_state::live || peer == origin || s.below_horizon || s.stale
           || distrusts(peer))
         continue;
       const auto lead = ahead(peer, origin);
+      const bool relies = s.following.contains(origin);
       const auto rtt = [](const session& x) { return x.rtt_us.value_or(UINT64_MAX); };
-      const bool tie = best && lead == best_ahead;
+      const bool level = best && lead == best_ahead;
+      const bool tie = level && relies == best_relies;
       const auto load = busy[peer];
       const auto best_load = best ? busy[best_peer] : 0;
-      if (!best || lead > best_ahead
+      if (!best || lead > best_ahead || (level && best_relies && !relies)
           || (tie && (load < best_load || (load == best_load && rtt(s) < rtt(*best))))) {
         best = &s;
         best_peer = peer;
         best_ahead = lead;
+        best_relies = relies;
       }
     }
     if (!best)
@@ -144,13 +150,16 @@ void replicator::choose_feeders() {
       // Keep a feeder unless another is ahead of it for a while: it may be about to send just that.
       const auto feeds = sessions_.find(current->second);
       const bool stale = feeds != sessions_.end() && feeds->second.stale;
-      if (current->second == best_peer
-          || (best_ahead <= ahead(current->second, origin) && !stale)) {
+      const auto lead = ahead(current->second, origin);
+      const bool astray = feeds != sessions_.end() && feeds->second.following.contains(origin)
+                          && !best_relies && best_ahead >= lead;
+      if (current->second == best_peer || (best_ahead <= lead && !stale && !astray)) {
         feeder_stalled_us_.erase(origin);
         continue;
       }
       auto [since, fresh] = feeder_stalled_us_.try_emplace(origin, now_us_);
-      if (!stale && (fresh || now_us_ - since->second < settings_.exchange_every_us * 2))
+      const auto rtt = feeds == sessions_.end() ? 0 : feeds->second.rtt_us.value_or(0);
+      if (!stale && !astray && (fresh || now_us_ - since->second < patience_us + 2 * rtt))
         continue;
       feeder_stalled_us_.erase(origin);
       stop(origin, current->second);
