@@ -177,6 +177,10 @@ void library_loop::note_stored(const protocol::stored& s) {
 
 void library_loop::on(session_up& s) {
   links_[s.peer] = {s.number, s.link};
+  {
+    const std::lock_guard guard(core_->mutex_);
+    core_->notes_[s.peer].last_error.clear(); // of the link before
+  }
   if (!paused_ && !ended_)
     step(protocol::link_up{s.peer});
 }

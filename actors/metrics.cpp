@@ -135,6 +135,10 @@ std::string metrics::render(const std::vector<api::library_status>& libraries,
     for (const auto& [model, n] : l.records)
       records.Add({{"library", l.name}, {"model", model}}).Set(static_cast<double>(n));
     for (const auto& m : l.members) {
+      if (m.state == "removed")
+        continue;
+      // From 0 on: a rate says nothing of a series that begins at 1.
+      (void)families_->breaches.Add({{"peer", to_string(m.device)}});
       const Labels peer{{"library", l.name}, {"peer", to_string(m.device)}};
       connected.Add(peer).Set(m.connected ? 1 : 0);
       retry.Add(peer).Set(m.next_try_ms != 0 ? 1 : 0);

@@ -89,7 +89,7 @@ void node_loop::adopt(const device_id& device, peer& p, connection c) {
   if (p.link) {
     self_->send(p.link, transport::close_link{"duplicate connection"});
     each_actor_of(device, [&](const caf::actor& to) {
-      self_->send(to, session_down{device, p.number, "replaced"});
+      self_->send(to, session_down{device, p.number, {}});
     });
   }
   p.link = c.link;
@@ -236,9 +236,12 @@ void node_loop::on(const transport::dial_failed& failed) {
     return;
   auto& p = it->second;
   p.dialling = false;
+  // Each reason once; the node tries for as long as it takes.
+  const bool known = p.wait.failures() > 0 && p.last_failure == failed.reason;
   about("peer_link", {{"peer", to_string(it->first)}})
-      ->debug("dialling {} at {}: {}", to_string(it->first), config::to_string(failed.address),
-              failed.reason);
+      ->log(!known && may_say(p) ? spdlog::level::info : spdlog::level::debug,
+            "dialling {} at {}: {}", to_string(it->first), config::to_string(failed.address),
+            failed.reason);
   if (p.next && p.next->waits == connection::reason::own_dial)
     return adopt_next(it->first, p);
   p.last_failure = failed.reason;

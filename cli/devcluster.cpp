@@ -11,8 +11,10 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <cstdlib>
 #include <memory>
 #include <ostream>
+#include <sstream>
 
 namespace shoal::cli {
 
@@ -45,6 +47,20 @@ void print(context& ctx, const std::vector<path>& dirs) {
   list.finish();
 }
 
+/// As this program is called: by its name where that is found, else by its path.
+std::string this_program() {
+  std::error_code failed;
+  const auto me = std::filesystem::read_symlink("/proc/self/exe", failed);
+  if (failed)
+    return "shoal";
+  const char* all = std::getenv("PATH");
+  std::istringstream folders(all ? all : "");
+  for (std::string folder; std::getline(folders, folder, ':');)
+    if (std::filesystem::equivalent(path(folder) / "shoal", me, failed))
+      return "shoal";
+  return me.string();
+}
+
 void up(context& ctx, request asked) {
   auto dirs = nodes_in(asked.plan.dir);
   if (!dirs.empty() && asked.plan.nodes != 0 && asked.plan.nodes != dirs.size()) {
@@ -74,15 +90,17 @@ void up(context& ctx, request asked) {
       opts && !opts->libraries.empty() ? opts->libraries.front().name : asked.plan.library;
   const std::string first = (dirs.front() / "shoal.toml").string();
   const std::string last = (dirs.back() / "shoal.toml").string();
+  const std::string me = this_program();
   ctx.err << "Try:\n"
-          << "  shoal put " << library << " tag new canonical_name=Hello --config " << first << "\n"
-          << "  shoal wait " << library << " --config " << first << "\n"
-          << "  shoal list " << library << " tag --config " << last << "\n"
-          << "  shoal status --config " << first << "\n";
+          << "  " << me << " put " << library << " tag new canonical_name=Hello --config " << first
+          << "\n"
+          << "  " << me << " wait " << library << " --config " << first << "\n"
+          << "  " << me << " list " << library << " tag --config " << last << "\n"
+          << "  " << me << " status --config " << first << "\n";
   if (const auto now = running_in(dirs.front()))
     ctx.err << "  open " << now->api << " in a browser; it asks for the line in "
             << (dirs.front() / "api.token").string() << "\n";
-  ctx.err << "  shoal devcluster down " << asked.plan.dir.string() << std::endl;
+  ctx.err << "  " << me << " devcluster down " << asked.plan.dir.string() << std::endl;
 }
 
 /// The nodes of a cluster that is there; otherwise says that none is.

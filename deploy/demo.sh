@@ -158,4 +158,6 @@ grep "$favourite" "$work/export-3" | grep -q '"color":"gold"' || { same=no; say 
 [ "$same" = yes ] || fail "the nodes differ"
 
 printf '\n%sThe same, byte for byte.%s The whole demo took %s.\n' "$green" "$plain" "$(since "$begun")"
-say "Try it yourself:  shoal devcluster up /tmp/lab -n 3    then    shoal devcluster down /tmp/lab"
+name=$shoal
+[ "$(command -v shoal || true)" -ef "$shoal" ] && name=shoal
+say "Try it yourself:  $name devcluster up /tmp/lab -n 3    (it says what to try next)"

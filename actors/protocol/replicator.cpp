@@ -445,6 +445,30 @@ std::optional<wall_bounds> replicator::bounds() const {
   return bounds_from(std::move(walls), settings_.max_drift_ms);
 }
 
+/// All members that are not linked, in words; empty when there are none.
+std::string
+replicator::not_connected(const std::function<std::string(const device_id&)>& named) const {
+  std::vector<std::string> away;
+  size_t others = 0;
+  for (const auto& [device, m] : members_) {
+    if (device == settings_.self || m.removed)
+      continue;
+    ++others;
+    const auto it = sessions_.find(device);
+    if (it == sessions_.end() || it->second.state != session_state::live)
+      away.push_back(named(device));
+  }
+  if (away.empty())
+    return {};
+  if (others > 1 && away.size() == others)
+    return "none of the " + std::to_string(others)
+           + " other members is connected: this node may be cut off";
+  std::string out;
+  for (size_t i = 0; i < away.size(); ++i)
+    out += (i == 0 ? "" : i + 1 == away.size() ? " and " : ", ") + away[i];
+  return out + (away.size() == 1 ? " is not connected" : " are not connected");
+}
+
 std::string replicator::not_converged() const {
   const auto named = [&](const device_id& d) {
     const auto it = members_.find(d);
@@ -457,12 +481,14 @@ std::string replicator::not_converged() const {
   if (!full_.empty())
     return "no more ops of " + named(full_.begin()->first)
            + " are taken: too many are stamped ahead of this node's clock and wait here";
+  if (auto away = not_connected(named); !away.empty())
+    return away;
   for (const auto& [device, m] : members_) {
     if (device == settings_.self || m.removed)
       continue;
     const auto it = sessions_.find(device);
-    if (it == sessions_.end() || it->second.state != session_state::live)
-      return named(device) + " is not connected";
+    if (it->second.stale)
+      return named(device) + " is stale: nothing was heard for longer than its heartbeat";
     const auto known = announced_.find(device);
     if (known == announced_.end() || !covers(known->second, held_))
       return named(device) + " does not hold everything yet";

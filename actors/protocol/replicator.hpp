@@ -15,6 +15,7 @@
 #include "actors/protocol/settings.hpp"
 #include "messages/message.hpp"
 
+#include <functional>
 #include <set>
 #include <vector>
 
@@ -175,6 +176,7 @@ private:
   bool takes_stream(const device_id& peer, const stream_id& stream);
   bool takes_bytes(const device_id& peer, uint64_t cost);
   void note_own_word(const statement& said);
+  std::string not_connected(const std::function<std::string(const device_id&)>& named) const;
   bool permits_statement(const device_id& member);
   // session.cpp: messages of one peer
   void rest(const device_id& peer, session& s);

@@ -2,6 +2,7 @@
 
 #include "cli/client/commands.hpp"
 #include "cli/client/listing.hpp"
+#include "cli/client/status_text.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -71,7 +72,7 @@ void check_peers(finding& out, const json& library) {
     linked += flag_at(m, "connected") ? 1 : 0;
     if (state != "synced" && state != "catching_up") {
       const auto error = string_at(m, "last_error");
-      out.add(level::warn, name + ": " + cell_of(m, "name") + " is " + state
+      out.add(level::warn, name + ": " + member_text(m) + " is " + state
                                + (error.empty() ? "" : " (" + error + ")"));
     }
   }
@@ -92,7 +93,7 @@ void check_lag(finding& out, const json& library) {
     in = std::max(in, integer_at(m, "behind_in", 0));
     if (const auto behind = integer_at(m, "behind_out", 0); behind > furthest) {
       furthest = behind;
-      whose = cell_of(m, "name");
+      whose = member_text(m);
     }
   }
   if (state == "failed" || state == "removed")

@@ -1,8 +1,12 @@
 #include "cli/client/commands.hpp"
 
+#include "config/nearest.hpp"
+
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <ostream>
+#include <utility>
 
 namespace shoal::cli {
 
@@ -37,6 +41,51 @@ void add_client_commands(CLI::App& app, context& ctx) {
   add_top_command(app, ctx);
 }
 
+namespace {
+
+/// The first word that should be a command and is none, with what it may have been meant to be.
+std::string misspelt(const CLI::App& app, const std::vector<std::string>& arguments) {
+  const CLI::App* at = &app;
+  size_t taken = 0;   // arguments that come before the next command
+  bool value = false; // of the option before
+  for (const auto& word : arguments) {
+    if (word.starts_with("-")) {
+      const auto* option = at->get_option_no_throw(word);
+      option = option ? option : app.get_option_no_throw(word);
+      value = option && option->get_items_expected_max() > 0 && word.find('=') == std::string::npos;
+      continue;
+    }
+    if (std::exchange(value, false))
+      continue;
+    if (taken > 0) { // an argument of a group: deadletter LIB list
+      --taken;
+      continue;
+    }
+    const auto all = at->get_subcommands([](const CLI::App*) { return true; });
+    const auto known =
+        std::find_if(all.begin(), all.end(), [&](const auto* c) { return c->get_name() == word; });
+    if (known != all.end()) {
+      at = *known;
+      taken = at->get_options([](const CLI::Option* o) { return o->get_positional(); }).size();
+      continue;
+    }
+    std::vector<std::string_view> names;
+    std::string list;
+    for (const auto* c : all) {
+      names.push_back(c->get_name());
+      list += (list.empty() ? "" : ", ") + c->get_name();
+    }
+    if (names.empty())
+      return {};
+    const auto nearest =
+        " is no command; the nearest is " + std::string(config::nearest_word(word, names));
+    return "'" + word + "'" + nearest + (at == &app ? "" : " (there are " + list + ")");
+  }
+  return {};
+}
+
+} // namespace
+
 int run_command_line(CLI::App& app, context& ctx, const std::vector<std::string>& arguments) {
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(),
@@ -47,6 +96,9 @@ int run_command_line(CLI::App& app, context& ctx, const std::vector<std::string>
     ctx.out << app.help("", CLI::AppFormatMode::All);
   } catch (const CLI::CallForVersion& version) {
     ctx.out << version.what() << '\n';
+  } catch (const CLI::RequiredError& refused) {
+    const auto why = misspelt(app, arguments);
+    ctx.fail(exit_usage, (why.empty() ? refused.what() : why) + " (see --help)");
   } catch (const CLI::ParseError& refused) {
     ctx.fail(exit_usage, std::string(refused.what()) + " (see --help)");
   }

@@ -4,6 +4,7 @@
 
 #include <toml++/toml.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -31,11 +32,18 @@ std::optional<std::string> read_file(const fs::path& file) {
   return text;
 }
 
+/// Why the file that was just opened cannot be read, and what to do.
+std::string unreadable(const std::string& how_made) {
+  if (errno == EACCES)
+    return " cannot be read: permission denied; run this as root or as the node's user";
+  return " cannot be read; " + how_made;
+}
+
 result<std::string> read_token(const fs::path& file) {
   auto text = read_file(file);
   if (!text)
-    return {ec::config, "token file " + file.string()
-                            + " cannot be read; `shoal init` makes it as DIR/api.token"};
+    return {ec::config,
+            "token file " + file.string() + unreadable("`shoal init` makes it as DIR/api.token")};
   const auto first = text->find_first_not_of(" \t\r\n");
   if (first == std::string::npos)
     return {ec::config,
@@ -48,8 +56,8 @@ result<std::string> read_token(const fs::path& file) {
 result<fs::path> token_path(const fs::path& config) {
   const auto text = read_file(config);
   if (!text)
-    return {ec::config, "config file " + config.string()
-                            + " cannot be read; `shoal init DIR` makes DIR/shoal.toml"};
+    return {ec::config,
+            "config file " + config.string() + unreadable("`shoal init DIR` makes DIR/shoal.toml")};
   std::string token = environment("SHOAL__API__TOKEN");
   if (token.empty()) {
     // toml++ reports by exception only; this is the one place where the client meets it.

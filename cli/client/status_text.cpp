@@ -43,19 +43,31 @@ std::string breaker_text(const json& m, int64_t now) {
 
 } // namespace
 
+std::string member_text(const json& member) {
+  const auto name = string_at(member, "name");
+  return name.empty() ? cell_of(member, "device") : name;
+}
+
 std::string member_table(const json& members, std::string_view indent) {
   const int64_t now = std::chrono::duration_cast<std::chrono::milliseconds>(
                           std::chrono::system_clock::now().time_since_epoch())
                           .count();
   text_table table({"MEMBER", "DEVICE", "STATE", "RTT", "CLOCK", "BEHIND IN", "OUT", "SEEN",
                     "BREAKER", "LAST ERROR"});
-  for (const auto& m : members) {
+  const auto add = [&](const json& m) {
     const auto error = string_at(m, "last_error");
-    table.add({cell_of(m, "name"), cell_of(m, "device"), cell_of(m, "state"),
-               millis_text(m, "rtt_ms"), millis_text(m, "clock_offset_ms"), cell_of(m, "behind_in"),
-               cell_of(m, "behind_out"), age_text(integer_at(m, "last_seen", 0), now),
-               breaker_text(m, now), error.empty() ? "-" : error});
-  }
+    table.add({member_text(m), cell_of(m, "device"), cell_of(m, "state"), millis_text(m, "rtt_ms"),
+               millis_text(m, "clock_offset_ms"), cell_of(m, "behind_in"), cell_of(m, "behind_out"),
+               age_text(integer_at(m, "last_seen", 0), now), breaker_text(m, now),
+               error.empty() ? "-" : error});
+  };
+  for (const auto& m : members)
+    if (string_at(m, "state") != "removed")
+      add(m);
+  for (const auto& m : members)
+    if (string_at(m, "state") == "removed")
+      table.add({member_text(m), cell_of(m, "device"), "removed", "-", "-", "-", "-",
+                 age_text(integer_at(m, "last_seen", 0), now), "-", "-"});
   return table.render(indent);
 }
 

@@ -170,8 +170,13 @@ void top(context& ctx, double seconds, uint64_t times) {
     times = 1;
   for (uint64_t n = 0; times == 0 || n < times; ++n) {
     std::this_thread::sleep_for(pause);
-    if (!view.look())
-      return;
+    if (!view.look()) {
+      if (!live)
+        return;
+      // A node that starts anew is back in a moment.
+      ctx.exit_code = exit_done;
+      continue;
+    }
     if (ctx.form() != output_form::table)
       ctx.out << text_of(view.with_rates()) << '\n';
     else

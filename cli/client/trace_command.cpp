@@ -2,6 +2,7 @@
 
 #include "cli/client/commands.hpp"
 #include "cli/client/listing.hpp"
+#include "cli/client/status_text.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -53,7 +54,7 @@ void trace(context& ctx, const std::string& library, const std::string& token) {
     auto durable = moment_of(m, "durable");
     if (durable == "-")
       durable = holds ? "yes" : "not yet";
-    table.add({cell_of(m, "name"), cell_of(m, "device"), moment_of(m, "sent"), "-", durable});
+    table.add({member_text(m), cell_of(m, "device"), moment_of(m, "sent"), "-", durable});
   }
   ctx.out << table.render("  ");
 }

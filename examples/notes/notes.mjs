@@ -5,7 +5,12 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 
+const [folder, once] = process.argv.slice(2);
 const api = process.env.SHOAL_API;
+if (!folder || !api || !process.env.SHOAL_TOKEN_FILE) {
+  console.error("usage: SHOAL_API=http://HOST:PORT SHOAL_TOKEN_FILE=FILE notes.mjs FOLDER [--once]");
+  process.exit(2);
+}
 const token = (await readFile(process.env.SHOAL_TOKEN_FILE, "utf8")).trim();
 const library = encodeURIComponent(process.env.SHOAL_LIBRARY ?? "notes");
 const notes = `/v1/libraries/${library}/records/note`;
@@ -91,12 +96,12 @@ async function look(folder) {
   await write(folder, memory, JSON.stringify(Object.fromEntries(seen)));
 }
 
-const [folder, once] = process.argv.slice(2);
 do {
   try {
     await look(folder);
   } catch (e) {
-    if (once === "--once" || e.status) throw e;
+    const unreachable = e.name === "TimeoutError" || (e instanceof TypeError && e.message === "fetch failed");
+    if (once === "--once" || !unreachable) throw e;
     console.error("the node does not answer, trying again: " + e.message);
   }
   if (once !== "--once") await new Promise((go) => setTimeout(go, every_ms));

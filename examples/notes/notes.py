@@ -15,6 +15,8 @@ import urllib.parse
 import urllib.request
 import uuid
 
+if len(sys.argv) < 2 or not {"SHOAL_API", "SHOAL_TOKEN_FILE"} <= os.environ.keys():
+    sys.exit("usage: SHOAL_API=http://HOST:PORT SHOAL_TOKEN_FILE=FILE notes.py FOLDER [--once]")
 API = os.environ["SHOAL_API"]
 TOKEN = pathlib.Path(os.environ["SHOAL_TOKEN_FILE"]).read_text().strip()
 RECORDS = f"/v1/libraries/{urllib.parse.quote(os.environ.get('SHOAL_LIBRARY', 'notes'), safe='')}/records/note"
@@ -112,6 +114,8 @@ def main():
         try:
             look(folder)
         except urllib.error.URLError as unreachable:
+            if isinstance(unreachable, urllib.error.HTTPError) and unreachable.code < 500:
+                sys.exit(f"the node refuses this: {unreachable.read().decode()}")
             if "--once" in sys.argv:
                 raise
             print(f"the node does not answer, trying again: {unreachable}", file=sys.stderr)

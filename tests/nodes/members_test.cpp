@@ -70,6 +70,11 @@ BOOST_AUTO_TEST_CASE(removing_a_member_on_one_node_revokes_it_on_all) {
       });
     }));
   }
+  // No alert may wait for a member that is gone; and one on breaches sees the first of a member.
+  const auto metrics = lab[0].client().get("/metrics").text;
+  BOOST_TEST(!metric(metrics, "shoal_peer_connected", {lab[3].device()}).has_value());
+  BOOST_TEST(metric(metrics, "shoal_peer_connected", {lab[1].device()}).value_or(-1) == 1);
+  BOOST_TEST(metric(metrics, "shoal_peer_breaches_total", {lab[1].device()}).value_or(-1) == 0);
   // What it writes now stays with it, what the others write does not reach it.
   const auto theirs = lab[1].client().put(record("tag", "new"), {{"canonical_name", "after"}});
   const auto its = lab[3].client().put(record("tag", "new"), {{"canonical_name", "outcast"}});

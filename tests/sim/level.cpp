@@ -64,6 +64,29 @@ struct node_of_two {
 
 BOOST_AUTO_TEST_SUITE(level)
 
+BOOST_AUTO_TEST_CASE(all_members_that_are_away_are_named_and_who_is_alone_is_told_so) {
+  settings s;
+  s.self = self;
+  replicator core(s, 0);
+  stored first;
+  first.members = member_set{{self, {}}};
+  for (const auto& [n, name] : {std::pair{1, "anna"}, {2, "ben"}, {3, "carl"}})
+    (*first.members)[device_of(static_cast<size_t>(n))].name = name;
+  core.step(std::move(first), 1'000'000);
+  const auto link = [&](size_t n) {
+    core.step(link_up{device_of(n)}, 1'000'000);
+    hello m;
+    m.members = core.members();
+    core.step(received{device_of(n), 0, 0, std::move(m)}, 1'000'000);
+  };
+  BOOST_TEST(core.not_converged()
+             == "none of the 3 other members is connected: this node may be cut off");
+  link(2);
+  BOOST_TEST(core.not_converged() == "anna and carl are not connected");
+  link(3);
+  BOOST_TEST(core.not_converged() == "anna is not connected");
+}
+
 BOOST_AUTO_TEST_CASE(a_peer_that_was_level_first_is_known_to_be_without_another_word) {
   node_of_two node;
   const frontier all{{foreign, 9}};
