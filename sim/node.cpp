@@ -261,10 +261,11 @@ void sim_node::carry_out(protocol::send& e) {
       around_.judge.fail("members", text_of(self_) + " sends " + what + " to " + text_of(to)
                                         + ", which it holds no member");
     auto& w = windows_[peer];
-    // A range goes out while the window is open; a read that was under way may still come on top.
+    // A range goes out while the window is open; a read that was under way may still come on top:
+    // either may be an atomic batch of five edits.
     const auto open = around_.planned.window_bytes + around_.planned.load_bytes
                       + std::min(around_.planned.ring_bytes, wire_limits::range_part_bytes)
-                      + 10 * (around_.planned.value_bytes + 400);
+                      + 16 * (around_.planned.value_bytes + 400);
     const auto outstanding = w.sent - std::min(w.sent, w.credited);
     if (cost > 0 && first_part && outstanding > open)
       around_.judge.fail("in_flight", std::to_string(outstanding) + " bytes on their way of "

@@ -83,6 +83,14 @@ frontier oracle::expected(const frontier& held) const {
   return out;
 }
 
+uint64_t oracle::bytes_beyond(const frontier& held) const {
+  uint64_t sum = 0;
+  for (const auto& [stream, ranges] : streams_)
+    for (const auto& r : ranges)
+      sum += r.to > seq_of(held, stream) ? r.ops.size() : 0;
+  return sum;
+}
+
 frontier frontier_on(const sim_store& disk) {
   frontier out;
   for (const auto& [key, value] : disk.of(family::frontiers))

@@ -49,6 +49,8 @@ public:
 
   uint64_t acknowledged_ops() const { return acknowledged_ops_; }
   uint64_t durable_bytes() const { return durable_bytes_; }
+  /// Of what is durable and not in `held`.
+  uint64_t bytes_beyond(const frontier& held) const;
   /// Whether a frontier covers all there is.
   bool is_all(const frontier& held) const { return held == expected(held); }
   /// What is durable somewhere and not in `held`, or the other way round; for the report.

@@ -172,7 +172,12 @@ void world::catch_up() {
     each_library_of(away, [&](const sim_node& n) { sum += n.range_bytes_in(); });
     return sum;
   };
-  const auto before = durable();
+  // Some of it may have been on its way when it was cut off.
+  uint64_t lacked = 0;
+  for (const auto& s : shelves_)
+    if (s.nodes[away]->up())
+      lacked += s.judge.bytes_beyond(s.nodes[away]->core().held());
+  const auto before = durable() - lacked;
   const auto came = came_in();
   for (uint32_t i = 0; i < edits; ++i) {
     const happening h{source::last_edit, 0, i};
