@@ -222,9 +222,9 @@ int main(int argc, char** argv) {
             children);
     return 0;
   }
-  for (const size_t nodes : {10, 100, 1000}) {
+  for (const size_t nodes : std::initializer_list<size_t>{10, 100, 1000}) {
     measure(nodes, topology::mesh, 0);
-    for (const size_t children : {3, 10})
+    for (const size_t children : std::initializer_list<size_t>{3, 10})
       measure(nodes, topology::tree, children);
   }
 }

@@ -14,7 +14,8 @@ BOOST_AUTO_TEST_CASE(each_breach_is_followed_by_a_rest_twice_as_long_up_to_five_
   rest r;
   uint64_t now = 50 * second_us;
   BOOST_TEST(r.over(now));
-  for (const uint64_t seconds : {1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300}) {
+  for (const uint64_t seconds :
+       std::initializer_list<uint64_t>{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300}) {
     r.breached(now, "a second Hello");
     BOOST_TEST(r.reason() == "a second Hello");
     BOOST_TEST(!r.over(now + seconds * second_us - 1));
