@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(a_missing_certificate_is_named) {
 BOOST_AUTO_TEST_CASE(a_key_that_others_may_read_is_refused_with_the_mode_it_has) {
   temp_dir dir;
   made_in(dir);
-  for (mode_t mode : {0640, 0604, 0660, 0601}) {
+  for (const mode_t mode : {0640U, 0604U, 0660U, 0601U}) {
     ::chmod((dir.path() / "device.key").c_str(), mode);
     auto message = load_error(dir, "device.key");
     BOOST_TEST(contains(message, "mode 06"));
