@@ -67,20 +67,11 @@ public:
     std::exit(1);
   }
   void arrived(size_t node, size_t peer, const frame_ptr& frame) override {
-    const auto head = decode_head(std::string_view(*frame).substr(4));
-    switch (static_cast<message_kind>(head->kind)) {
-    case message_kind::state_change:
-    case message_kind::state_batch:
-    case message_kind::state_response:
-    case message_kind::shared_change:
-    case message_kind::shared_change_batch:
-    case message_kind::shared_change_response:
-      ops_.add(frame->size());
-      by_writer_ += peer == writer_ ? 1 : 0;
-      break;
-    default: rest_.add(frame->size());
-    }
+    const auto before = nodes_[node]->range_bytes_in();
     nodes_[node]->arrived(peer, frame);
+    const bool ops = nodes_[node]->range_bytes_in() != before;
+    (ops ? ops_ : rest_).add(frame->size());
+    by_writer_ += ops && peer == writer_ ? 1 : 0;
   }
 
   void run_for(uint64_t us) {

@@ -10,9 +10,9 @@ idle_core_percent: of one core and per node, over 30 s in which nobody asks anyt
 level_seconds: from the command that starts all nodes until each is linked to each and ready; `again`: after SIGKILL to all
 of them at once. broadcast_ms: PUT to one until `wait` says that all others hold it durably, p50 and p99 of 200.
 """
-import base64, json, os, pathlib, signal, statistics, subprocess, sys, tempfile, time, uuid
+import base64, contextlib, json, os, pathlib, signal, statistics, subprocess, sys, tempfile, time, uuid
 
-from lab import Client, await_true, level, run
+from lab import Client, await_true, level, peak_mib, run
 
 WHAT = sys.argv[2]
 SIZES = [int(n) for n in sys.argv[3:]]
@@ -41,6 +41,24 @@ def memory(nodes):
     return {"median_mib": round(statistics.median(all_of), 1), "most_mib": round(all_of[-1], 1),
             "threads": max(status(n.pid, "Threads") for n in nodes),
             "open_files": max(len(os.listdir(f"/proc/{n.pid}/fd")) for n in nodes)}
+
+
+@contextlib.contextmanager
+def cluster(lab, count):
+    """That many nodes, all linked; stopped at the end, whichever then run."""
+    run("devcluster", "up", str(lab), "-n", str(count), "--library", "lab")
+    try:
+        nodes = clients(lab, count)
+        await_true(all_linked(nodes), "all links")
+        yield nodes
+    finally:
+        run("devcluster", "down", str(lab))
+
+
+def at_rest(nodes):
+    """After the statements and heartbeats that what was before has left."""
+    time.sleep(20)
+    return {**memory(nodes), "idle_core_percent": idle_percent(nodes)}
 
 
 def clients(lab, count):
@@ -73,17 +91,11 @@ def broadcasts(node, rounds=200):
     return percentiles(took)
 
 
-def peers(count, scratch):
-    lab = scratch / f"lab-{count}"
+def peers(count, lab):
     begin = time.monotonic()
-    run("devcluster", "up", str(lab), "-n", str(count), "--library", "lab")
-    try:
-        nodes = clients(lab, count)
-        await_true(all_linked(nodes), "all links")
+    with cluster(lab, count) as nodes:
         out = {"nodes": count, "links": count * (count - 1) // 2, "level_seconds": round(time.monotonic() - begin, 1)}
-        time.sleep(15)  # statements and heartbeats of the start
-        out.update(memory(nodes))
-        out["idle_core_percent"] = idle_percent(nodes)
+        out.update(at_rest(nodes))
         out["broadcast_ms"] = broadcasts(nodes[0])
         for n in nodes:
             os.kill(n.pid, signal.SIGKILL)
@@ -95,40 +107,28 @@ def peers(count, scratch):
         out["again_seconds"] = round(time.monotonic() - begin, 1)
         await_true(lambda: level(nodes), "equal digests")
         return out
-    finally:
-        run("devcluster", "down", str(lab))
 
 
-def records(count, scratch):
-    lab = scratch / f"lab-{count}"
-    run("devcluster", "up", str(lab), "-n", "3", "--library", "lab")
-    try:
-        nodes = clients(lab, 3)
-        await_true(all_linked(nodes), "links")
+def records(count, lab):
+    with cluster(lab, 3) as nodes:
         begin = time.monotonic()
         for first in range(0, count, 5000):
             nodes[0].call("POST", "/batch", {"ops": [
-                {"model": "entry", "id": str(uuid.uuid4()), "fields": {"name": base64.b64encode(os.urandom(111)).decode(), "kind": "file", "size": n * 37}}
+                {"model": "entry", "id": str(uuid.uuid4()),
+                 "fields": {"name": base64.b64encode(os.urandom(111)).decode(), "kind": "file", "size": n * 37}}
                 for n in range(first, min(first + 5000, count))]})
         await_true(lambda: level(nodes), "equal digests")
         out = {"records": count, "seconds": round(time.monotonic() - begin, 1)}
-        out["peak_mib"] = [round(status(n.pid, "VmHWM") / 1024, 1) for n in nodes]
-        time.sleep(20)
-        out.update(memory(nodes))
-        out["idle_core_percent"] = idle_percent(nodes)
+        out["peak_mib"] = [peak_mib(n.pid) for n in nodes]
+        out.update(at_rest(nodes))
         files = [f for f in (lab / "node-2").rglob("*") if f.is_file()]
         out["disk_bytes_per_record"] = round(sum(f.stat().st_blocks * 512 for f in files) / count, 1)
         out["of_which_log"] = round(sum(f.stat().st_blocks * 512 for f in files if f.suffix == ".log") / count, 1)
         return out
-    finally:
-        run("devcluster", "down", str(lab))
 
 
-def libraries(count, scratch):
-    lab = scratch / f"lab-{count}"
-    run("devcluster", "up", str(lab), "-n", "3", "--library", "lab")
-    try:
-        nodes = clients(lab, 3)
+def libraries(count, lab):
+    with cluster(lab, 3) as nodes:
         run("devcluster", "down", str(lab))
         more = ""
         for n in range(count - 1):
@@ -142,13 +142,7 @@ def libraries(count, scratch):
         run("devcluster", "up", str(lab))
         nodes = clients(lab, 3)
         await_true(all_linked(nodes), "links")
-        out = {"libraries": count, "level_seconds": round(time.monotonic() - begin, 1)}
-        time.sleep(15)
-        out.update(memory(nodes))
-        out["idle_core_percent"] = idle_percent(nodes)
-        return out
-    finally:
-        run("devcluster", "down", str(lab))
+        return {"libraries": count, "level_seconds": round(time.monotonic() - begin, 1), **at_rest(nodes)}
 
 
 def main():
@@ -157,7 +151,7 @@ def main():
     out = {"what": f"growth with {WHAT}", "cpus": os.cpu_count(), "shoal": run("--version").strip(), "sizes": []}
     with tempfile.TemporaryDirectory() as scratch:
         for size in SIZES or sizes:
-            out["sizes"].append(measure(size, pathlib.Path(scratch)))
+            out["sizes"].append(measure(size, pathlib.Path(scratch) / f"lab-{size}"))
             print(json.dumps(out["sizes"][-1]), file=sys.stderr, flush=True)
     print(json.dumps(out, indent=2))
 

@@ -87,7 +87,8 @@ uint64_t oracle::bytes_beyond(const frontier& held) const {
   uint64_t sum = 0;
   for (const auto& [stream, ranges] : streams_)
     for (const auto& r : ranges)
-      sum += r.to > seq_of(held, stream) ? r.ops.size() : 0;
+      if (r.to > seq_of(held, stream) && !cut_short_.contains(stream))
+        sum += r.ops.size();
   return sum;
 }
 

@@ -49,7 +49,7 @@ public:
 
   uint64_t acknowledged_ops() const { return acknowledged_ops_; }
   uint64_t durable_bytes() const { return durable_bytes_; }
-  /// Of what is durable and not in `held`.
+  /// Of what is durable and not in `held`; of streams that a disk lost the end of, nothing.
   uint64_t bytes_beyond(const frontier& held) const;
   /// Whether a frontier covers all there is.
   bool is_all(const frontier& held) const { return held == expected(held); }

@@ -171,10 +171,9 @@ void top(context& ctx, double seconds, uint64_t times) {
   for (uint64_t n = 0; times == 0 || n < times; ++n) {
     std::this_thread::sleep_for(pause);
     if (!view.look()) {
-      if (!live)
+      if (!live || ctx.exit_code != exit_unreachable)
         return;
-      // A node that starts anew is back in a moment.
-      ctx.exit_code = exit_done;
+      ctx.exit_code = exit_done; // it may be starting anew
       continue;
     }
     if (ctx.form() != output_form::table)

@@ -5,6 +5,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <optional>
+#include <thread>
 
 namespace shoal::cli::tests {
 
@@ -147,6 +149,36 @@ BOOST_AUTO_TEST_CASE(one_library_can_be_asked_for_and_json_is_one_object) {
   BOOST_TEST(o.body()["level"] == "WARN");
   BOOST_TEST(o.body()["items"].size() == 6U);
   BOOST_TEST(check(s, {"check", "films"}).code == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_member_that_never_told_its_name_is_named_by_its_device) {
+  auto s = healthy();
+  member_of(s)["name"] = "";
+  member_of(s)["state"] = "never_seen";
+  const auto o = check(s);
+  BOOST_TEST(o.out.find("photos: 22222222-2222-8222-8222-222222222222 is never_seen")
+                 != std::string::npos,
+             o.out);
+}
+
+BOOST_AUTO_TEST_CASE(live_top_outlives_its_node_but_not_a_refusal) {
+  for (const bool refuses : {false, true}) {
+    std::optional<fake_node> mine(std::in_place);
+    mine->answer("/v1/status", 200, healthy());
+    mine->answer("/metrics", 200, json::object());
+    outcome o;
+    std::thread view([&] {
+      o = run_at(*mine, scratch, {"top", "--interval", "0.1", "--times", "3"}, {}, true);
+    });
+    while (mine->asked().size() < 2) // its first look
+      std::this_thread::yield();
+    if (refuses)
+      mine->answer("/v1/status", 401, {{"error", {{"code", "unauthorized"}, {"message", "no"}}}});
+    else
+      mine.reset();
+    view.join();
+    BOOST_TEST(o.code == (refuses ? exit_no : exit_done), o.err);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(top_prints_one_picture_where_it_is_piped_to_and_rates_in_json) {

@@ -57,6 +57,21 @@ BOOST_AUTO_TEST_CASE(fields_may_come_as_json_from_the_command_line_or_from_stdin
   BOOST_TEST(text_of(node.records("tag").at(id)["aliases"]) == R"(["y"])");
 }
 
+BOOST_AUTO_TEST_CASE(a_misspelt_command_is_named_with_the_nearest) {
+  const auto said = [&](std::vector<std::string> words) {
+    const auto o = run(std::move(words));
+    BOOST_TEST(o.code == exit_usage);
+    return o.err;
+  };
+  BOOST_TEST(has(said({"statsu"}), "'statsu' is no command; the nearest is status"));
+  BOOST_TEST(
+      has(said({"-o", "json", "lis", "photos"}), "'lis' is no command; the nearest is list"));
+  BOOST_TEST(has(said({"library", "creat", "x"}), "'creat' is no command; the nearest is create"));
+  BOOST_TEST(
+      has(said({"deadletter", "photos", "lst"}), "'lst' is no command; the nearest is list"));
+  BOOST_TEST(has(said({"deadletter", "photos"}), "A subcommand is required"));
+}
+
 BOOST_AUTO_TEST_CASE(what_the_node_refuses_is_one_line_and_exit_code_1) {
   const auto missing = run({"get", "photos", "tag", id});
   BOOST_TEST(missing.code == exit_no);

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace shoal::cli {
 
@@ -59,6 +61,21 @@ BOOST_AUTO_TEST_CASE(without_endpoints_the_node_is_not_running) {
   const auto said = tests::run({"status", "--config", config.string()});
   BOOST_TEST(said.code == exit_unreachable);
   BOOST_TEST(said.err.find("shoal run --config") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_file_that_may_not_be_read_is_told_from_one_that_is_missing) {
+  const tests::scratch_dir dir;
+  const auto config = dir.write("shoal.toml", "");
+  BOOST_REQUIRE(::chmod(config.c_str(), 0) == 0);
+  const bool root = ::geteuid() == 0; // whom nothing stops
+  if (root)
+    BOOST_REQUIRE(::seteuid(65534) == 0);
+  const auto refused = locate_node({config.string(), {}, {}});
+  if (root)
+    BOOST_REQUIRE(::seteuid(0) == 0);
+  BOOST_TEST((refused.err().code == ec::config));
+  BOOST_TEST(refused.err().message.find("permission denied") != std::string::npos,
+             refused.err().message);
 }
 
 BOOST_AUTO_TEST_CASE(missing_and_bad_files_are_configuration_errors) {

@@ -68,6 +68,18 @@ class Notes(unittest.TestCase):
                 self.look(there), self.look(here)
                 self.assertEqual(self.texts(here), {})
 
+    def test_a_program_that_the_node_refuses_stops_and_says_why(self):
+        for which, program in enumerate(PROGRAMS):
+            with self.subTest(program=program[0]):
+                done = subprocess.run([*program, self.folders[which]], capture_output=True, text=True, timeout=120,
+                                      env={**self.environment(which), "SHOAL_LIBRARY": "no-such-library"})
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn("no-such-library", done.stderr)
+                bare = {k: v for k, v in os.environ.items() if not k.startswith("SHOAL_")}
+                done = subprocess.run([*program], capture_output=True, text=True, timeout=120, env=bare)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn("usage:", done.stderr)
+
     def test_what_was_changed_on_both_sides_is_kept_from_both(self):
         for here, there in ((0, 1), (1, 0)):
             with self.subTest(second=PROGRAMS[there][0]):

@@ -229,6 +229,11 @@ BOOST_FIXTURE_TEST_CASE(a_devcluster_starts_tells_a_killed_node_starts_it_again_
   using list = std::vector<std::string>;
   BOOST_TEST(program("up " + cluster + " -n 2 --library photos -o json") == exit_done, err);
   BOOST_TEST(states() == (list{"running", "running"}), boost::test_tools::per_element());
+  BOOST_TEST(program("up " + cluster) == exit_done, err);
+  // What it tells to try works as it stands: this program is in no PATH.
+  BOOST_TEST(err.find("  " + std::string(SHOAL_BINARY) + " put photos tag new ")
+                 != std::string::npos,
+             err);
   const auto second = running_in(dir / "lab/node-2");
   BOOST_REQUIRE(second.has_value());
   BOOST_REQUIRE(kill(second->pid, SIGKILL) == 0);

@@ -68,6 +68,9 @@ BOOST_AUTO_TEST_CASE(a_peer_that_is_away_is_shown_with_its_breaker_and_the_next_
     const auto p = peer_of(lab[0], device);
     return p["breaker"] == "closed" && p["connected"] == true && p["next_try"].is_null();
   }));
+  BOOST_TEST(peer_of(lab[0], device)["last_error"].is_null()); // the link before had one
+  // Nobody has to ask for debug lines to see why; and not for each try.
+  BOOST_TEST(lab[0].log().find("info peer_link: dialling " + device) != std::string::npos);
   const auto log = lab[0].log();
   BOOST_TEST(log.find("lab: disconnected from b") != std::string::npos);
 }

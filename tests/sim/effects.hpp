@@ -5,6 +5,11 @@
 
 namespace shoal::sim {
 
+inline protocol::settings settings_of(const device_id& self) {
+  protocol::settings s;
+  s.self = self;
+  return s;
+}
 /// The effects of one kind, in order.
 template <class Effect>
 std::vector<Effect> all_of(const protocol::effects& out) {

@@ -19,12 +19,7 @@ const device_id far = device_of(3); // behind one of them
 
 /// A relay between two others.
 struct relay {
-  replicator core{[] {
-                    settings s;
-                    s.self = self;
-                    return s;
-                  }(),
-                  0};
+  replicator core{sim::settings_of(self), 0};
   uint64_t now = 1'000'000;
   std::map<device_id, device_id> asked; // who was asked last to tell of an origin, and not to stop
 

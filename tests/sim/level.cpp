@@ -24,7 +24,7 @@ struct node_of_two {
   replicator core;
   uint64_t now = 1'000'000;
 
-  node_of_two() : bounds(own()), core(bounds, 0) {
+  node_of_two() : bounds(sim::settings_of(self)), core(bounds, 0) {
     stored first;
     first.members = member_set{{self, {}}, {peer, {}}};
     first.digest = std::string(16, '0');
@@ -33,11 +33,6 @@ struct node_of_two {
     hello m;
     m.members = core.members();
     hear(std::move(m));
-  }
-  static settings own() {
-    settings s;
-    s.self = self;
-    return s;
   }
   effects hear(message m) { return core.step(received{peer, 0, 0, std::move(m)}, now); }
   /// A group that leaves the store at `held`.
@@ -65,9 +60,7 @@ struct node_of_two {
 BOOST_AUTO_TEST_SUITE(level)
 
 BOOST_AUTO_TEST_CASE(all_members_that_are_away_are_named_and_who_is_alone_is_told_so) {
-  settings s;
-  s.self = self;
-  replicator core(s, 0);
+  replicator core(sim::settings_of(self), 0);
   stored first;
   first.members = member_set{{self, {}}};
   for (const auto& [n, name] : {std::pair{1, "anna"}, {2, "ben"}, {3, "carl"}})

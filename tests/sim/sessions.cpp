@@ -20,12 +20,7 @@ const device_id far = device_of(2); // not linked: known through `peer`
 
 /// A member that is linked to one of two others.
 struct linked_node {
-  replicator core{[] {
-                    settings s;
-                    s.self = self;
-                    return s;
-                  }(),
-                  0};
+  replicator core{sim::settings_of(self), 0};
   uint64_t now = 1'000'000;
   effects after_hello;
 
