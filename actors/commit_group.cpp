@@ -269,8 +269,9 @@ bool commit_group::finish(const caf::actor& library, caf::event_based_actor* sel
   }
   const auto synced = setup_.time.mono_us();
   if (durable) {
-    token_ = to_token(fold(data_.settled() ? data_.merged() : own_streams(), data_.ended()),
-                      purge_hash(data_.members()));
+    if (!answers_.empty())
+      token_ = to_token(fold(data_.settled() ? data_.merged() : own_streams(), data_.ended()),
+                        purge_hash(data_.members()));
     setup_.counted.writes->Increment(static_cast<double>(writes_));
     setup_.counted.ops_applied->Increment(static_cast<double>(applied_));
     for (const auto t : asked_)

@@ -142,7 +142,7 @@ struct inbound {
 };
 struct wait_job {
   frontier what;
-  std::vector<device_id> devices;
+  api::wait_answer so_far; // who was seen to hold it is not looked at again
   size_t needed = 0;
   uint64_t deadline_us = 0; // monotonic
   api::callback<api::wait_answer> done;

@@ -118,7 +118,7 @@ void library_core::wait(frontier what, std::vector<device_id> devices, size_t ne
                         uint64_t timeout_ms, api::callback<api::wait_answer> done) {
   auto w = std::make_shared<wait_job>();
   w->what = std::move(what);
-  w->devices = std::move(devices);
+  w->so_far.missing = std::move(devices);
   w->needed = needed;
   w->deadline_us = setup_.time.mono_us() + timeout_ms * 1000;
   w->done = std::move(done);

@@ -154,6 +154,21 @@ void library_loop::note_made_up() {
       ->info("{}: no older copy any more: what was lost has been fetched back", setup_.name);
 }
 
+/// After each step, so without a set made. Under the lock.
+bool library_loop::sessions_are_as_told() const {
+  auto linked = connected_.begin();
+  auto silent = stale_.begin();
+  for (const auto& [peer, s] : core_->protocol_->sessions()) {
+    if (s.state != protocol::session_state::live)
+      continue;
+    if (linked == connected_.end() || *linked++ != peer)
+      return false;
+    if (s.stale && (silent == stale_.end() || *silent++ != peer))
+      return false;
+  }
+  return linked == connected_.end() && silent == stale_.end();
+}
+
 /// Peers that came, went, fell silent and are heard again are events: each is one line.
 void library_loop::note_sessions() {
   std::set<device_id> now;
@@ -161,14 +176,14 @@ void library_loop::note_sessions() {
   std::vector<std::pair<device_id, std::string>> lines;
   {
     const std::lock_guard guard(core_->mutex_);
+    if (sessions_are_as_told())
+      return;
     for (const auto& [peer, s] : core_->protocol_->sessions())
       if (s.state == protocol::session_state::live) {
         now.insert(peer);
         if (s.stale)
           stale.insert(peer);
       }
-    if (now == connected_ && stale == stale_)
-      return;
     const auto named = [&](const device_id& d) {
       const auto m = core_->protocol_->members().find(d);
       return m == core_->protocol_->members().end() || m->second.name.empty()

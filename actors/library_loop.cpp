@@ -34,6 +34,9 @@ caf::behavior library_actor(caf::event_based_actor* self, std::shared_ptr<librar
 
 void library_loop::step(protocol::event e) {
   protocol::effects effects;
+  std::optional<device_id> heard;
+  if (const auto* r = std::get_if<protocol::received>(&e))
+    heard = r->peer;
   {
     const std::lock_guard guard(core_->mutex_);
     effects = core_->protocol_->step(std::move(e), setup_.time.mono_us());
@@ -46,7 +49,7 @@ void library_loop::step(protocol::event e) {
   outbox_.clear();
   note_sessions();
   check_broadcasts();
-  check_waits();
+  check_waits(heard);
   check_verified();
   consider_end();
   if (!ended_)
@@ -295,10 +298,17 @@ void library_loop::check_broadcasts() {
   const std::lock_guard guard(core_->mutex_);
   while (!broadcasts_.empty()) {
     const auto& b = broadcasts_.front();
+    // As a rule nothing new: one look tells.
+    if (links_.contains(broadcast_lacks_)
+        && core_->protocol_->acked_by(broadcast_lacks_, b.stream) < b.to)
+      return;
     auto [it, fresh] = least.try_emplace(b.stream, UINT64_MAX);
     if (fresh)
       for (const auto& [peer, l] : links_)
-        it->second = std::min(it->second, core_->protocol_->acked_by(peer, b.stream));
+        if (const auto acked = core_->protocol_->acked_by(peer, b.stream); acked < it->second) {
+          it->second = acked;
+          broadcast_lacks_ = peer;
+        }
     if (it->second < b.to)
       return;
     if (!links_.empty())
@@ -308,23 +318,27 @@ void library_loop::check_broadcasts() {
   }
 }
 
-void library_loop::check_waits() {
+void library_loop::check_waits(const std::optional<device_id>& heard) {
   if (waits_.empty())
     return;
   const auto now = setup_.time.mono_us();
   std::erase_if(waits_, [&](const std::shared_ptr<wait_job>& w) {
-    api::wait_answer answer;
+    auto& answer = w->so_far;
     {
       const std::lock_guard guard(core_->mutex_);
-      for (const auto& device : w->devices)
-        (covers(core_->protocol_->held_by(device), w->what) ? answer.held : answer.missing)
-            .push_back(device);
+      std::erase_if(answer.missing, [&](const device_id& device) {
+        if ((heard && device != *heard) || !core_->protocol_->holds(device, w->what))
+          return false;
+        answer.held.push_back(device);
+        return true;
+      });
     }
     const bool enough = answer.held.size() >= w->needed;
     if (!enough && now < w->deadline_us)
       return false;
     if (enough)
       answer.missing.clear();
+    std::sort(answer.held.begin(), answer.held.end());
     w->done(std::move(answer));
     return true;
   });

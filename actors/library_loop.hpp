@@ -68,7 +68,8 @@ private:
   }
   void commit(job what);
   void arm();
-  void check_waits();
+  /// `heard`: of nobody else anything was heard since the last time.
+  void check_waits(const std::optional<device_id>& heard = std::nullopt);
   void check_broadcasts();
   void note_stored(const protocol::stored& s);
   void bound_wall();
@@ -79,6 +80,7 @@ private:
   void say_goodbye(const std::string& reason);
   void note_restored(const device_id& peer, const frontier& theirs);
   void note_made_up();
+  bool sessions_are_as_told() const;
   void note_sessions();
   bool may_say(const device_id& peer);
   void drop_strangers();
@@ -93,6 +95,7 @@ private:
   std::map<device_id, std::vector<frame_ptr>> outbox_; // frames of one step, handed over together
   std::vector<std::shared_ptr<wait_job>> waits_;
   std::deque<broadcast> broadcasts_;
+  device_id broadcast_lacks_; // whose ack was missing when they were looked at last
   size_t next_reader_ = 0;
   struct verifying {
     bool repair = false;

@@ -23,12 +23,16 @@ bool covers(const frontier& a, const frontier& b) {
                      [&](const auto& entry) { return seq_of(a, entry.first) >= entry.second; });
 }
 
-frontier minimum(const frontier& a, const frontier& b) {
-  frontier out;
-  for (const auto& [stream, seq] : a)
-    if (const auto least = std::min(seq, seq_of(b, stream)); least > 0)
-      out[stream] = least;
-  return out;
+frontier minimum(frontier a, const frontier& b) {
+  auto other = b.begin();
+  for (auto it = a.begin(); it != a.end();) {
+    while (other != b.end() && other->first < it->first)
+      ++other;
+    const auto most = other != b.end() && other->first == it->first ? other->second : 0;
+    it->second = std::min(it->second, most);
+    it = it->second == 0 ? a.erase(it) : std::next(it);
+  }
+  return a;
 }
 
 void encode(writer& out, const frontier& f) {

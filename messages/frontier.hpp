@@ -18,7 +18,7 @@ void merge(frontier& into, const frontier& other);
 /// True when `a` is at least `b` in every stream.
 bool covers(const frontier& a, const frontier& b);
 /// Element-wise minimum; a stream absent from either is absent.
-frontier minimum(const frontier& a, const frontier& b);
+frontier minimum(frontier a, const frontier& b);
 
 /// Wire form: an array of [origin, epoch, seq], in stream order.
 void encode(writer& out, const frontier& f);

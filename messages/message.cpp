@@ -36,7 +36,7 @@ namespace {
 
 void body_of(writer& w, const hello& m) {
   w.map(7U + (m.filling ? 1U : 0U) + (m.records != 0 ? 1U : 0U) + (m.deletes_from.empty() ? 0U : 1U)
-        + (m.models != 0 ? 1U : 0U) + (m.asks ? 1U : 0U));
+        + (m.models != 0 ? 1U : 0U) + (m.asks ? 1U : 0U) + (m.statements != 0 ? 1U : 0U));
   if (m.asks)
     w.str("asks"), w.boolean(true);
   w.str("boot"), w.uint(m.boot_nonce);
@@ -53,6 +53,8 @@ void body_of(writer& w, const hello& m) {
   w.str("name"), w.str(m.name);
   if (m.records != 0)
     w.str("records"), w.uint(m.records);
+  if (m.statements != 0)
+    w.str("statements"), w.uint(m.statements);
   w.str("window"), w.uint(m.window);
 }
 hello read_hello(reader& in) {
@@ -80,6 +82,8 @@ hello read_hello(reader& in) {
       m.name = in.str(text_bytes, "name");
     else if (key == "records")
       m.records = in.uint("records");
+    else if (key == "statements")
+      m.statements = in.uint("statements");
     else if (key == "window")
       m.window = in.uint("window");
     else
@@ -210,8 +214,13 @@ statement read_statement_body(reader& in) {
 }
 
 void body_of(writer& w, const watermark_exchange& m) {
-  w.map(3);
+  w.map(m.known.empty() ? 3 : 4);
   w.str("held"), encode(w, m.held);
+  if (!m.known.empty()) {
+    w.str("known"), w.array(m.known.size());
+    for (const auto& [member, known] : m.known)
+      w.array(3), w.bin(member.view()), w.uint(known.number), w.uint(known.hash);
+  }
   w.str("members"), encode(w, m.members);
   w.str("statements"), w.array(m.statements.size());
   for (const auto& s : m.statements)
@@ -225,7 +234,16 @@ watermark_exchange read_exchange(reader& in, bool is_response) {
       m.held = read_frontier(in);
     else if (key == "members")
       m.members = read_member_set(in);
-    else if (key == "statements") {
+    else if (key == "known") {
+      const size_t n = in.array(members, "known");
+      for (size_t i = 0; i < n && !in.failed(); ++i) {
+        if (in.array(3, "known statement") != 3)
+          in.fail(ec::bad_value, "known statement");
+        const auto member = in.id<device_id>("member");
+        const auto number = in.uint("number");
+        m.known[member] = {number, in.uint("hash")};
+      }
+    } else if (key == "statements") {
       const size_t n = in.array(members, "statements");
       in.charge(n * sizeof(statement), "statements");
       if (!in.failed())

@@ -60,6 +60,7 @@ struct hello {
   frontier deletes_from; // up to here deletes have been forgotten, and cannot be told to others
   bool asks = false;   // do not push: another peer is sending the receiver's ops, a request follows
   uint64_t models = 0; // hash of the sender's model definitions; 0: it does not say
+  uint64_t statements = 0; // as in heartbeat; 0: it does not say
   auto operator<=>(const hello&) const = default;
 };
 
@@ -203,12 +204,22 @@ std::string signed_bytes(const statement& s, const library_id& library);
 void encode(writer& out, const statement& s);
 statement read_statement(reader& in);
 
-/// Whole frontier, member set and statements, when a heartbeat's hashes differ.
+struct known_statement {
+  uint64_t number = 0;
+  uint64_t hash = 0; // two of one number differ when one is from before a restore
+  auto operator<=>(const known_statement&) const = default;
+};
+known_statement known_of(const statement& s);
+
+/// Frontier, member set and statements, when a heartbeat's hashes differ.
 struct watermark_exchange {
   bool is_response = false;
   frontier held;
-  member_set members;
+  member_set members; // empty: as the receiver's
   std::vector<statement> statements;
+  /// The statements that the sender has, by member: the answer leaves out what is not news. Empty:
+  /// not said, and all are wanted.
+  std::map<device_id, known_statement> known = {};
   auto operator<=>(const watermark_exchange&) const = default;
 };
 

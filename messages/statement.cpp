@@ -36,6 +36,8 @@ statement read_statement(reader& in) {
   return s;
 }
 
+known_statement known_of(const statement& s) { return {s.number, fnv1a(s.signature)}; }
+
 std::string signed_bytes(const statement& s, const library_id& library) {
   std::string out = s.owner_digest.empty() ? "shoal statement 1" : "shoal statement 2";
   writer w(out);

@@ -257,8 +257,8 @@ void replicator::on(verify& e) {
 /// After a heartbeat: equal frontiers, equal members and the same ops held back, both settled, must
 /// have equal digests.
 void replicator::note_digests(const device_id& peer, session& s) {
-  if (!settled_ || s.beat_digest.empty() || s.beat_frontier_hash != hash_of(held_)
-      || s.beat_members_hash != hash_of(members_) || s.beat_quarantine != quarantine_)
+  if (!settled_ || s.beat_digest.empty() || s.beat_frontier_hash != hash_of_held()
+      || s.beat_members_hash != hash_of_members() || s.beat_quarantine != quarantine_)
     return;
   if (s.beat_digest == digest_)
     return consider_filled();
@@ -290,7 +290,7 @@ void replicator::consider_lost() {
   std::vector<stream_id> lost;
   bool hope = false;
   // A neighbour at this very frontier that is settled never waited, or waits no more.
-  const auto held_hash = hash_of(held_);
+  const auto held_hash = hash_of_held();
   bool done_without = false;
   for (const auto& [peer, s] : sessions_)
     done_without |= s.state == session_state::live && !s.filling && !s.beat_digest.empty()

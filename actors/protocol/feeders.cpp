@@ -26,41 +26,50 @@ uint64_t replicator::ahead(const device_id& peer, const device_id& origin) const
   return sum;
 }
 
+bool replicator::pushes(const device_id& origin) const {
+  const auto s = sessions_.find(origin);
+  return s != sessions_.end() && s->second.state == session_state::live && !s->second.awaits
+         && !s->second.stale;
+}
+
 /// Members, and whoever a linked peer has ops of; an origin that is linked only if another peer has
-/// more of it (it lost something: a restored copy), this node itself likewise.
+/// more of it (it lost something: a restored copy), this node itself likewise. One walk through
+/// what each peer holds, beside what is here: as many steps as peers times streams.
 std::set<device_id> replicator::wanted_origins() const {
   std::set<device_id> out;
   for (const auto& [device, m] : members_)
     if (!m.removed)
       out.insert(device);
-  for (const auto& [peer, s] : sessions_)
-    if (const auto known = announced_.find(peer); known != announced_.end())
-      for (const auto& [stream, seq] : known->second)
-        out.insert(stream.origin);
+  std::set<device_id> more; // another peer has ops that neither are here nor will be pushed
+  for (const auto& [peer, s] : sessions_) {
+    const auto known = announced_.find(peer);
+    if (known == announced_.end())
+      continue;
+    auto origin = out.begin();
+    auto here = submitted_.begin();
+    for (const auto& [stream, seq] : known->second) {
+      while (origin != out.end() && *origin < stream.origin)
+        ++origin;
+      if (origin == out.end() || *origin != stream.origin)
+        origin = out.insert(origin, stream.origin);
+      while (here != submitted_.end() && here->first < stream)
+        ++here;
+      const auto held = here != submitted_.end() && here->first == stream ? here->second : 0;
+      if (seq <= held || s.state != session_state::live || peer == stream.origin)
+        continue;
+      const auto own = announced_.find(stream.origin);
+      if (own == announced_.end() || !pushes(stream.origin) || seq > seq_of(own->second, stream))
+        more.insert(stream.origin);
+    }
+  }
   std::erase_if(out, [&](const device_id& origin) {
     const auto s = sessions_.find(origin);
-    const bool pushes = s != sessions_.end() && s->second.state == session_state::live
-                        && !s->second.awaits && !s->second.stale;
     if (s != sessions_.end() && s->second.state == session_state::greeting
         && now_us_ - s->second.last_heard_us < greeting_us)
       return true; // about to push
-    if (origin != settings_.self && !pushes)
+    if (origin != settings_.self && !pushes(origin))
       return false;
-    // What the origin itself will push, or this node holds, needs no feeder.
-    const auto own = announced_.find(origin);
-    for (const auto& [peer, session] : sessions_) {
-      const auto known = announced_.find(peer);
-      if (session.state != session_state::live || known == announced_.end() || peer == origin)
-        continue;
-      for (auto it = known->second.lower_bound({origin, 0});
-           it != known->second.end() && it->first.origin == origin; ++it) {
-        const auto here = seq_of(submitted_, it->first);
-        const auto there = pushes && own != announced_.end() ? seq_of(own->second, it->first) : 0;
-        if (it->second > std::max(here, there))
-          return false;
-      }
-    }
-    return true;
+    return !more.contains(origin); // what it will push, or this node holds, needs no feeder
   });
   return out;
 }
@@ -83,6 +92,16 @@ bool replicator::take_over(const device_id& origin) {
 void replicator::choose_feeders() {
   if (!opened_)
     return;
+  if (now_us_ < feeders_next_us_) {
+    feeders_due_ = true;
+    return;
+  }
+  feeders_due_ = false;
+  // The work goes by the square of the peers, and a mesh that forms gives cause for it with each
+  // of their Hellos.
+  constexpr size_t at_once = 16;
+  if (sessions_.size() > at_once)
+    feeders_next_us_ = now_us_ + sessions_.size() * sessions_.size() * 100;
   for (const auto& [peer, s] : sessions_)
     take_over(peer);
   if (kept_.resync) { // everything from one peer

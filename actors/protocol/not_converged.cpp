@@ -53,8 +53,8 @@ std::string replicator::not_converged() const {
       return named(device) + " does not hold everything yet";
     if (!covers(held_, known->second))
       return "this node does not hold everything of " + named(device) + " yet";
-    if (it->second.beat_frontier_hash != hash_of(held_)
-        || it->second.beat_members_hash != hash_of(members_)) // a purge changes records
+    if (it->second.beat_frontier_hash != hash_of_held()
+        || it->second.beat_members_hash != hash_of_members()) // a purge changes records
       return "waiting for the next heartbeat of " + named(device);
     if (it->second.beat_quarantine != quarantine_)
       return "ops wait for a clock or for another version, other ones here than on "

@@ -39,6 +39,7 @@ void replicator::on(link_up& e) {
 
 void replicator::on(link_down& e) {
   sessions_.erase(e.peer);
+  coming_statements_.clear(); // one of them may be why
   last_sign_us_[e.peer] = now_us_;
   leave(e.peer);
   choose_resync_peer();
@@ -87,9 +88,17 @@ void replicator::on(received& e) {
   std::visit([&](auto& m) { on_message(s, e, m); }, e.body);
 }
 
+/// What a statement adds to the hash that heartbeats carry, a sum over members.
+static uint64_t hash_of_statement(const statement& st) {
+  const auto known = known_of(st);
+  return known.hash + known.number;
+}
+
 void replicator::on(stored& e) {
   const bool moved = !opened_ || e.held != held_ || e.digest != digest_ || e.settled != settled_
                      || e.quarantine != quarantine_ || e.members;
+  if (e.held != held_)
+    held_hash_.reset();
   held_ = std::move(e.held);
   settled_ = e.settled;
   log_entries_ = e.log_entries;
@@ -120,7 +129,7 @@ void replicator::on(stored& e) {
     opened_ = true;
     submitted_ = held_;
     if (e.members)
-      members_ = *e.members;
+      take_members(*e.members);
     for (auto& [peer, s] : sessions_)
       send_hello(peer, s);
   }
@@ -129,14 +138,14 @@ void replicator::on(stored& e) {
     changed_us_ = now_us_;
 
   if (e.members) {
-    members_ = *e.members;
+    take_members(*e.members);
     if (const auto own = members_.find(settings_.self);
         own != members_.end() && settings_.generation == 0)
       settings_.generation = own->second.generation;
     merge(told_members_, members_);
     for (auto& [peer, s] : sessions_)
       if (s.state == session_state::live)
-        exchange(peer, s, true); // the set travels whole on change, also to whom it leaves out
+        exchange(peer, s); // the set travels whole on change, also to whom it leaves out
     end_sessions_of_strangers();
   }
   for (auto& r : e.local) {
@@ -197,6 +206,7 @@ void replicator::on(stored& e) {
       out_.push_back(send{{peer}, std::move(ack)});
 
   for (auto& st : e.statements) {
+    coming_statements_.erase(st.member);
     const auto known = statements_.find(st.member);
     if (known != statements_.end() && known->second.number >= st.number)
       continue;
@@ -210,6 +220,9 @@ void replicator::on(stored& e) {
       statement_pending_ = false;
       stated_membership_ = st.membership;
     }
+    if (known != statements_.end())
+      statements_hash_ -= hash_of_statement(known->second);
+    statements_hash_ += hash_of_statement(st);
     statements_[st.member] = st;
     note_own_word(st);
     note_said(st);
@@ -231,7 +244,8 @@ void replicator::on(stored& e) {
     flush_at_us_ = now_us_ + settings_.batch_window_us;
   }
   consider_statement();
-  consider_prune();
+  if (e.members || !e.statements.empty()) // nothing else moves what all have said
+    consider_prune();
   if (e.members)
     choose_feeders();
   if (moved)
@@ -241,16 +255,18 @@ void replicator::on(stored& e) {
 /// Peers whose newest heartbeat told of what this node has only now come to hold: they say no more
 /// until they change themselves.
 void replicator::note_level() {
-  std::optional<uint64_t> here;
   for (auto& [peer, s] : sessions_) {
-    if (!s.beat_differs)
-      continue;
-    here = here ? here : hash_of(held_);
-    if (s.beat_frontier_hash != *here)
+    if (!s.beat_differs || s.beat_frontier_hash != hash_of_held())
       continue;
     announced_[peer] = held_;
     s.beat_differs = false;
   }
+}
+
+void replicator::take_members(const member_set& set) {
+  members_ = set;
+  members_hash_.reset();
+  membership_hash_.reset();
 }
 
 bool replicator::superseded() const {
@@ -335,7 +351,8 @@ void replicator::on(tick& e) {
   const auto dead_us = settings_.heartbeat_us * settings_.heartbeat_misses;
   const auto stale_us = settings_.heartbeat_us * 3 / 2;
   std::vector<device_id> silent;
-  const bool tell = changed_us_ != 0 && now_us_ - changed_us_ >= settings_.beat_after_change_us;
+  const bool tell =
+      changed_us_ != 0 && now_us_ - changed_us_ >= crowded(settings_.beat_after_change_us);
   for (auto& [peer, s] : sessions_) {
     if (s.state == session_state::live && now_us_ - s.last_heard_us > dead_us)
       silent.push_back(peer);
@@ -383,10 +400,12 @@ uint64_t replicator::next_tick_us(uint64_t now_us) const {
   uint64_t next = now_us + (sessions_.empty() ? 10'000'000 : 1'000'000);
   if (flush_at_us_ != 0)
     next = std::min(next, flush_at_us_);
+  if (feeders_due_)
+    next = std::min(next, feeders_next_us_);
   if (changed_us_ != 0)
-    next = std::min(next, changed_us_ + settings_.beat_after_change_us);
+    next = std::min(next, changed_us_ + crowded(settings_.beat_after_change_us));
   if ((stated_ != held_ || stated_quarantine_ != quarantine_) && !statement_pending_)
-    next = std::min(next, last_statement_us_ + settings_.prune_us);
+    next = std::min(next, last_statement_us_ + crowded(settings_.prune_us));
   return std::max(next, now_us + 1000);
 }
 
@@ -399,6 +418,17 @@ frontier replicator::held_by(const device_id& device) const {
   if (const auto* said = said_by(device))
     merge(out, *said);
   return out;
+}
+
+bool replicator::holds(const device_id& device, const frontier& what) const {
+  if (device == settings_.self)
+    return covers(held_, what);
+  const auto known = announced_.find(device);
+  const auto* said = said_by(device);
+  return std::all_of(what.begin(), what.end(), [&](const auto& part) {
+    return (known != announced_.end() && seq_of(known->second, part.first) >= part.second)
+           || (said != nullptr && seq_of(*said, part.first) >= part.second);
+  });
 }
 
 uint64_t replicator::acked_by(const device_id& device, const stream_id& stream) const {
@@ -432,8 +462,8 @@ library_state replicator::state(uint64_t now_us) const {
 }
 
 bool replicator::diverged_from(const session& s) const {
-  return settled_ && s.beat_frontier_hash == hash_of(held_)
-         && s.beat_members_hash == hash_of(members_) && s.beat_quarantine == quarantine_
+  return settled_ && s.beat_frontier_hash == hash_of_held()
+         && s.beat_members_hash == hash_of_members() && s.beat_quarantine == quarantine_
          && !s.beat_digest.empty() && s.beat_digest != digest_;
 }
 

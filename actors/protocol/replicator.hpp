@@ -95,6 +95,8 @@ public:
   const std::map<device_id, session>& sessions() const { return sessions_; }
   /// What a member is known to hold durably: from its acks, its Hello, and its statements.
   frontier held_by(const device_id& device) const;
+  /// Whether that covers `what`.
+  bool holds(const device_id& device, const frontier& what) const;
   /// Up to which seq of one stream.
   uint64_t acked_by(const device_id& device, const stream_id& stream) const;
   const std::string& digest() const { return digest_; }
@@ -170,6 +172,7 @@ private:
   static bool compresses(const session& s, const range& part);
   void end_sessions_of_strangers();
   void note_level();
+  void take_members(const member_set& set);
   // trust.cpp: what a peer says and asks, held to what can be true and to what can be kept
   bool believes(const device_id& peer, const frontier& said);
   bool takes_members(const device_id& peer, const member_set& told);
@@ -222,15 +225,21 @@ private:
   void consider_filled();
   bool takes_from(const device_id& peer) const;
   void send_hello(const device_id& peer, session& s);
+  uint64_t crowded(uint64_t every_us) const;
   void beat(const device_id& peer, session& s);
-  uint64_t hash_of_statements() const;
+  uint64_t hash_of_held() const;
+  uint64_t hash_of_members() const;
+  uint64_t hash_of_membership() const;
   void finish_range(const device_id& peer, session& s);
   void ask_again(const device_id& peer, const stream_id& stream);
   void ask_the_silent();
   backoff fresh_backoff() const;
   uint64_t random();
   void request(const device_id& peer, const device_id& origin, bool follow);
-  void exchange(const device_id& peer, session& s, bool is_response);
+  void ask_exchange(const device_id& peer, session& s);
+  std::map<device_id, known_statement> known_statements() const;
+  void exchange(const device_id& peer, session& s, const watermark_exchange* asked = nullptr);
+  void greet_with_statements(const device_id& peer, session& s);
   // flow.cpp: what goes out
   void open_cursors(const device_id& peer, session& s);
   void pump_all();
@@ -242,6 +251,7 @@ private:
   void choose_feeders();
   bool take_over(const device_id& origin);
   uint64_t ahead(const device_id& peer, const device_id& origin) const;
+  bool pushes(const device_id& origin) const;
   std::set<device_id> wanted_origins() const;
   // room.cpp
   void note_no_room(const stream_id& stream);
@@ -266,6 +276,9 @@ private:
   effects out_;
 
   frontier held_;
+  // Of what they are named for; empty: not computed since it changed.
+  mutable std::optional<uint64_t> held_hash_, members_hash_, membership_hash_;
+  uint64_t statements_hash_ = 0;
   frontier submitted_; // held, plus what was handed to the store and not answered yet
   bool opened_ = false;
   size_t streams_ = 0; // size of held_ when cursors were opened last
@@ -288,11 +301,19 @@ private:
   std::map<device_id, statement> statements_;
   std::map<device_id, frontier> said_; // by their statements, unfolded
   std::set<device_id> said_more_;      // in epochs that differ here
+  struct coming_statement {
+    uint64_t number = 0;
+    uint64_t since_us = 0;
+  };
+  std::map<device_id, coming_statement>
+      coming_statements_; // of whom one is on its way to the store
   live_ring ring_;
 
   std::map<device_id, device_id> feeders_; // origin → peer that was asked for it
   std::map<device_id, uint64_t>
-      feeder_stalled_us_; // origin → since when another is ahead of its feeder
+      feeder_stalled_us_;        // origin → since when another is ahead of its feeder
+  bool feeders_due_ = false;     // were to be chosen anew before
+  uint64_t feeders_next_us_ = 0; // they may be
   std::map<stream_id, backoff> gaps_;
   uint64_t random_state_;
 

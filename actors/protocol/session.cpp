@@ -11,9 +11,7 @@ namespace shoal::protocol {
 // A member makes a statement a second; what comes faster is found by heartbeats.
 constexpr uint64_t statements_every_us = 50'000;
 constexpr uint64_t statements_at_once = 32;
-// An exchange is the answer to heartbeats that differ, at most one a second.
-constexpr uint64_t exchanges_every_us = 200'000;
-constexpr uint64_t exchanges_at_once = 8;
+constexpr uint64_t statement_stored_us = 5'000'000; // or another peer's is taken
 
 void replicator::send_hello(const device_id& peer, session& s) {
   if (s.hello_sent || !opened_)
@@ -29,6 +27,7 @@ void replicator::send_hello(const device_id& peer, session& s) {
   m.records = records_;
   m.deletes_from = kept_.deletes_from;
   m.models = settings_.models;
+  m.statements = statements_hash_;
   // Its own ops are coming from another peer: what it pushed as well would come twice.
   const auto feeder = feeders_.find(peer);
   m.asks = s.awaits = feeder != feeders_.end() && ahead(feeder->second, peer) > 0;
@@ -85,11 +84,8 @@ void replicator::on_message(session& s, received& e, hello& m) {
   s.greeted_us = now_us_;
   s.expected = fresh_backoff();
   send_hello(e.peer, s);
-  std::vector<statement> known;
-  for (const auto& [member, st] : statements_)
-    known.push_back(st);
-  if (!known.empty())
-    exchange(e.peer, s, true);
+  if (!statements_.empty() && m.statements != statements_hash_)
+    greet_with_statements(e.peer, s);
   check_horizon(e.peer, s);
   choose_resync_peer();
   open_cursors(e.peer, s);
@@ -120,89 +116,6 @@ void replicator::on_message(session& s, received& e, error_message& m) {
   close(e.peer, "peer reports " + shown(m.code) + ": " + shown(m.text));
 }
 
-uint64_t replicator::hash_of_statements() const {
-  uint64_t sum = 0;
-  for (const auto& [member, st] : statements_)
-    sum += fnv1a(st.signature) + st.number;
-  return sum;
-}
-
-void replicator::beat(const device_id& peer, session& s) {
-  s.last_beat_us = now_us_;
-  heartbeat m;
-  m.ping = s.next_ping++;
-  s.pings[m.ping] = now_us_;
-  if (s.pings.size() > 16)
-    s.pings.erase(s.pings.begin());
-  m.echo = s.echo;
-  m.echo_held_us = s.echo == 0 ? 0 : now_us_ - s.echo_since_us;
-  m.frontier_hash = hash_of(held_);
-  m.members_hash = hash_of(members_);
-  m.statements_hash = hash_of_statements();
-  m.quarantine_hash = quarantine_;
-  if (settled_)
-    m.digest = digest_;
-  m.filling = kept_.filling || kept_.resync;
-  s.echo = 0;
-  out_.push_back(send{{peer}, std::move(m)});
-}
-
-void replicator::on_message(session& s, received& e, heartbeat& m) {
-  if (const auto ping = s.pings.find(m.echo); m.echo != 0 && ping != s.pings.end()) {
-    const uint64_t round = now_us_ - ping->second;
-    s.rtt_us = round - std::min(round, m.echo_held_us);
-    s.pings.erase(s.pings.begin(), std::next(ping));
-    // A wall that nobody can have must not overflow where it is compared.
-    const auto theirs =
-        static_cast<int64_t>(std::min<uint64_t>(e.sent_wall_ms, INT64_MAX / 4) + *s.rtt_us / 2000);
-    s.clock_offset_ms = theirs - static_cast<int64_t>(e.wall_ms);
-    s.clock_from_mono_ms = theirs - static_cast<int64_t>(now_us_ / 1000);
-  }
-  s.echo = m.ping;
-  s.echo_since_us = now_us_;
-  s.beat_frontier_hash = m.frontier_hash;
-  s.beat_members_hash = m.members_hash;
-  s.beat_digest = m.digest;
-  s.filling = m.filling;
-  if (s.filling && resync_peer_ == e.peer && kept_.resync && kept_.resync->owner) {
-    leave(e.peer); // it may lack them itself
-    choose_source({e.peer});
-  }
-  s.beat_quarantine = m.quarantine_hash;
-  // Exactly that: more than its acks said, if one was lost with an earlier link, or less than a
-  // statement from before a restore said.
-  if (m.frontier_hash == hash_of(held_))
-    announced_[e.peer] = held_;
-  // A first measurement at once, not a heartbeat later.
-  if (!s.rtt_us && m.echo == 0)
-    beat(e.peer, s);
-  const bool differs = m.frontier_hash != hash_of(held_) || m.members_hash != hash_of(members_);
-  s.beat_differs = m.frontier_hash != hash_of(held_);
-  const auto known = announced_.find(e.peer);
-  const bool unexplained =
-      differs
-      && (known == announced_.end() || hash_of(known->second) != m.frontier_hash
-          || m.members_hash != hash_of(members_));
-  // A statement that a link lost, or that came before its follower, is found here.
-  const bool statements = m.statements_hash != hash_of_statements();
-  if ((unexplained || statements) && now_us_ - s.last_exchange_us >= settings_.exchange_every_us)
-    exchange(e.peer, s, false);
-  note_digests(e.peer, s);
-}
-
-void replicator::exchange(const device_id& peer, session& s, bool is_response) {
-  s.last_exchange_us = now_us_;
-  watermark_exchange m;
-  m.is_response = is_response;
-  m.members = members_;
-  if (greets(peer)) { // who was just removed is told that, and no more
-    m.held = held_;
-    for (const auto& [member, st] : statements_)
-      m.statements.push_back(st);
-  }
-  out_.push_back(send{{peer}, std::move(m)});
-}
-
 bool replicator::permits_statement(const device_id& member) {
   return statement_paces_[member].permits(now_us_, statements_every_us, statements_at_once);
 }
@@ -219,33 +132,17 @@ void replicator::on_message(session&, received& e, statement& m) {
   // Of those alone whose number is bounded: a wrong signature shows after its check, which is dear.
   if (!told_members_.contains(m.member) || !permits_statement(m.member))
     return;
+  // Several peers tell the same; checked and stored once is enough. The one before may be made up.
+  auto& coming = coming_statements_[m.member];
+  if (coming.number >= m.number && now_us_ - coming.since_us < statement_stored_us)
+    return;
+  coming = {m.number, now_us_};
   note_own_word(m);
   // An own one that is newer than the newest here comes from before a restore: it is kept for its
   // number, so that the next one is taken for newer by those who have it.
   if (m.member == e.peer && !believes(e.peer, unfold(m.held, held_).held))
     return;
   out_.push_back(keep_statement{e.peer, std::move(m)});
-}
-
-void replicator::on_message(session& s, received& e, watermark_exchange& m) {
-  if (!believes(e.peer, m.held) || !takes_members(e.peer, m.members))
-    return;
-  // A range that went out and neither arrived nor was asked for again: nothing is on its way, yet
-  // the peer lacks it.
-  if (s.in_flight == 0 && !s.loading)
-    for (auto& [stream, cursor] : s.cursors)
-      if (const auto theirs = seq_of(m.held, stream); theirs < cursor.sent)
-        cursor.sent = theirs;
-  for (auto& st : m.statements) {
-    on_message(s, e, st);
-    if (!sessions_.contains(e.peer))
-      return; // closed, and `s` with it
-  }
-  if (!m.is_response && s.exchanges.permits(now_us_, exchanges_every_us, exchanges_at_once))
-    exchange(e.peer, s, true);
-  open_cursors(e.peer, s);
-  pump(e.peer, s);
-  choose_feeders();
 }
 
 void replicator::on_message(session& s, received& e, range_message& m) {

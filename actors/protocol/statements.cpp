@@ -14,10 +14,10 @@ void replicator::consider_statement() {
     return;
   if (!opened_ || !settled_ || !is_member(members_, settings_.self))
     return;
-  const auto membership = membership_hash(members_);
+  const auto membership = hash_of_membership();
   if (stated_ == held_ && stated_quarantine_ == quarantine_ && stated_membership_ == membership)
     return;
-  if (last_statement_us_ != 0 && now_us_ - last_statement_us_ < settings_.prune_us)
+  if (last_statement_us_ != 0 && now_us_ - last_statement_us_ < crowded(settings_.prune_us))
     return;
   last_statement_us_ = now_us_;
   statement_pending_ = true;
@@ -87,14 +87,14 @@ std::optional<frontier> replicator::covered_by_all(bool passed_over_too) const {
   // From what is held, not from the own statement: before a restore it may have said more, and what
   // comes back would enter the log below what was pruned.
   std::optional<frontier> out = held_;
-  const auto membership = membership_hash(members_);
+  const auto membership = hash_of_membership();
   for (const auto& [device, m] : members_) {
     if (m.removed || (!passed_over_too && kept_.passed_over.contains(device)))
       continue;
     const auto it = statements_.find(device);
     if (it == statements_.end() || it->second.membership != membership)
       return std::nullopt;
-    out = minimum(*out, *said_by(device));
+    out = minimum(std::move(*out), *said_by(device));
   }
   return out;
 }
@@ -103,7 +103,7 @@ std::optional<frontier> replicator::stable() const { return covered_by_all(false
 
 std::vector<device_id> replicator::holding_back() const {
   std::vector<device_id> out;
-  const auto membership = membership_hash(members_);
+  const auto membership = hash_of_membership();
   for (const auto& [device, m] : members_) {
     if (m.removed)
       continue;
@@ -135,7 +135,7 @@ void replicator::consider_marks() {
   // Members that are passed over too: their unsent writes may be older than any delete, and would
   // stand on nodes that forgot it and not on the others.
   auto covered = covered_by_all(true);
-  const auto membership = membership_hash(members_);
+  const auto membership = hash_of_membership();
   // Of a statement that does not unfold here nobody knows all that it said.
   const bool more = std::any_of(said_more_.begin(), said_more_.end(),
                                 [&](const auto& member) { return is_member(members_, member); });
@@ -174,7 +174,7 @@ void replicator::consider_retention() {
   const auto& passed = kept_.passed_over;
   for (const auto& [device, since] : passed) {
     const auto st = statements_.find(device);
-    const bool heard = st != statements_.end() && st->second.membership == membership_hash(members_)
+    const bool heard = st != statements_.end() && st->second.membership == hash_of_membership()
                        && covers(*said_by(device), pruned_);
     const auto s = sessions_.find(device);
     const bool linked = s != sessions_.end() && s->second.state == session_state::live;

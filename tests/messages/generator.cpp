@@ -193,7 +193,8 @@ message generator::make_message(message_kind kind) {
   case message_kind::hello:
     return hello{number32(), number(),  number(), text(wire_limits::text_bytes),
                  number(),   members(), held(),   coin(),
-                 number(),   held(),    coin(),   number()};
+                 number(),   held(),    coin(),   number(),
+                 number()};
   case message_kind::goodbye: return goodbye{text(wire_limits::text_bytes), held()};
   case message_kind::error:
     return error_message{text(wire_limits::text_bytes), text(wire_limits::text_bytes)};
@@ -210,7 +211,10 @@ message generator::make_message(message_kind kind) {
   case message_kind::statement: return make_statement();
   case message_kind::watermark_exchange_request:
   case message_kind::watermark_exchange_response: {
-    watermark_exchange m{kind == message_kind::watermark_exchange_response, held(), members(), {}};
+    watermark_exchange m{
+        kind == message_kind::watermark_exchange_response, held(), members(), {}, {}};
+    for (auto n = upto(3); n > 0; --n)
+      m.known[id<device_id>()] = {number(), number()};
     m.statements.resize(upto(3));
     for (auto& s : m.statements)
       s = make_statement();

@@ -1,0 +1,186 @@
+// Heartbeats, which tell by hashes whether two nodes know the same, and exchanges of what differs.
+
+#include "actors/protocol/replicator.hpp"
+
+#include <algorithm>
+
+namespace shoal::protocol {
+
+// An exchange is the answer to heartbeats that differ, at most one a second.
+constexpr uint64_t exchanges_every_us = 200'000;
+constexpr uint64_t exchanges_at_once = 8;
+
+/// To who has these statements.
+static bool is_news(const statement& st, const std::map<device_id, known_statement>& known) {
+  const auto it = known.find(st.member);
+  const auto here = known_of(st);
+  return it == known.end() || it->second.number < here.number
+         || (it->second.number == here.number && it->second.hash != here.hash);
+}
+
+uint64_t replicator::hash_of_held() const {
+  if (!held_hash_)
+    held_hash_ = hash_of(held_);
+  return *held_hash_;
+}
+
+uint64_t replicator::hash_of_members() const {
+  if (!members_hash_)
+    members_hash_ = hash_of(members_);
+  return *members_hash_;
+}
+
+uint64_t replicator::hash_of_membership() const {
+  if (!membership_hash_)
+    membership_hash_ = membership_hash(members_);
+  return *membership_hash_;
+}
+
+/// As many peers as there are speak to this node. What each says again and again it says less often
+/// in a large mesh, so that no node hears more of it than from ten.
+uint64_t replicator::crowded(uint64_t every_us) const {
+  constexpr size_t heard = 10;
+  return every_us * std::max<size_t>(1, members_.size() / heard);
+}
+
+void replicator::beat(const device_id& peer, session& s) {
+  s.last_beat_us = now_us_;
+  heartbeat m;
+  m.ping = s.next_ping++;
+  s.pings[m.ping] = now_us_;
+  if (s.pings.size() > 16)
+    s.pings.erase(s.pings.begin());
+  m.echo = s.echo;
+  m.echo_held_us = s.echo == 0 ? 0 : now_us_ - s.echo_since_us;
+  m.frontier_hash = hash_of_held();
+  m.members_hash = hash_of_members();
+  m.statements_hash = statements_hash_;
+  m.quarantine_hash = quarantine_;
+  if (settled_)
+    m.digest = digest_;
+  m.filling = kept_.filling || kept_.resync;
+  s.echo = 0;
+  out_.push_back(send{{peer}, std::move(m)});
+}
+
+void replicator::on_message(session& s, received& e, heartbeat& m) {
+  if (const auto ping = s.pings.find(m.echo); m.echo != 0 && ping != s.pings.end()) {
+    const uint64_t round = now_us_ - ping->second;
+    s.rtt_us = round - std::min(round, m.echo_held_us);
+    s.pings.erase(s.pings.begin(), std::next(ping));
+    // A wall that nobody can have must not overflow where it is compared.
+    const auto theirs =
+        static_cast<int64_t>(std::min<uint64_t>(e.sent_wall_ms, INT64_MAX / 4) + *s.rtt_us / 2000);
+    s.clock_offset_ms = theirs - static_cast<int64_t>(e.wall_ms);
+    s.clock_from_mono_ms = theirs - static_cast<int64_t>(now_us_ / 1000);
+  }
+  s.echo = m.ping;
+  s.echo_since_us = now_us_;
+  s.beat_frontier_hash = m.frontier_hash;
+  s.beat_members_hash = m.members_hash;
+  s.beat_digest = m.digest;
+  s.filling = m.filling;
+  if (s.filling && resync_peer_ == e.peer && kept_.resync && kept_.resync->owner) {
+    leave(e.peer); // it may lack them itself
+    choose_source({e.peer});
+  }
+  s.beat_quarantine = m.quarantine_hash;
+  // Exactly that: more than its acks said, if one was lost with an earlier link, or less than a
+  // statement from before a restore said.
+  if (m.frontier_hash == hash_of_held())
+    announced_[e.peer] = held_;
+  // A first measurement at once, not a heartbeat later.
+  if (!s.rtt_us && m.echo == 0)
+    beat(e.peer, s);
+  s.beat_differs = m.frontier_hash != hash_of_held();
+  const bool differs = s.beat_differs || m.members_hash != hash_of_members();
+  const auto known = announced_.find(e.peer);
+  const bool unexplained =
+      differs
+      && (known == announced_.end() || hash_of(known->second) != m.frontier_hash
+          || m.members_hash != hash_of_members());
+  // A statement that a link lost, or that came before its follower, is found here.
+  const bool statements = m.statements_hash != statements_hash_;
+  if ((unexplained || statements)
+      && now_us_ - s.last_exchange_us >= crowded(settings_.exchange_every_us))
+    ask_exchange(e.peer, s);
+  note_digests(e.peer, s);
+}
+
+/// Statements are many and long: each side first says which it has.
+void replicator::ask_exchange(const device_id& peer, session& s) {
+  s.last_exchange_us = now_us_;
+  watermark_exchange m;
+  m.held = held_;
+  if (s.beat_members_hash != hash_of_members())
+    m.members = members_;
+  m.known = known_statements();
+  out_.push_back(send{{peer}, std::move(m)});
+}
+
+std::map<device_id, known_statement> replicator::known_statements() const {
+  std::map<device_id, known_statement> out;
+  for (const auto& [member, st] : statements_)
+    out[member] = known_of(st);
+  return out;
+}
+
+/// All that may be news to a peer which has said what it knows, if it has.
+void replicator::exchange(const device_id& peer, session& s, const watermark_exchange* asked) {
+  s.last_exchange_us = now_us_;
+  watermark_exchange m;
+  m.is_response = true;
+  if (!asked || s.beat_members_hash != hash_of_members())
+    m.members = members_;
+  if (greets(peer)) { // who was just removed is told that, and no more
+    m.held = held_;
+    for (const auto& [member, st] : statements_)
+      if (!asked || is_news(st, asked->known))
+        m.statements.push_back(st);
+    if (asked && !asked->is_response)
+      m.known = known_statements();
+  }
+  out_.push_back(send{{peer}, std::move(m)});
+}
+
+/// With a Hello go this node's word and the peer's own, ahead of all ops: from the latter it learns
+/// that it once held more. Of the others each side asks for what it lacks.
+void replicator::greet_with_statements(const device_id& peer, session& s) {
+  s.last_exchange_us = now_us_;
+  watermark_exchange m;
+  m.is_response = true;
+  m.held = held_;
+  for (const auto& member : {settings_.self, peer})
+    if (const auto st = statements_.find(member); st != statements_.end())
+      m.statements.push_back(st->second);
+  if (crowded(1) == 1) // a large mesh hears of each from itself, as a rule
+    m.known = known_statements();
+  out_.push_back(send{{peer}, std::move(m)});
+}
+
+void replicator::on_message(session& s, received& e, watermark_exchange& m) {
+  if (!believes(e.peer, m.held) || !takes_members(e.peer, m.members))
+    return;
+  // A range that went out and neither arrived nor was asked for again: nothing is on its way, yet
+  // the peer lacks it.
+  if (s.in_flight == 0 && !s.loading)
+    for (auto& [stream, cursor] : s.cursors)
+      if (const auto theirs = seq_of(m.held, stream); theirs < cursor.sent)
+        cursor.sent = theirs;
+  for (auto& st : m.statements) {
+    on_message(s, e, st);
+    if (!sessions_.contains(e.peer))
+      return; // closed, and `s` with it
+  }
+  const bool lacks = std::any_of(statements_.begin(), statements_.end(),
+                                 [&](const auto& st) { return is_news(st.second, m.known); });
+  if ((!m.is_response || (!m.known.empty() && lacks))
+      && s.exchanges.permits(now_us_, exchanges_every_us, exchanges_at_once))
+    exchange(e.peer, s, &m);
+  open_cursors(e.peer, s);
+  pump(e.peer, s);
+  if (!covers(submitted_, m.held))
+    choose_feeders();
+}
+
+} // namespace shoal::protocol
