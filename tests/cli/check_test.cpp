@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <regex>
 #include <thread>
 
 namespace shoal::cli::tests {
@@ -201,6 +202,7 @@ BOOST_AUTO_TEST_CASE(a_trace_says_where_the_write_is_and_where_not_yet) {
               json{{"items", json::array({{{"origin", fake_node::device},
                                            {"epoch", "0000000000000007"},
                                            {"seq", 3},
+                                           {"stamped", 1'700'000'000'122},
                                            {"committed", 1'700'000'000'123},
                                            {"received", nullptr},
                                            {"durable", 1'700'000'000'123},
@@ -217,9 +219,38 @@ BOOST_AUTO_TEST_CASE(a_trace_says_where_the_write_is_and_where_not_yet) {
                    {"next", nullptr}});
   const auto o = run_at(node, scratch, {"trace", "photos", "t1", "-o", "table"});
   BOOST_TEST(o.code == 0);
-  BOOST_TEST(o.out.find(".456") != std::string::npos);
-  BOOST_TEST(o.out.find("not yet") != std::string::npos);
+  BOOST_TEST(o.out.find("stamped there   2023-11-1") != std::string::npos, o.out);
+  BOOST_TEST(o.out.find("committed here  2023-11-1") != std::string::npos, o.out);
+  BOOST_TEST(o.out.find("durable here") == std::string::npos, o.out); // the same moment
+  const std::regex bob("bob +b +\\+1 ms +\\+333 ms +\\+332 ms *\n");
+  BOOST_TEST(std::regex_search(o.out, bob), o.out);
+  const std::regex carol("c +- +not yet +- *\n");
+  BOOST_TEST(std::regex_search(o.out, carol), o.out);
   BOOST_TEST(run_at(node, scratch, {"trace", "photos", "t1"}).body()["items"].size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_trace_on_another_node_has_no_column_for_what_that_node_cannot_know) {
+  node.answer("/v1/libraries/photos/trace", 200,
+              json{{"items", json::array({{{"origin", fake_node::device},
+                                           {"epoch", "0000000000000007"},
+                                           {"seq", 3},
+                                           {"stamped", nullptr},
+                                           {"committed", nullptr},
+                                           {"received", 1'700'000'000'130},
+                                           {"durable", 1'700'000'000'133},
+                                           {"members", json::array({{{"device", fake_node::device},
+                                                                     {"name", "alice"},
+                                                                     {"sent", nullptr},
+                                                                     {"durable", nullptr},
+                                                                     {"holds", true}}})}}})},
+                   {"next", nullptr}});
+  const auto o = run_at(node, scratch, {"trace", "photos", "t1", "-o", "table"});
+  BOOST_TEST(o.out.find("of alice (" + std::string(fake_node::device) + ")\n  received here")
+                 != std::string::npos,
+             o.out);
+  BOOST_TEST(o.out.find("durable here    +3 ms\n") != std::string::npos, o.out);
+  const std::regex columns("MEMBER +DEVICE +DURABLE *\n");
+  BOOST_TEST(std::regex_search(o.out, columns), o.out);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -172,12 +172,14 @@ BOOST_AUTO_TEST_CASE(a_write_is_traced_to_the_member_that_has_it_and_the_one_tha
   BOOST_TEST(here["seq"] == seq);
   const auto& there = here["members"][0];
   BOOST_TEST(there["device"] == (*this)[1].device());
+  BOOST_TEST(here["stamped"].get<int64_t>() <= here["committed"].get<int64_t>());
   BOOST_TEST(here["committed"].get<int64_t>() <= there["sent"].get<int64_t>());
   BOOST_TEST(there["sent"].get<int64_t>() <= there["durable"].get<int64_t>());
   // On the other: when it came, and was durable.
   const auto arrived = trace(1, first.body["token"])[0];
   BOOST_TEST(arrived["seq"] == seq);
   BOOST_TEST(arrived["committed"].is_null());
+  BOOST_TEST(arrived["stamped"] == here["stamped"]);
   BOOST_TEST(arrived["received"].get<int64_t>() <= arrived["durable"].get<int64_t>());
   (*this)[1].kill9();
   const auto second = (*this)[0].client().put(record("tag", "new"), {{"canonical_name", "u"}});
