@@ -7,7 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <ctime>
+#include <cstdio>
 #include <iomanip>
 #include <ostream>
 
@@ -17,14 +17,9 @@ namespace {
 
 /// Local time with milliseconds.
 std::string clock_text(int64_t ms) {
-  const std::time_t seconds = ms / 1000;
-  std::tm parts{};
-  localtime_r(&seconds, &parts);
-  char text[64];
-  char whole[80];
-  std::strftime(text, sizeof text, "%F %T", &parts);
-  std::snprintf(whole, sizeof whole, "%s.%03d", text, static_cast<int>(ms % 1000));
-  return whole;
+  char thousandths[8];
+  std::snprintf(thousandths, sizeof thousandths, ".%03d", static_cast<int>(ms % 1000));
+  return local_time(ms, "%F %T") + thousandths;
 }
 
 /// The moment `key` of an object, as time since `base`; absolute without one, `-` when not known.
