@@ -204,6 +204,10 @@ struct drop_peer {
 };
 /// Api → node: dial everyone now, also who is refused for a while.
 struct dial_now {};
+/// To the node: end every link, and dial anew: what a Hello tells of this node has changed.
+struct link_anew {
+  std::string reason;
+};
 /// Api → node.
 struct create_library_request {
   std::string name;
@@ -306,6 +310,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(shoal_node, caf::id_block::shoal_transport::end)
   CAF_ADD_TYPE_ID(shoal_node, (shoal::members_changed))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::drop_peer))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::dial_now))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::link_anew))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::create_library_request))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::pause_library))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::link_greeted))
@@ -345,6 +350,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::stop_library)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::members_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::drop_peer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::dial_now)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::link_anew)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::create_library_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::pause_library)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::link_greeted)

@@ -169,6 +169,29 @@ bool library_loop::sessions_are_as_told() const {
   return linked == connected_.end() && silent == stale_.end();
 }
 
+/// At debug: every op as it becomes durable, so that it can be followed from node to node by its
+/// stream and seq, which `shoal trace` tells of a token.
+void library_loop::log_stored(const protocol::stored& s) {
+  if (!log_ || !log_->should_log(spdlog::level::debug))
+    return;
+  const auto say = [&](const stream_id& stream, uint64_t from, uint64_t to, const device_id* peer) {
+    const auto seqs =
+        to == from + 1 ? std::to_string(to) : std::to_string(from + 1) + "-" + std::to_string(to);
+    std::vector<about::id> ids{
+        {"library", to_string(setup_.id)}, {"stream", to_string(stream)}, {"seqs", seqs}};
+    if (peer)
+      ids.emplace_back("peer", to_string(*peer));
+    about("library", std::move(ids))
+        ->debug("{}: {} {} of {}{}", setup_.name, peer ? "applied" : "committed", seqs,
+                to_string(stream), peer ? " from " + to_string(*peer) : "");
+  };
+  for (const auto& r : s.local)
+    say(r.stream, r.from, r.to, nullptr);
+  for (const auto& a : s.applied)
+    if (a.what == protocol::outcome::applied)
+      say(a.stream, a.from, a.to, &a.peer);
+}
+
 /// Peers that came, went, fell silent and are heard again are events: each is one line.
 void library_loop::note_sessions() {
   std::set<device_id> now;

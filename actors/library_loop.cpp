@@ -158,6 +158,7 @@ void library_loop::on(group_stored& g) {
       if (broadcasts_.size() < broadcasts_measured)
         broadcasts_.push_back({r.stream, r.to, g.synced_us});
   note_stored(*g.what);
+  log_stored(*g.what);
   const auto members = g.what->members;
   step(std::move(*g.what));
   note_made_up();

@@ -4,6 +4,7 @@
 #include "actors/library.hpp"
 
 #include <deque>
+#include <spdlog/spdlog.h>
 
 namespace shoal {
 
@@ -11,7 +12,7 @@ class library_loop {
 public:
   library_loop(caf::event_based_actor* self, std::shared_ptr<library_core> core)
       : self_(self), core_(std::move(core)), setup_(core_->setup_), store_(core_->store_),
-        paused_(setup_.paused) {}
+        log_(spdlog::get("library")), paused_(setup_.paused) {}
 
   void on(group_stored& g);
   void on(protocol::loaded& l) { step(std::move(l)); }
@@ -72,6 +73,7 @@ private:
   void check_waits(const std::optional<device_id>& heard = std::nullopt);
   void check_broadcasts();
   void note_stored(const protocol::stored& s);
+  void log_stored(const protocol::stored& s);
   void bound_wall();
   void note_mismatch(const device_id& peer);
   void note_models(const device_id& peer, const hello& h);
@@ -90,6 +92,7 @@ private:
   std::shared_ptr<library_core> core_;
   library_setup& setup_;
   std::shared_ptr<kv_store> store_;
+  std::shared_ptr<spdlog::logger> log_; // asked whether it is at debug; null: nobody logs
   std::map<device_id, link> links_;
   std::map<device_id, protocol::pace> lines_;          // of the log, about a peer
   std::map<device_id, std::vector<frame_ptr>> outbox_; // frames of one step, handed over together

@@ -1,10 +1,9 @@
 #pragma once
-// Log lines about a library, a peer, a record: their ids are members of their own where lines are
+// Log lines about a library, a peer, ops: their ids are members of their own where lines are
 // JSON, so that they can be searched for. Text lines have them where the message has them.
 
 #include "messages/ids.hpp"
 
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,7 +22,7 @@ class about {
 public:
   using id = std::pair<std::string_view, std::string>;
 
-  about(const char* component, std::initializer_list<id> ids);
+  about(const char* component, std::vector<id> ids);
   ~about();
   about(const about&) = delete;
   about& operator=(const about&) = delete;

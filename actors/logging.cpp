@@ -40,8 +40,8 @@ static std::vector<about::id>& ids_now() {
   return ids;
 }
 
-about::about(const char* component, std::initializer_list<id> ids)
-    : logger_(spdlog::get(component)), before_(std::exchange(ids_now(), ids)) {
+about::about(const char* component, std::vector<id> ids)
+    : logger_(spdlog::get(component)), before_(std::exchange(ids_now(), std::move(ids))) {
   if (!logger_) // in tests: nobody has started logging
     logger_ = spdlog::default_logger();
 }

@@ -1,6 +1,7 @@
 #include "actors/metrics.hpp"
 
 #include "actors/clocks.hpp"
+#include "messages/shown.hpp"
 
 #include <prometheus/text_serializer.h>
 
@@ -99,6 +100,7 @@ std::string metrics::render(const std::vector<api::library_status>& libraries,
   auto& drift =
       gauge("shoal_hlc_drift_seconds", "By how much the logical clock is ahead of the wall");
   auto& connected = gauge("shoal_peer_connected", "1 while the member is linked");
+  auto& info = gauge("shoal_peer_info", "1 for each member, with its name as a label, or its id until it told one");
   auto& rtt = gauge("shoal_peer_rtt_seconds", "Round trip to the member");
   auto& offset = gauge("shoal_peer_clock_offset_seconds", "The member's clock against this one");
   auto& behind = gauge("shoal_peer_behind_ops", "Ops that one side lacks of what the other holds");
@@ -141,6 +143,8 @@ std::string metrics::render(const std::vector<api::library_status>& libraries,
       (void)families_->breaches.Add({{"peer", to_string(m.device)}});
       const Labels peer{{"library", l.name}, {"peer", to_string(m.device)}};
       connected.Add(peer).Set(m.connected ? 1 : 0);
+      const auto name = m.name.empty() ? to_string(m.device) : shown(m.name);
+      info.Add({{"library", l.name}, {"peer", to_string(m.device)}, {"name", name}}).Set(1);
       retry.Add(peer).Set(m.next_try_ms != 0 ? 1 : 0);
       if (m.rtt_ms)
         rtt.Add(peer).Set(*m.rtt_ms / 1000);

@@ -249,7 +249,8 @@ std::string read_token(const fs::path& file) {
 }
 
 /// Models and fields that came to those in force.
-void reload_models(const config::options& fresh, const library_list& open, current_models& known) {
+void reload_models(const config::options& fresh, const library_list& open, current_models& known,
+                   const caf::actor& node) {
   auto next = models::make_registry(fresh.models);
   if (!next)
     return spdlog::error("reload: {}; the models in force stay", next.err().message);
@@ -263,13 +264,15 @@ void reload_models(const config::options& fresh, const library_list& open, curre
   known.set(std::move(*next));
   for (const auto& l : open.all())
     l.core->set_models(hash);
-  spdlog::info("reload: there are {} models now; peers learn of it when they next connect",
+  spdlog::info("reload: there are {} models now; links are made anew, so that peers learn of it",
                known.get()->parents_first().size());
+  caf::anon_send(node, link_anew{"this node's models changed"});
 }
 
 /// What the file can change in a running node: levels, members of libraries that are open, and
 /// models.
-void reload(const config::options& old, const library_list& open, current_models& known) {
+void reload(const config::options& old, const library_list& open, current_models& known,
+            const caf::actor& node) {
   auto fresh = config::load(old.file, config::process_environment());
   if (!fresh)
     return spdlog::error("reload: {}; the configuration in force stays", fresh.err().message);
@@ -280,13 +283,13 @@ void reload(const config::options& old, const library_list& open, current_models
       if (o.core->id() == l.id)
         caf::anon_send(o.writer,
                        store_job{std::make_shared<job>(members_job{configured_members(l), {}})});
-  reload_models(*fresh, open, known);
+  reload_models(*fresh, open, known, node);
   spdlog::info("reloaded {}", old.file.string());
 }
 
 /// Waits for SIGTERM or SIGINT; SIGHUP reloads.
 void wait_for_stop(const sigset_t& signals, const config::options& options,
-                   const library_list& open, current_models& known) {
+                   const library_list& open, current_models& known, const caf::actor& node) {
   for (;;) {
     int signal = 0;
     if (sigwait(&signals, &signal) != 0)
@@ -294,7 +297,7 @@ void wait_for_stop(const sigset_t& signals, const config::options& options,
     if (signal != SIGHUP)
       return spdlog::info("stopping on signal {}", signal);
     supervisor::say_reloading();
-    reload(options, open, known);
+    reload(options, open, known, node);
     supervisor::say_ready(options.node.name);
   }
 }
@@ -437,7 +440,7 @@ static int run_in(caf::actor_system& system, const config::options& options,
                    to_string(key->device()), config::to_string(bound), url);
       const supervisor::watchdog fed(node, setup->open);
       supervisor::say_ready(options.node.name);
-      wait_for_stop(signals, options, *setup->open, *known);
+      wait_for_stop(signals, options, *setup->open, *known, node);
       supervisor::say_stopping();
       endpoints->remove();
     }

@@ -196,6 +196,12 @@ void node_loop::on(const dial_now&) {
   dial_due();
 }
 
+void node_loop::on(const link_anew& l) {
+  for (const auto& [device, p] : peers_)
+    if (p.link)
+      on(drop_peer{device, p.number, l.reason, false, false});
+}
+
 void node_loop::on(const node_tick&) {
   step_closing();
   step_next();
@@ -270,6 +276,7 @@ caf::behavior node_actor(caf::event_based_actor* self, std::shared_ptr<node_setu
       [=](const library_out_of_room& x) { loop->on(x); },
       [=](node_step& x) { (*x.run)(); },
       [=](const dial_now& x) { loop->on(x); },
+      [=](const link_anew& x) { loop->on(x); },
       [=](const node_tick& x) { loop->on(x); },
       [=](const stop_node& x) { loop->on(x); },
       [](const pulse&) {},

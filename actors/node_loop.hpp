@@ -20,6 +20,7 @@ public:
   void on(const members_changed& m);
   void on(const drop_peer& d);
   void on(const dial_now&);
+  void on(const link_anew& l);
   void on(const node_tick&);
   void on(const stop_node&);
   // node_links.cpp

@@ -204,8 +204,6 @@ std::string expectation(const key& k) {
 }
 
 bool check_log_spec(std::string_view spec) {
-  static constexpr std::array levels = {"trace", "debug",    "info", "warn",
-                                        "error", "critical", "off"};
   bool first = true;
   while (true) {
     const auto comma = spec.find(',');
@@ -219,10 +217,7 @@ bool check_log_spec(std::string_view spec) {
     } else if (!first) {
       return false;
     }
-    bool known = false;
-    for (const auto* level : levels)
-      known |= part == level;
-    if (!known)
+    if (std::find(log_levels.begin(), log_levels.end(), part) == log_levels.end())
       return false;
     if (comma == std::string_view::npos)
       return true;

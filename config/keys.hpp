@@ -64,8 +64,10 @@ std::string_view choice_name(const key& k, size_t n);
 inline constexpr std::array<std::string_view, 5> log_components{"node", "library", "store",
                                                                 "peer_link", "api"};
 
-/// A level (trace, debug, info, warn, error, critical, off), then `,component=level` as often as
-/// wanted, of log_components.
+inline constexpr std::array<std::string_view, 7> log_levels{"trace", "debug",    "info", "warn",
+                                                            "error", "critical", "off"};
+
+/// A level, then `,component=level` as often as wanted, of log_components.
 bool check_log_spec(std::string_view spec);
 
 /// What the presets say about a key of [sync]; nothing when presets leave it alone.

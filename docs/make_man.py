@@ -128,10 +128,13 @@ def terms(pairs, drop=()):
 def command(shoal, words):
     about, usage, sections = help_of(shoal, words)
     if "Subcommands" in sections:
-        print(f".SS {text('shoal ' + ' '.join(words))}")
+        # What the group takes stands before its commands.
+        taken = [*words, *(term.split(" ")[0] for term, _ in sections.get("Positionals", []))]
+        print(f".SS {text('shoal ' + ' '.join(taken))}")
         print(text(about) + ".")
+        terms(sections.get("Positionals", []))
         for name, _ in sections["Subcommands"]:
-            command(shoal, [*words, name])
+            command(shoal, [*taken, name])
         return
     print(f".SS {text(usage)}")
     print(text(about) + ".")

@@ -3,6 +3,7 @@
 #include "actors/api/body.hpp"
 #include "actors/api/routes.hpp"
 #include "actors/api/status_json.hpp"
+#include "store/sync/by_seq.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -266,6 +267,7 @@ void trace_write(const context& c, request r, responder to) {
     return a.durable_ms.value_or(0) > b.durable_ms.value_or(0);
   });
   const auto members = l->members();
+  const auto view = l->snapshot();
   const auto moment = [](const std::optional<uint64_t>& ms) { return ms ? json(*ms) : json(); };
   json items = json::array();
   for (const auto& t : traced) {
@@ -273,6 +275,10 @@ void trace_write(const context& c, request r, responder to) {
     item["origin"] = to_string(t.stream.origin);
     item["epoch"] = to_string(t.stream).substr(37); // behind the origin and a slash
     item["seq"] = t.seq;
+    auto stamp = stamp_of(*view, {t.stream.origin, t.stream.epoch, t.seq});
+    if (!stamp)
+      return to->send(error_reply(stamp.err()));
+    item["stamped"] = *stamp ? json((*stamp)->wall_ms) : json();
     const bool local = t.stream.origin == c.self->device();
     item["committed"] = local ? moment(t.durable_ms) : json();
     item["received"] = moment(t.received_ms);

@@ -111,7 +111,7 @@ void commit(const context& c, const std::shared_ptr<library>& l, const request& 
   auto once = parse_key(r);
   if (!once)
     return to->send(error_reply(once.err()));
-  if (made->empty())
+  if (made->empty() && !*once)
     return to->send(show({to_token(l->folded_now(), purge_hash(l->members())), {}}));
   l->write(std::move(*made), std::move(*once), answers<write_answer>(c, std::move(to), show));
 }

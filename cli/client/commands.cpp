@@ -10,7 +10,28 @@
 
 namespace shoal::cli {
 
+namespace {
+
+/// What a command takes before commands of its own is part of their usage too: `shoal deadletter
+/// LIB show …`.
+class whole_usage final : public CLI::Formatter {
+public:
+  std::string make_usage(const CLI::App* app, std::string) const override {
+    auto name = app->get_name();
+    for (const auto* at = app->get_parent(); at != nullptr; at = at->get_parent()) {
+      std::string words = at->get_name() + " ";
+      for (const auto* taken : at->get_options([](const auto* o) { return o->get_positional(); }))
+        words += make_option_usage(taken) + " ";
+      name.insert(0, words);
+    }
+    return CLI::Formatter::make_usage(app, name);
+  }
+};
+
+} // namespace
+
 void add_client_options(CLI::App& app, context& ctx) {
+  app.formatter(std::make_shared<whole_usage>()); // commands that are added after this have it too
   // One command per line: a record or library named like a command is then never taken for one.
   app.require_subcommand(1);
   app.fallthrough();

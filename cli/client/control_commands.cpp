@@ -2,6 +2,7 @@
 
 #include "cli/client/commands.hpp"
 #include "cli/client/listing.hpp"
+#include "config/keys.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -113,8 +114,13 @@ void add_control_commands(CLI::App& app, context& ctx) {
   });
 
   const auto spec = std::make_shared<std::string>();
+  std::string levels; // as CLI11 shows a choice: completion offers them
+  for (const auto name : config::log_levels)
+    levels.append(levels.empty() ? "{" : ",").append(name);
   auto* level = app.add_subcommand("log-level", "Change what the node logs while it runs");
-  level->add_option("SPEC", *spec, "a level, and per component: info,peer_link=debug")->required();
+  level->add_option("SPEC", *spec, "a level, and per component: info,peer_link=debug")
+      ->required()
+      ->type_name(levels + "}");
   level->callback([&ctx, spec] {
     if (const auto body = ctx.call("POST", "/v1/log-level", text_of(json{{"level", *spec}})))
       print_object(ctx, *body);

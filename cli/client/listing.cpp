@@ -1,6 +1,7 @@
 #include "cli/client/listing.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <ostream>
 
 namespace shoal::cli {
@@ -18,11 +19,17 @@ size_t width_of(std::string_view text) {
   return static_cast<size_t>(std::count_if(text.begin(), text.end(), starts_character));
 }
 
-std::string shown(std::string_view cell) {
+/// What is left for the last column of a table, at least, by leaving others out.
+constexpr size_t last_width_min = 20;
+
+} // namespace
+
+std::string fitted(std::string_view text, size_t width) {
   std::string out;
-  size_t width = 0;
-  for (const char c : cell) {
-    if (starts_character(c) && ++width > cell_width_max)
+  const bool cut = width_of(text) > width;
+  size_t at = 0;
+  for (const char c : text) {
+    if (starts_character(c) && ++at > width - (cut ? 1 : 0))
       return out + "…";
     const auto byte = static_cast<unsigned char>(c);
     out += byte < 0x20 || byte == 0x7F ? '?' : c;
@@ -30,29 +37,57 @@ std::string shown(std::string_view cell) {
   return out;
 }
 
-} // namespace
-
-std::string text_table::render(std::string_view indent) const {
-  std::vector<size_t> widths;
-  for (const auto& title : titles_)
-    widths.push_back(width_of(title));
-  std::vector<std::vector<std::string>> lines{titles_};
-  for (const auto& row : rows_) {
-    lines.emplace_back();
-    for (size_t i = 0; i < row.size(); ++i) {
-      lines.back().push_back(shown(row[i]));
-      widths[i] = std::max(widths[i], width_of(lines.back()[i]));
+std::string wrapped(std::string_view text, size_t width) {
+  const auto indent = std::min(text.find_first_not_of(' '), text.size());
+  std::string out;
+  std::string line(text.substr(0, indent));
+  for (text.remove_prefix(indent); !text.empty();) {
+    const auto end = std::min(text.find(' '), text.size());
+    const auto word = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const bool begun = line.find_first_not_of(' ') != std::string::npos;
+    if (begun && width_of(line) + 1 + width_of(word) > width) {
+      out += fitted(line, width) + "\n";
+      line = std::string(indent + 2, ' ');
+    } else if (begun) {
+      line += ' ';
     }
+    line += word;
   }
+  return out + fitted(line, width) + "\n";
+}
+
+std::string text_table::render(std::string_view indent, size_t width,
+                               const std::vector<std::string_view>& spare) const {
+  std::vector<std::vector<std::string>> lines{titles_};
+  lines.insert(lines.end(), rows_.begin(), rows_.end());
+  std::vector<size_t> widths(titles_.size());
+  for (auto& line : lines)
+    for (size_t i = 0; i < line.size(); ++i) {
+      line[i] = fitted(line[i], cell_width_max);
+      widths[i] = std::max(widths[i], width_of(line[i]));
+    }
+  std::vector<size_t> columns(titles_.size());
+  std::iota(columns.begin(), columns.end(), size_t{0});
+  /// Of all but the last, with what stands between them.
+  const auto before_last = [&] {
+    size_t sum = indent.size();
+    for (size_t i = 0; i + 1 < columns.size(); ++i)
+      sum += widths[columns[i]] + 2;
+    return sum;
+  };
+  for (const auto title : spare)
+    if (before_last() + std::min(widths.back(), last_width_min) > width)
+      std::erase_if(columns, [&](size_t i) { return titles_[i] == title; });
   std::string out;
   for (const auto& line : lines) {
-    out += indent;
-    for (size_t i = 0; i < line.size(); ++i) {
-      out += line[i];
-      if (i + 1 < line.size())
-        out.append(widths[i] - width_of(line[i]) + 2, ' ');
+    std::string text(indent);
+    for (const size_t i : columns) {
+      text += line[i];
+      if (i != columns.back())
+        text.append(widths[i] - width_of(line[i]) + 2, ' ');
     }
-    out += '\n';
+    out += fitted(text, width) + "\n";
   }
   return out;
 }

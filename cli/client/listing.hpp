@@ -19,12 +19,22 @@ public:
   explicit text_table(std::vector<std::string> titles) : titles_(std::move(titles)) {}
   /// One cell per title.
   void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
-  std::string render(std::string_view indent = "") const;
+  /// What is wider than `width` goes without the columns that `spare` names, in that order, until
+  /// some 20 characters are left for the last one, which is cut to what there is.
+  std::string render(std::string_view indent = "",
+                     size_t width = std::numeric_limits<size_t>::max(),
+                     const std::vector<std::string_view>& spare = {}) const;
 
 private:
   std::vector<std::string> titles_;
   std::vector<std::vector<std::string>> rows_;
 };
+
+/// At most `width` characters of it, control characters as `?`.
+std::string fitted(std::string_view text, size_t width);
+/// Broken at blanks into lines of at most `width` characters, those after the first indented by
+/// two more; a word that is longer is cut.
+std::string wrapped(std::string_view text, size_t width);
 
 /// A JSON value as a cell: strings bare, null and missing as `-`, anything else as JSON.
 std::string cell_of(const json& object, std::string_view key);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 
 namespace shoal::cli {
 
@@ -48,7 +49,7 @@ std::string member_text(const json& member) {
   return name.empty() ? cell_of(member, "device") : name;
 }
 
-std::string member_table(const json& members, std::string_view indent) {
+std::string member_table(const json& members, std::string_view indent, size_t width) {
   const int64_t now = std::chrono::duration_cast<std::chrono::milliseconds>(
                           std::chrono::system_clock::now().time_since_epoch())
                           .count();
@@ -68,7 +69,15 @@ std::string member_table(const json& members, std::string_view indent) {
     if (string_at(m, "state") == "removed")
       table.add({member_text(m), cell_of(m, "device"), "removed", "-", "-", "-", "-",
                  age_text(integer_at(m, "last_seen", 0), now), "-", "-"});
-  return table.render(indent);
+  return table.render(indent, width, {"DEVICE", "BREAKER", "SEEN", "CLOCK", "RTT"});
+}
+
+std::string local_time(int64_t wall_ms, const char* form) {
+  const std::time_t seconds = wall_ms / 1000;
+  std::tm parts{};
+  localtime_r(&seconds, &parts);
+  char text[64];
+  return {text, std::strftime(text, sizeof text, form, &parts)};
 }
 
 std::string percent_text(const json& library) {

@@ -2,14 +2,17 @@
 
 #include "cli/client/commands.hpp"
 #include "cli/client/listing.hpp"
-#include "cli/client/status_text.hpp"
+#include "cli/client/top_screen.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <cstdio>
-#include <ctime>
+#include <cstdlib>
 #include <ostream>
 #include <sstream>
 #include <thread>
@@ -26,6 +29,16 @@ constexpr std::pair<const char*, const char*> rates_of[] = {
     {"received", "shoal_ops_received_total"}, {"applied", "shoal_ops_applied_total"},
     {"bytes_out", "shoal_bytes_sent_total"},  {"bytes_in", "shoal_bytes_received_total"},
 };
+
+/// Columns: the terminal's; of what is no terminal, as many as $COLUMNS says, or 80.
+size_t screen_width(const context& ctx) {
+  winsize size{};
+  if (ctx.out_is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    return std::max<size_t>(size.ws_col, 20);
+  const auto* columns = std::getenv("COLUMNS");
+  const auto width = columns ? std::strtoul(columns, nullptr, 10) : 0;
+  return width > 0 ? std::max<size_t>(width, 20) : 80;
+}
 
 struct sample {
   steady::time_point at;
@@ -56,17 +69,6 @@ std::map<std::string, double> read_counters(const std::string& text) {
   return out;
 }
 
-std::string size_text(double bytes) {
-  char text[32];
-  if (bytes < 10'240)
-    std::snprintf(text, sizeof text, "%.0f B", bytes);
-  else if (bytes < 10'485'760)
-    std::snprintf(text, sizeof text, "%.0f KiB", bytes / 1024);
-  else
-    std::snprintf(text, sizeof text, "%.0f MiB", bytes / 1'048'576);
-  return text;
-}
-
 class top_view {
 public:
   explicit top_view(context& ctx) : ctx_(ctx) {}
@@ -87,6 +89,11 @@ public:
     if (!got) {
       ctx_.fail(got.err());
       return false;
+    }
+    if (ctx_.form() == output_form::table) {
+      const auto events = node->send("GET", "/v1/events");
+      if (events && events->ok() && events->body.is_object() && events->body.contains("items"))
+        (*status)["events"] = events->body["items"];
     }
     before_ = std::move(now_);
     now_ = sample{steady::now(), std::move(*status), read_counters(metrics)};
@@ -115,44 +122,13 @@ public:
   }
 
   std::string screen() const {
-    const auto shown = with_rates();
-    std::ostringstream out;
-    char clock[32];
-    const auto wall = std::time(nullptr);
-    std::tm parts{};
-    localtime_r(&wall, &parts);
-    std::strftime(clock, sizeof clock, "%T", &parts);
-    out << cell_of(shown, "name") << "  " << cell_of(shown, "device") << "  version "
-        << cell_of(shown, "version") << "  " << clock << '\n';
-    for (const auto& alarm : shown.value("alarms", json::array()))
-      out << "ALARM " << (alarm.is_string() ? alarm.get<std::string>() : text_of(alarm)) << '\n';
-    for (const auto& l : shown.value("libraries", json::array()))
-      show(out, l);
-    return out.str();
+    const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count();
+    return top_screen(with_rates(), now, screen_width(ctx_));
   }
 
 private:
-  static void show(std::ostream& out, const json& l) {
-    const auto why = string_at(l, "why");
-    out << '\n'
-        << cell_of(l, "name") << "  " << (why.empty() ? "CONVERGED" : "NOT CONVERGED: " + why)
-        << "\n  state " << cell_of(l, "state") << "  progress " << percent_text(l) << "  log "
-        << cell_of(l, "log_entries") << "  tombstones " << cell_of(l, "tombstones")
-        << "  dead letters " << cell_of(l, "deadletters") << "  conflicts "
-        << cell_of(l, "conflicts") << '\n';
-    if (const auto rates = l.find("rates"); rates != l.end()) {
-      const auto of = [&](const char* name) { return rates->value(name, 0.0); };
-      char line[160];
-      std::snprintf(line, sizeof line, "  per second: %.0f written, %.0f sent, %.0f applied, ",
-                    of("writes"), of("sent"), of("applied"));
-      out << line << size_text(of("bytes_out")) << " out, " << size_text(of("bytes_in")) << " in\n";
-    }
-    for (const auto& text : l.value("alarms", json::array()))
-      out << "  ALARM " << (text.is_string() ? text.get<std::string>() : text_of(text)) << '\n';
-    if (const auto members = l.value("members", json::array()); !members.empty())
-      out << member_table(members, "  ");
-  }
-
   context& ctx_;
   std::optional<sample> before_;
   std::optional<sample> now_;

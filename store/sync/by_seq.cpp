@@ -54,6 +54,30 @@ result<standing_op> read_standing_op(const kv_view& view, record_class cls, cons
   return standing_op{encode_op(o), entry->batch_rest};
 }
 
+result<std::optional<hlc>> stamp_of(const kv_view& view, const dot& at) {
+  const auto s = at.stream();
+  auto logged = view.get(family::log_by_seq, keys::by_seq(s, at.seq));
+  if (!logged)
+    return logged.err();
+  if (*logged) {
+    auto stamp = decode_hlc(**logged);
+    return stamp ? result<std::optional<hlc>>(*stamp) : stamp.err();
+  }
+  result<std::optional<hlc>> out = std::optional<hlc>();
+  const auto walked = each_standing(view, s, at.seq - 1, at.seq,
+                                    [&](uint64_t, record_class cls, std::string_view entry) {
+                                      auto standing = read_standing_op(view, cls, s, at.seq, entry);
+                                      if (!standing) {
+                                        out = standing.err();
+                                        return false;
+                                      }
+                                      reader in(standing->bytes);
+                                      out = std::optional(read_op(in, s.origin).stamp);
+                                      return false;
+                                    });
+  return walked ? out : walked.err();
+}
+
 result<frontier> read_frontiers(const kv_view& view, std::string_view tags, const device_id* only) {
   frontier out;
   for (char tag : tags) {

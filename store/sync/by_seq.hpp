@@ -61,6 +61,9 @@ struct standing_op {
 result<standing_op> read_standing_op(const kv_view& view, record_class cls, const stream_id& s,
                                      uint64_t seq, std::string_view entry);
 
+/// The stamp of an op that the log or a record still has; nothing when neither does.
+result<std::optional<hlc>> stamp_of(const kv_view& view, const dot& at);
+
 /// The maximum of the frontiers kept under `tags` (see keys.hpp); `only`: of that origin's streams.
 result<frontier> read_frontiers(const kv_view& view, std::string_view tags,
                                 const device_id* only = nullptr);

@@ -330,7 +330,8 @@ static bool is_number(std::string_view answer, uint64_t number) {
 
 result<committed> replica::commit(kv_transaction& txn, std::span<const edit> edits,
                                   uint64_t wall_ms, const std::optional<once_key>& once) {
-  if (edits.empty() || edits.size() > wire_limits::batch_ops)
+  // One of no edits is there for its key alone, which is taken from then on.
+  if ((edits.empty() && !once) || edits.size() > wire_limits::batch_ops)
     return {ec::bad_request, "a batch has 1 to " + std::to_string(wire_limits::batch_ops) + " ops"};
   const std::string key = once ? keys::tagged('i', once->key) : std::string{};
   if (once) {
@@ -373,7 +374,8 @@ result<committed> replica::commit(kv_transaction& txn, std::span<const edit> edi
   wall_ms_ = wall_ms;
   auto before = save(txn);
   size_t revived = 0;
-  auto out = commit_now(txn, edits, wall_ms, revived);
+  auto out =
+      edits.empty() ? result<committed>(committed{}) : commit_now(txn, edits, wall_ms, revived);
   if (out && revived > 0) { // each op says how many of its batch follow: now that is known
     restore(txn, std::move(before));
     before = save(txn);

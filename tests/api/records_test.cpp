@@ -280,6 +280,22 @@ BOOST_AUTO_TEST_CASE(an_idempotency_key_makes_a_repeated_write_one_write) {
              == 400);
 }
 
+BOOST_AUTO_TEST_CASE(a_batch_of_nothing_takes_its_idempotency_key_like_any_other_write) {
+  served s;
+  auto c = s.client();
+  const auto batch = [&](const char* body) {
+    return c.Post((base + "/batch").c_str(), httplib::Headers{{"Idempotency-Key", "k"}}, body,
+                  "application/json");
+  };
+  const auto first = batch(R"({"ops":[]})");
+  BOOST_REQUIRE(first->status == 200);
+  BOOST_TEST(body_of(first)["results"].empty());
+  BOOST_TEST(batch(R"({"ops":[]})")->body == first->body);
+  const char* other = R"({"ops":[{"model":"tag","id":"new","fields":{"canonical_name":"a"}}]})";
+  BOOST_TEST(batch(other)->status == 409);
+  BOOST_TEST(body_of(s.get(tags))["items"].empty());
+}
+
 BOOST_AUTO_TEST_CASE(records_of_an_unknown_model_are_read_as_they_came_and_not_written) {
   served s;
   // Another device writes a model that this node has no definition of.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <regex>
 #include <thread>
 
 namespace shoal::cli::tests {
@@ -196,11 +197,62 @@ BOOST_AUTO_TEST_CASE(top_prints_one_picture_where_it_is_piped_to_and_rates_in_js
   BOOST_TEST(first["libraries"][0]["rates"]["writes"] == 0.0);
 }
 
+BOOST_AUTO_TEST_CASE(top_fits_the_width_and_names_who_holds_the_log_back_and_what_happened) {
+  auto s = healthy();
+  auto& l = s["libraries"][0];
+  l["why"] = "carol is not connected, and neither are several others whose names fill another line";
+  l["log_entries"] = 1234;
+  l["log_held_by"] = json::array({member_of(s)["device"], "33333333-3333-8333-8333-333333333333"});
+  member_of(s)["last_error"] = std::string(200, 'e');
+  node.answer("/v1/status", 200, s);
+  node.answer("/metrics", 200, json::object());
+  json events = json::array();
+  for (int n = 9; n > 0; --n)
+    events.push_back(
+        {{"time_ms", 1'700'000'000'000 + n},
+         {"level", "info"},
+         {"component", "library"},
+         {"message", "event " + std::to_string(n) + " \x1b[31m " + std::string(90, 'x')}});
+  node.answer("/v1/events", 200, {{"items", events}, {"next", nullptr}});
+  const auto widest = [](const std::string& text) {
+    size_t most = 0;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);)
+      most = std::max(most, static_cast<size_t>(std::count_if(line.begin(), line.end(), [](char c) {
+                        return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+                      })));
+    return most;
+  };
+  const std::vector<std::string> words{"top", "--interval", "0.05", "-o", "table"};
+  const auto o = run_at(node, scratch, words);
+  BOOST_TEST(widest(o.out) <= 80U, o.out);
+  BOOST_TEST(o.out.find("\n  state ready, progress 100 %; ") != std::string::npos, o.out);
+  BOOST_TEST(o.out.find("log 1234, held back by bob, 33333333-3333-8333-8333-333333333333\n")
+                 != std::string::npos,
+             o.out);
+  BOOST_TEST(o.out.find("\n  whose names fill another line\n") != std::string::npos, o.out);
+  BOOST_TEST(o.out.find("event 9 ?[31m") != std::string::npos, o.out);
+  BOOST_TEST(o.out.find("event 5 ") != std::string::npos, o.out);
+  BOOST_TEST(o.out.find("event 4 ") == std::string::npos, o.out);
+  const std::regex columns("  MEMBER +STATE +RTT +CLOCK +BEHIND IN +OUT +LAST ERROR\n");
+  BOOST_TEST(std::regex_search(o.out, columns), o.out);
+  setenv("COLUMNS", "200", 1);
+  const auto wide = run_at(node, scratch, words);
+  setenv("COLUMNS", "44", 1);
+  const auto narrow = run_at(node, scratch, words);
+  unsetenv("COLUMNS");
+  BOOST_TEST(wide.out.find("DEVICE") != std::string::npos, wide.out);
+  BOOST_TEST(wide.out.find("BREAKER") != std::string::npos, wide.out);
+  BOOST_TEST(widest(narrow.out) <= 44U, narrow.out);
+  BOOST_TEST(narrow.out.find("BEHIND IN") != std::string::npos, narrow.out);
+}
+
 BOOST_AUTO_TEST_CASE(a_trace_says_where_the_write_is_and_where_not_yet) {
   node.answer("/v1/libraries/photos/trace", 200,
               json{{"items", json::array({{{"origin", fake_node::device},
                                            {"epoch", "0000000000000007"},
                                            {"seq", 3},
+                                           {"stamped", 1'700'000'000'122},
                                            {"committed", 1'700'000'000'123},
                                            {"received", nullptr},
                                            {"durable", 1'700'000'000'123},
@@ -217,9 +269,38 @@ BOOST_AUTO_TEST_CASE(a_trace_says_where_the_write_is_and_where_not_yet) {
                    {"next", nullptr}});
   const auto o = run_at(node, scratch, {"trace", "photos", "t1", "-o", "table"});
   BOOST_TEST(o.code == 0);
-  BOOST_TEST(o.out.find(".456") != std::string::npos);
-  BOOST_TEST(o.out.find("not yet") != std::string::npos);
+  BOOST_TEST(o.out.find("stamped there   2023-11-1") != std::string::npos, o.out);
+  BOOST_TEST(o.out.find("committed here  2023-11-1") != std::string::npos, o.out);
+  BOOST_TEST(o.out.find("durable here") == std::string::npos, o.out); // the same moment
+  const std::regex bob("bob +b +\\+1 ms +\\+333 ms +\\+332 ms *\n");
+  BOOST_TEST(std::regex_search(o.out, bob), o.out);
+  const std::regex carol("c +- +not yet +- *\n");
+  BOOST_TEST(std::regex_search(o.out, carol), o.out);
   BOOST_TEST(run_at(node, scratch, {"trace", "photos", "t1"}).body()["items"].size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_trace_on_another_node_has_no_column_for_what_that_node_cannot_know) {
+  node.answer("/v1/libraries/photos/trace", 200,
+              json{{"items", json::array({{{"origin", fake_node::device},
+                                           {"epoch", "0000000000000007"},
+                                           {"seq", 3},
+                                           {"stamped", nullptr},
+                                           {"committed", nullptr},
+                                           {"received", 1'700'000'000'130},
+                                           {"durable", 1'700'000'000'133},
+                                           {"members", json::array({{{"device", fake_node::device},
+                                                                     {"name", "alice"},
+                                                                     {"sent", nullptr},
+                                                                     {"durable", nullptr},
+                                                                     {"holds", true}}})}}})},
+                   {"next", nullptr}});
+  const auto o = run_at(node, scratch, {"trace", "photos", "t1", "-o", "table"});
+  BOOST_TEST(o.out.find("of alice (" + std::string(fake_node::device) + ")\n  received here")
+                 != std::string::npos,
+             o.out);
+  BOOST_TEST(o.out.find("durable here    +3 ms\n") != std::string::npos, o.out);
+  const std::regex columns("MEMBER +DEVICE +DURABLE *\n");
+  BOOST_TEST(std::regex_search(o.out, columns), o.out);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

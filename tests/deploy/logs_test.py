@@ -35,7 +35,7 @@ class Logs(unittest.TestCase):
         for line in self.lines(one):
             told = json.loads(line)
             self.assertLessEqual({"time_ms", "level", "component", "message"}, set(told))
-            self.assertLessEqual(set(told), {"time_ms", "level", "component", "message", "library", "peer"})
+            self.assertLessEqual(set(told), {"time_ms", "level", "component", "message", "library", "peer", "stream", "seqs"})
             self.assertIn(told["component"], COMPONENTS)
         one, _ = self.start()
         for line in self.lines(one):
@@ -66,6 +66,33 @@ class Logs(unittest.TestCase):
         self.assertNotIn("peer", paused)  # of an earlier line
         accepts = told("node", " accepts peers on ")
         self.assertEqual(set(accepts), {"time_ms", "level", "component", "message"})
+
+    def test_an_op_is_followed_from_its_commit_to_its_apply_on_a_peer_by_the_ids_of_their_lines(self):
+        one, two = self.start(SHOAL__LOG__FORMAT="json")
+
+        def of_ops(node):
+            return [line for line in map(json.loads, self.lines(node)) if "seqs" in line]
+
+        one.run("put", "photos", "tag", "new", "canonical_name=quiet")
+        one.run("wait", "photos")
+        for node in (one, two):
+            self.assertFalse(of_ops(node))
+            node.run("log-level", "info,library=debug")
+        token = json.loads(one.run("put", "photos", "tag", "new", "canonical_name=followed", "-o", "json"))["token"]
+        one.run("wait", "photos", "--for", token)
+        traced = json.loads(one.run("trace", "photos", token, "-o", "json"))["items"][0]
+        op = {"stream": f"{traced['origin']}/{traced['epoch']}", "seqs": str(traced["seq"])}
+
+        def line_of(node, did):
+            """What it did with that op."""
+            found = [line for line in of_ops(node) if {name: line[name] for name in op} == op]
+            return found[0] if found and f"photos: {did} " in found[0]["message"] else None
+
+        committed = until(lambda: line_of(one, "committed"), "the commit's line")
+        applied = until(lambda: line_of(two, "applied"), "the apply's line")
+        self.assertEqual(committed["library"], applied["library"])
+        self.assertEqual((committed.get("peer"), applied["peer"]), (None, one.end["device"]))
+        self.assertEqual({committed["level"], applied["level"]}, {"debug"})
 
     def test_each_component_has_a_level_of_its_own_that_changes_while_the_node_runs(self):
         one, _ = self.start()

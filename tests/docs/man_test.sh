@@ -8,6 +8,8 @@ trap 'rm -rf "$work"' EXIT
 diff -u "$docs/shoal.1" "$work/shoal.1" ||
   { echo "docs_man: docs/shoal.1 is not what --help says; python3 docs/make_man.py build/dev/shoal >docs/shoal.1" >&2; exit 1; }
 [ "$(grep -c '^\.SS' "$work/shoal.1")" -gt 40 ] || { echo "docs_man: commands are missing" >&2; exit 1; }
+[ -z "$(grep '^\.SS' "$work/shoal.1" | sort | uniq -d)" ] || { echo "docs_man: a command stands there twice" >&2; exit 1; }
+grep -q '^\.SS shoal deadletter LIB show \[OPTIONS\] ID$' "$work/shoal.1" || { echo "docs_man: deadletter lacks its library" >&2; exit 1; }
 if command -v man >/dev/null; then
   LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l "$work/shoal.1" >"$work/shown" 2>"$work/complaints"
   [ ! -s "$work/complaints" ] || { cat "$work/complaints" >&2; exit 1; }

@@ -29,6 +29,33 @@ std::string line_of(const std::string& name) {
 
 BOOST_AUTO_TEST_SUITE(command_line)
 
+BOOST_FIXTURE_TEST_CASE(bash_completes_commands_choices_and_the_nodes_libraries, one_node) {
+  const auto offered = [&](const std::vector<std::string>& words) {
+    std::vector<std::string> line{"/bin/bash", "-c",
+                                  "source <(\"$0\" completion bash); COMP_WORDS=(\"$0\" \"$@\"); "
+                                  "COMP_CWORD=$#; _shoal; echo \"${COMPREPLY[*]}\"",
+                                  program};
+    line.insert(line.end(), words.begin(), words.end());
+    const temp_dir dir;
+    process bash(line, dir / "out");
+    BOOST_TEST(bash.ended_within(30s).value_or(-1) == 0);
+    return read_file(dir / "out");
+  };
+  BOOST_TEST(offered({"dev"}) == "devcluster\n");
+  BOOST_TEST(offered({"status", "-o", ""}) == "table json ndjson\n");
+  BOOST_TEST(offered({"devcluster", "up", "--topology", "m"}) == "mesh\n");
+  BOOST_TEST(offered({"bench", "broadcast", "--model", ""}) == "entry tag\n");
+  BOOST_TEST(offered({"watch", "--model", ""}) == "\n"); // any, so that bash offers files
+  BOOST_TEST(offered({"log-level", "de"}) == "debug\n");
+  BOOST_TEST(offered({"completion", "z"}) == "zsh\n");
+  const auto config = (*this)[0].config();
+  BOOST_TEST(offered({"--config", config, "digest", "l"}) == "lab\n");
+  BOOST_TEST(offered({"digest", "--config", config, "l"}) == "lab\n");
+  BOOST_TEST(offered({"--config", config, "deadletter", "lab", "s"}) == "show\n");
+  BOOST_TEST(offered({"--config", config, "put", "lab", "l"}) == "\n"); // a model
+  BOOST_TEST(offered({"digest", "l"}) == "\n");                         // no node is named
+}
+
 BOOST_FIXTURE_TEST_CASE(exit_codes_tell_no_from_wrong_words_and_from_nobody_there, one_node) {
   const auto made = run({"put", "lab", "tag", "new", "canonical_name=x"});
   BOOST_REQUIRE(made.code == 0);

@@ -311,6 +311,7 @@ BOOST_FIXTURE_TEST_CASE(a_reload_takes_in_models_and_fields_and_no_other_change,
   declare((*this)[1], book_models);
   (*this)[1].signal(SIGHUP);
   BOOST_TEST(eventually([&] { return rename() == 200; }));
+  BOOST_TEST(eventually([&] { return said(0) == "same" && said(1) == "same"; }));
   BOOST_REQUIRE(converge());
   BOOST_TEST(at[0].get(record("book", put.body["id"])).body["fields"]["title"] == "renamed");
   const auto log_has = [&](const std::string& text) {

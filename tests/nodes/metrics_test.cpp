@@ -155,6 +155,17 @@ BOOST_AUTO_TEST_CASE(records_that_differ_at_equal_frontiers_are_counted_named_an
     BOOST_TEST(at(n, "shoal_digest_mismatch_total") == counted[n]);
 }
 
+BOOST_AUTO_TEST_CASE(members_are_named_for_as_long_as_they_are_members) {
+  for (size_t n = 0; n < 2; ++n)
+    BOOST_TEST(at(n, "shoal_peer_info", {other(n), "name=\"" + (*this)[1 - n].name() + "\""}) == 1);
+  const auto gone = (*this)[0].cli({"member", "remove", "lab", (*this)[1].device()});
+  BOOST_REQUIRE_MESSAGE(gone.code == 0, gone.err);
+  BOOST_TEST(eventually([&] {
+    const auto text = (*this)[0].client().get("/metrics").text;
+    return !metric(text, "shoal_peer_info", {other(0)}).has_value();
+  }));
+}
+
 BOOST_AUTO_TEST_CASE(a_write_is_traced_to_the_member_that_has_it_and_the_one_that_has_not) {
   const auto first = (*this)[0].client().put(record("tag", "new"), {{"canonical_name", "t"}});
   BOOST_REQUIRE(first.ok());
@@ -172,12 +183,14 @@ BOOST_AUTO_TEST_CASE(a_write_is_traced_to_the_member_that_has_it_and_the_one_tha
   BOOST_TEST(here["seq"] == seq);
   const auto& there = here["members"][0];
   BOOST_TEST(there["device"] == (*this)[1].device());
+  BOOST_TEST(here["stamped"].get<int64_t>() <= here["committed"].get<int64_t>());
   BOOST_TEST(here["committed"].get<int64_t>() <= there["sent"].get<int64_t>());
   BOOST_TEST(there["sent"].get<int64_t>() <= there["durable"].get<int64_t>());
   // On the other: when it came, and was durable.
   const auto arrived = trace(1, first.body["token"])[0];
   BOOST_TEST(arrived["seq"] == seq);
   BOOST_TEST(arrived["committed"].is_null());
+  BOOST_TEST(arrived["stamped"] == here["stamped"]);
   BOOST_TEST(arrived["received"].get<int64_t>() <= arrived["durable"].get<int64_t>());
   (*this)[1].kill9();
   const auto second = (*this)[0].client().put(record("tag", "new"), {{"canonical_name", "u"}});
