@@ -289,6 +289,20 @@ BOOST_FIXTURE_TEST_CASE(what_is_too_large_or_no_frame_at_all_is_cut_off, met) {
   check("what is too large");
 }
 
+BOOST_FIXTURE_TEST_CASE(ops_of_a_range_that_the_store_refuses_are_counted, met) {
+  const auto refused = [&] {
+    return metric(a().client().get("/metrics").text, "shoal_ops_rejected_total",
+                  {"library=\"lab\"", "reason=\"refused\""})
+        .value_or(-1);
+  };
+  const auto before = refused();
+  BOOST_TEST(before == 0);
+  const auto beyond_its_end = intruder.range_of({tag(intruder, 1, "x"), tag(intruder, 3, "y")});
+  cuts_off(range_message{message_kind::shared_change, beyond_its_end}, "refused");
+  BOOST_TEST(refused() == before + 2);
+  check("a range that was refused");
+}
+
 BOOST_FIXTURE_TEST_CASE(who_says_that_deletes_were_forgotten_makes_nobody_drop_or_wait, met) {
   frontier far_ahead = intruder.seen().held;
   far_ahead[intruder.stream()] += 100;

@@ -201,14 +201,21 @@ BOOST_FIXTURE_TEST_CASE(a_newcomer_whose_source_dies_goes_on_with_another, libra
   const auto before = await_progress(fresh, 0.3, states);
   const size_t source = before.source == (*this)[1].device() ? 1 : 2;
   BOOST_TEST(before.source == (*this)[source].device());
-  (*this)[source].kill9();
   auto at_fresh = fresh.client();
+  const auto ratio = [&] {
+    return metric(at_fresh.get("/metrics").text, "shoal_backfill_progress_ratio").value_or(-1);
+  };
+  const auto shown = ratio();
+  BOOST_TEST(shown >= before.progress);
+  BOOST_TEST(shown < 1);
+  (*this)[source].kill9();
   BOOST_TEST(look(at_fresh).records >= before.records);
   const auto after = await_progress(fresh, before.progress + 0.1, states);
   BOOST_TEST(after.source == (*this)[3 - source].device());
   BOOST_TEST(after.records > before.records);
   through.unlimit();
   BOOST_TEST(eventually([&] { return look(at_fresh).state == "ready"; }, 60s));
+  BOOST_TEST(ratio() == 1);
   BOOST_REQUIRE(converge(60s, {3 - source, 3}));
   check_exports({3 - source, 3});
   (*this)[0].start();

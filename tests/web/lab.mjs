@@ -31,6 +31,13 @@ export class Cluster {
   kill(n) {
     process.kill(this.node(n).pid, "SIGKILL");
   }
+  /** It hangs until `resume`: its machine seems to be cut off. */
+  stop(n) {
+    process.kill(this.node(n).pid, "SIGSTOP");
+  }
+  resume(n) {
+    process.kill(this.node(n).pid, "SIGCONT");
+  }
   /** Starts those that do not run. */
   up() {
     execFileSync(shoal, ["devcluster", "up", this.dir]);

@@ -1,4 +1,4 @@
-// The status page in a real Chromium, on a cluster of three.
+// The status page in a real Chromium, on clusters of three and five.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -121,6 +121,37 @@ test("the page says so when its own node is gone, and goes on when it is back", 
   await verdict(page, "✓ CONVERGED"); // with the token it had
 });
 
+test("of five nodes that are all in trouble, each is named with what is wrong with it", async () => {
+  const five = new Cluster(5);
+  try {
+    five.on(1, "wait", "photos", "--timeout", "120");
+    const { page, faults } = await open(chromium);
+    await signIn(page, five.node(1));
+    await verdict(page, "✓ CONVERGED");
+    assert.equal(await page.getByRole("row").count(), 5, "a row of heads and four members");
+    five.kill(2);
+    five.kill(3);
+    five.stop(4); // hangs: linked, and not heard
+    await member(page, "node-2").getByText("down", { exact: true }).waitFor();
+    await member(page, "node-3").getByText("down", { exact: true }).waitFor();
+    await member(page, "node-4").getByText(/^(stale|down)$/).waitFor();
+    await member(page, "node-5").getByText("synced", { exact: true }).waitFor();
+    const said = await page.locator(".verdict").textContent();
+    for (const name of ["node-2", "node-3"]) assert.ok(said.includes(name), said);
+    assert.ok(!said.includes("node-5"), said);
+    // Who is in trouble stands first.
+    const order = await page.locator(".members tbody th b").allTextContents();
+    assert.equal(order[3], "node-5");
+    await picture(page, "three-of-five");
+    five.resume(4);
+    five.up();
+    await verdict(page, "✓ CONVERGED");
+    assert.deepEqual(faults, []);
+  } finally {
+    five.end();
+  }
+});
+
 /** Texts whose contrast with what is behind them is below 4.5, as WCAG counts it. */
 function faint() {
   const channels = (c) => c.match(/[\d.]+/g).map(Number);
@@ -172,6 +203,21 @@ for (const colorScheme of ["light", "dark"])
     assert.deepEqual(wide.found, []);
     assert.deepEqual(faults, []);
   });
+
+test("on a phone, upright or held sideways, no number or time of a member takes two lines", async () => {
+  for (const width of [360, 740]) {
+    const { page } = await open(chromium, { viewport: { width, height: 740 } });
+    await signIn(page, cluster.node(1));
+    await verdict(page, "✓ CONVERGED");
+    const wrapped = await page.evaluate(() => [...document.querySelectorAll(".members td:not(:last-child) > span:last-child")].filter((cell) => {
+      const text = document.createRange();
+      text.selectNodeContents(document.createTreeWalker(cell, NodeFilter.SHOW_TEXT).nextNode());
+      return new Set([...text.getClientRects()].map((line) => line.top)).size > 1;
+    }).map((cell) => cell.textContent));
+    assert.deepEqual(wrapped, [], "at " + width);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "it scrolls sideways at " + width);
+  }
+});
 
 test("the page's own files need no token and let no other origin in; all else does", async () => {
   const { api } = cluster.node(1);

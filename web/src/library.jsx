@@ -58,7 +58,7 @@ function Members({ library, now_ms }) {
   }));
   rows.sort((a, b) => b.bad - a.bad); // who is cut off stands first, also of fifty
   return (
-    <section>
+    <section class="members">
       <h3>Members</h3>
       <Table
         caption={"Members of " + library.name + " besides this node"}
