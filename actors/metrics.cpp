@@ -100,7 +100,8 @@ std::string metrics::render(const std::vector<api::library_status>& libraries,
   auto& drift =
       gauge("shoal_hlc_drift_seconds", "By how much the logical clock is ahead of the wall");
   auto& connected = gauge("shoal_peer_connected", "1 while the member is linked");
-  auto& info = gauge("shoal_peer_info", "1 for each member, with its name as a label, or its id until it told one");
+  auto& info = gauge("shoal_peer_info",
+                     "1 for each member, with its name as a label, or its id until it told one");
   auto& rtt = gauge("shoal_peer_rtt_seconds", "Round trip to the member");
   auto& offset = gauge("shoal_peer_clock_offset_seconds", "The member's clock against this one");
   auto& behind = gauge("shoal_peer_behind_ops", "Ops that one side lacks of what the other holds");
