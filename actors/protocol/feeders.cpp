@@ -64,7 +64,7 @@ std::set<device_id> replicator::wanted_origins() const {
   }
   std::erase_if(out, [&](const device_id& origin) {
     const auto s = sessions_.find(origin);
-    if (s != sessions_.end() && s->second.state == session_state::greeting
+    if (s != sessions_.end() && s->second.state == session_state::greeting && !s->second.awaits
         && now_us_ - s->second.last_heard_us < greeting_us)
       return true; // about to push
     if (origin != settings_.self && !pushes(origin))

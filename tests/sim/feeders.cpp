@@ -88,4 +88,25 @@ BOOST_AUTO_TEST_CASE(a_feeder_that_does_not_bring_what_another_holds_is_left_aft
   BOOST_TEST((n.asked[far] == other));
 }
 
+// Found by nodes: traffic/what_was_missed_comes_once, once in five runs: a feeder was given up
+// while its origin, which had been told not to push, still greeted; both sent all.
+BOOST_AUTO_TEST_CASE(a_feeder_stays_while_the_origin_that_was_told_not_to_push_greets) {
+  for (const bool ahead : {true, false}) {
+    relay n;
+    const auto first = n.asked[far];
+    if (ahead) {
+      watermark_exchange m;
+      m.is_response = true;
+      m.members = n.core.members();
+      m.held = {{{far, 5}, 3}};
+      n.step(received{first, 0, 0, std::move(m)});
+    }
+    n.step(link_up{far});
+    n.later(10'000);
+    BOOST_TEST(n.asked.contains(far) == ahead); // who has nothing to bring is not waited for
+    if (ahead)
+      BOOST_TEST((n.asked[far] == first));
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
