@@ -162,10 +162,13 @@ void replicator::on_message(session& s, received& e, watermark_exchange& m) {
   if (!believes(e.peer, m.held) || !takes_members(e.peer, m.members))
     return;
   // A range that went out and neither arrived nor was asked for again: nothing is on its way, yet
-  // the peer lacks it.
+  // the peer lacks it. What it has just got from another, and asked not to get again, may still be
+  // on its way to its store.
   if (s.in_flight == 0 && !s.loading)
     for (auto& [stream, cursor] : s.cursors)
-      if (const auto theirs = seq_of(m.held, stream); theirs < cursor.sent)
+      if (const auto theirs = seq_of(m.held, stream);
+          theirs < cursor.sent
+          && (cursor.asked_us == 0 || now_us_ - cursor.asked_us >= settings_.exchange_every_us))
         cursor.sent = theirs;
   for (auto& st : m.statements) {
     on_message(s, e, st);

@@ -35,6 +35,7 @@ struct session {
   struct cursor {
     uint64_t sent = 0;           // all up to here is on its way or held
     std::optional<uint64_t> end; // a request without follow stops here
+    uint64_t asked_us = 0;       // when the peer asked to begin behind what it had got by then
   };
   std::map<stream_id, cursor> cursors; // streams that go to this peer
   std::set<device_id> following;       // origins it asked to follow

@@ -340,6 +340,7 @@ void replicator::on_message(session& s, received& e, state_request& m) {
     const auto from = m.from.find(it->first.epoch);
     auto& cursor = s.cursors[it->first];
     cursor.sent = from == m.from.end() ? 0 : from->second;
+    cursor.asked_us = now_us_;
     if (!m.follow && m.origin != settings_.self)
       cursor.end = it->second;
   }

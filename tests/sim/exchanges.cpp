@@ -199,4 +199,36 @@ BOOST_AUTO_TEST_CASE(no_node_of_a_large_mesh_hears_more_than_ten_statements_a_se
   }
 }
 
+// Found by nodes: traffic/what_was_missed_comes_once: all came twice when a frontier was told
+// between the arrival of another's ranges and their sync.
+BOOST_AUTO_TEST_CASE(what_a_peer_got_from_another_is_not_sent_again_before_it_can_be_durable) {
+  member_of_many node;
+  const stream_id own{self, 7};
+  node.greet_as_level();
+  state_request asked;
+  asked.origin = self;
+  asked.from = {{own.epoch, 3}};
+  stored made;
+  made.held = {{own, 3}};
+  range r;
+  r.stream = own;
+  r.to = r.count = 3;
+  r.ops = std::string(3, '\x90');
+  made.local.push_back(r);
+  node.core.step(link_down{peer}, node.now);
+  node.core.step(std::move(made), node.now);
+  node.core.step(link_up{peer}, node.now);
+  hello m;
+  m.members = node.core.members();
+  m.asks = true; // another peer feeds it
+  BOOST_TEST(sent<range_message>(node.hear(m)).empty());
+  BOOST_TEST(sent<range_message>(node.hear(asked)).empty());
+
+  watermark_exchange told;
+  told.is_response = true;
+  BOOST_TEST(sent<range_message>(node.hear(told)).empty());
+  node.now += 2'000'000; // by now it would be durable: it was lost
+  BOOST_TEST(sent<range_message>(node.hear(told)).size() == 1);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
