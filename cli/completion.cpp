@@ -183,6 +183,13 @@ std::string walk(const std::vector<place>& places, const std::string& shell,
            "  done\n";
 }
 
+/// In bash and zsh the end of the case of places: where a library is due, the node's are added.
+std::string libraries_case(const std::vector<place>& places, const std::string& shell,
+                           const std::string& cursor, const std::string& add) {
+  return "    esac\n    case \"$at $first\" in\n      " + library_patterns(places, shell, cursor)
+         + ") " + add + " ;;\n    esac ;;\n  esac\n";
+}
+
 std::string bash(const std::vector<place>& places) {
   std::string out = "# shoal completion for bash; put it into /etc/bash_completion.d or: source "
                     "<(shoal completion bash)\n"
@@ -202,13 +209,11 @@ std::string bash(const std::vector<place>& places) {
     out +=
         "    " + quoted(p.path, "bash") + ") words=" + quoted(joined(list, " "), "bash") + " ;;\n";
   }
-  return out + "    esac\n    case \"$at $first\" in\n      "
-         + library_patterns(places, "bash", "$COMP_CWORD") + ") words+=\" $("
-         + list_libraries("\"${COMP_WORDS[0]}\"", "\"${node[@]}\"")
-         + ")\" ;;\n"
-           "    esac ;;\n"
-           "  esac\n"
-           "  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
+  return out
+         + libraries_case(places, "bash", "$COMP_CWORD",
+                          "words+=\" $(" + list_libraries("\"${COMP_WORDS[0]}\"", "\"${node[@]}\"")
+                              + ")\"")
+         + "  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
            "}\n"
            "complete -o default -F _shoal shoal\n";
 }
@@ -231,13 +236,11 @@ std::string zsh(const std::vector<place>& places) {
       out += "\n      " + quoted(w.text + ":" + w.about, "zsh");
     out += ") ;;\n";
   }
-  return out + "    esac\n    case \"$at $first\" in\n      "
-         + library_patterns(places, "zsh", "$CURRENT") + ") offered+=(${(f)\"$("
-         + list_libraries("\"${words[1]}\"", "\"${node[@]}\"")
-         + ")\"}) ;;\n"
-           "    esac ;;\n"
-           "  esac\n"
-           "  _describe shoal offered || _files\n"
+  return out
+         + libraries_case(places, "zsh", "$CURRENT",
+                          "offered+=(${(f)\"$("
+                              + list_libraries("\"${words[1]}\"", "\"${node[@]}\"") + ")\"})")
+         + "  _describe shoal offered || _files\n"
            "}\n"
            "if [ \"$funcstack[1]\" = _shoal ]; then _shoal \"$@\"; else compdef _shoal shoal; fi\n";
 }

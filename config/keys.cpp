@@ -85,7 +85,9 @@ const std::array node_table = {
         {"sync", "retry_max_seconds", form::integer, "60", "the longest such wait", 1, 86'400},
         [](options& o) -> slot { return &o.sync.retry_max_seconds; }},
     bound_key<options>{{"sync", "prune_seconds", form::integer, "1",
-                        "how often acknowledgements are stated and the log is pruned", 1, 3600},
+                        "how often acknowledgements are stated and the log is pruned; "
+                        "beyond ten members less often in proportion",
+                        1, 3600},
                        [](options& o) -> slot { return &o.sync.prune_seconds; }},
     bound_key<options>{{"sync", "max_clock_drift_seconds", form::integer, "120",
                         "shared changes stamped further ahead are held back until then", 1, 86'400},

@@ -38,9 +38,9 @@ uint64_t replicator::hash_of_membership() const {
 
 /// As many peers as there are speak to this node. What each says again and again it says less often
 /// in a large mesh, so that no node hears more of it than from ten.
-uint64_t replicator::crowded(uint64_t every_us) const {
+uint64_t replicator::crowd() const {
   constexpr size_t heard = 10;
-  return every_us * std::max<size_t>(1, members_.size() / heard);
+  return std::max<size_t>(1, members_.size() / heard);
 }
 
 void replicator::beat(const device_id& peer, session& s) {
@@ -102,7 +102,7 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
   // A statement that a link lost, or that came before its follower, is found here.
   const bool statements = m.statements_hash != statements_hash_;
   if ((unexplained || statements)
-      && now_us_ - s.last_exchange_us >= crowded(settings_.exchange_every_us))
+      && now_us_ - s.last_exchange_us >= settings_.exchange_every_us * crowd())
     ask_exchange(e.peer, s);
   note_digests(e.peer, s);
 }
@@ -153,7 +153,7 @@ void replicator::greet_with_statements(const device_id& peer, session& s) {
   for (const auto& member : {settings_.self, peer})
     if (const auto st = statements_.find(member); st != statements_.end())
       m.statements.push_back(st->second);
-  if (crowded(1) == 1) // a large mesh hears of each from itself, as a rule
+  if (crowd() == 1) // a large mesh hears of each from itself, as a rule
     m.known = known_statements();
   out_.push_back(send{{peer}, std::move(m)});
 }

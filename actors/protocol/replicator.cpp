@@ -352,7 +352,7 @@ void replicator::on(tick& e) {
   const auto stale_us = settings_.heartbeat_us * 3 / 2;
   std::vector<device_id> silent;
   const bool tell =
-      changed_us_ != 0 && now_us_ - changed_us_ >= crowded(settings_.beat_after_change_us);
+      changed_us_ != 0 && now_us_ - changed_us_ >= settings_.beat_after_change_us * crowd();
   for (auto& [peer, s] : sessions_) {
     if (s.state == session_state::live && now_us_ - s.last_heard_us > dead_us)
       silent.push_back(peer);
@@ -403,9 +403,9 @@ uint64_t replicator::next_tick_us(uint64_t now_us) const {
   if (feeders_due_)
     next = std::min(next, feeders_next_us_);
   if (changed_us_ != 0)
-    next = std::min(next, changed_us_ + crowded(settings_.beat_after_change_us));
+    next = std::min(next, changed_us_ + settings_.beat_after_change_us * crowd());
   if ((stated_ != held_ || stated_quarantine_ != quarantine_) && !statement_pending_)
-    next = std::min(next, last_statement_us_ + crowded(settings_.prune_us));
+    next = std::min(next, last_statement_us_ + settings_.prune_us * crowd());
   return std::max(next, now_us + 1000);
 }
 

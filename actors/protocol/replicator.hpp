@@ -226,7 +226,7 @@ private:
   void consider_filled();
   bool takes_from(const device_id& peer) const;
   void send_hello(const device_id& peer, session& s);
-  uint64_t crowded(uint64_t every_us) const;
+  uint64_t crowd() const;
   void beat(const device_id& peer, session& s);
   uint64_t hash_of_held() const;
   uint64_t hash_of_members() const;

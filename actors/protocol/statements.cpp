@@ -17,7 +17,7 @@ void replicator::consider_statement() {
   const auto membership = hash_of_membership();
   if (stated_ == held_ && stated_quarantine_ == quarantine_ && stated_membership_ == membership)
     return;
-  if (last_statement_us_ != 0 && now_us_ - last_statement_us_ < crowded(settings_.prune_us))
+  if (last_statement_us_ != 0 && now_us_ - last_statement_us_ < settings_.prune_us * crowd())
     return;
   last_statement_us_ = now_us_;
   statement_pending_ = true;

@@ -7,9 +7,7 @@
 
 using namespace shoal;
 using namespace shoal::protocol;
-using shoal::sim::all_of;
-using shoal::sim::device_of;
-using shoal::sim::sent;
+using namespace shoal::sim;
 
 namespace {
 
@@ -26,7 +24,7 @@ statement word_of(const device_id& member, uint64_t number) {
 
 /// One of many members, linked with one, which has not said Hello yet.
 struct member_of_many {
-  replicator core{sim::settings_of(self), 0};
+  replicator core{settings_of(self), 0};
   uint64_t now = 1'000'000;
 
   explicit member_of_many(size_t members = 3) {
