@@ -14,8 +14,9 @@ public:
   /// Goes to the next op; false behind the last one.
   result<bool> next();
   uint64_t seq() const { return last_; }
-  /// The op when it is a plain insert, else nullptr. Valid until the next call of next().
-  const plain_op* plain() const { return is_plain_ ? &plain_ : nullptr; }
+  /// The op when it is a plain insert, else nullptr. Valid until the next call of next(); it may be
+  /// swapped for another, whose memory is used then. Its views are of the range.
+  plain_op* plain() { return is_plain_ ? &plain_ : nullptr; }
   /// The op whatever it is, decoded.
   const ranged_op& whole();
 

@@ -4,6 +4,7 @@
 #include "sim/workload.hpp"
 #include "store/sync/keys.hpp"
 #include "store/sync/records.hpp"
+#include "store/sync/stored_row.hpp"
 
 namespace shoal::sim {
 
@@ -122,7 +123,7 @@ void oracle::check_digest(const device_id& device, const sim_store& disk,
   for (auto cls : {record_class::owned, record_class::shared})
     for (const auto& [key, raw] :
          disk.of(cls == record_class::owned ? family::owned : family::shared)) {
-      auto r = decode_row(raw);
+      auto r = read_row(disk, cls, key, raw);
       if (!r)
         return fail("codec", r.err().message);
       if (r->visible)
@@ -135,8 +136,8 @@ void oracle::check_digest(const device_id& device, const sim_store& disk,
 
 void oracle::written(const device_id& device, const kv_batch& batch) {
   for (const auto& w : batch) {
-    if (w.where != family::owned || !w.value)
-      continue;
+    if (w.where != family::owned || !w.value || read_place(*w.value))
+      continue; // a place is looked up under its owner
     const auto r = decode_row(*w.value);
     if (!r)
       return fail("codec", r.err().message);

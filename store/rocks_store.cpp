@@ -12,6 +12,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/snapshot.h>
+#include <rocksdb/sst_partitioner.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <rocksdb/write_buffer_manager.h>
@@ -162,19 +163,31 @@ rocksdb::ColumnFamilyOptions family_options(family f, const rocks_memory& memory
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10)); // bits per key: 1 % false positives
-  // In parts of 4 KiB: a read of one row of a million loads some of them, not the whole of a
-  // file's.
-  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
-  table.partition_filters = true;
-  table.metadata_block_size = 4096;
+  if (f != family::owned) {
+    // In parts of 4 KiB: a read of one row of a million loads some of them, not the whole of a
+    // file's.
+    table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+    table.partition_filters = true;
+    table.metadata_block_size = 4096;
+  }
   table.checksum = rocksdb::kXXH3;
   table.format_version = table_format_version;
   static_assert(rocksdb::kXXH3 == table_checksum_type);
   rocksdb::ColumnFamilyOptions o;
   o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  if (f == family::owned)
-    o.prefix_extractor = std::make_shared<record_name>();
   o.write_buffer_size = size_t{16} << 20;
+  if (f == family::owned) {
+    o.prefix_extractor = std::make_shared<record_name>();
+    // Its keys come in no order and its values are small, and each write asks first whether the
+    // record is there: small memtables and files make both cheap, with filters in one piece.
+    o.write_buffer_size = size_t{4} << 20;
+    o.target_file_size_base = size_t{4} << 20;
+  }
+  // What one device writes ascends, and what several write lies far apart: a file that spans two
+  // devices' would be written again for each that is added between. Split by the first byte of a
+  // device's id, files of one writer mostly just move down.
+  if (f == family::owned_by_seq || f == family::shared_by_seq)
+    o.sst_partitioner_factory = rocksdb::NewSstPartitionerFixedPrefixFactory(1);
   // Filters of 0.3 MiB: most records that are looked for in memory are new, and not there.
   o.memtable_prefix_bloom_size_ratio = 0.02;
   o.memtable_whole_key_filtering = true;
@@ -324,6 +337,25 @@ result<std::optional<std::string>> get_from(const rocks_store::engine& e,
   return std::optional(std::move(value));
 }
 
+result<std::vector<std::optional<std::string>>> get_many_from(const rocks_store::engine& e,
+                                                              const rocksdb::ReadOptions& how,
+                                                              family f,
+                                                              std::span<const std::string> keys) {
+  const std::vector<rocksdb::Slice> names(keys.begin(), keys.end());
+  std::vector<rocksdb::PinnableSlice> values(keys.size());
+  std::vector<rocksdb::Status> said(keys.size());
+  constexpr bool ascending = true;
+  e.db->MultiGet(how, e.handle(f), names.size(), names.data(), values.data(), said.data(),
+                 ascending);
+  std::vector<std::optional<std::string>> out(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i)
+    if (said[i].ok())
+      out[i] = values[i].ToString();
+    else if (!said[i].IsNotFound())
+      return failure(e.path, said[i]);
+  return out;
+}
+
 class rocks_snapshot final : public kv_view, public std::enable_shared_from_this<rocks_snapshot> {
 public:
   explicit rocks_snapshot(engine_ptr e) : engine_(std::move(e)), pinned_(engine_->db.get()) {
@@ -432,6 +464,11 @@ result<std::optional<std::string>> rocks_store::get(family f, std::string_view k
 std::unique_ptr<kv_cursor> rocks_store::cursor(family f) const {
   return std::make_unique<rocks_cursor>(engine_, engine_->path,
                                         engine_->db->NewIterator(scanning(), engine_->handle(f)));
+}
+
+result<std::vector<std::optional<std::string>>>
+rocks_store::get_many(family f, std::span<const std::string> keys) const {
+  return get_many_from(*engine_, {}, f, keys);
 }
 
 std::unique_ptr<kv_cursor> rocks_store::prefix_cursor(family f) const {

@@ -20,8 +20,8 @@
 namespace shoal {
 
 /// Version of the layout that this program writes. 2: longer counts of what is held back, which
-/// programs of 1 take for damage.
-constexpr uint32_t store_format = 2;
+/// programs of 1 take for damage. 3: rows that are kept as the op that made them.
+constexpr uint32_t store_format = 3;
 /// It reads this one and those since, and makes them its own when it opens them; no other.
 constexpr uint32_t oldest_format = 1;
 
@@ -56,6 +56,8 @@ public:
   /// Sees what was committed before the call; sees nothing after. An error met by seek or next is
   /// in state().
   std::unique_ptr<kv_cursor> cursor(family f) const override;
+  result<std::vector<std::optional<std::string>>>
+  get_many(family f, std::span<const std::string> keys) const override;
   std::unique_ptr<kv_cursor> prefix_cursor(family f) const override;
   std::shared_ptr<const kv_view> snapshot() const override;
 

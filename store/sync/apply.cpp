@@ -3,20 +3,11 @@
 #include "messages/range_walk.hpp"
 #include "store/sync/keys.hpp"
 #include "store/sync/replica.hpp"
+#include "store/sync/stored_row.hpp"
 
 #include <algorithm>
 
 namespace shoal {
-
-static std::string index_entry(uint32_t batch_rest, std::string_view model, const record_id& id) {
-  std::string out;
-  writer w(out);
-  w.array(3);
-  w.uint(batch_rest);
-  w.str(model);
-  w.bin(id.view());
-  return out;
-}
 
 status replica::apply_op(kv_transaction& txn, const op& o, const stream_id& stream,
                          std::string_view encoded, bool into_log, row* known) {
@@ -37,7 +28,7 @@ status replica::apply_op(kv_transaction& txn, const op& o, const stream_id& stre
     if (!raw)
       return raw.err();
     if (*raw) {
-      auto parsed = decode_row(**raw);
+      auto parsed = read_row(txn, o.cls, key, **raw);
       if (!parsed)
         return parsed.err();
       before = std::move(*parsed);
@@ -59,7 +50,7 @@ status replica::apply_op(kv_transaction& txn, const op& o, const stream_id& stre
       if (!std::binary_search(new_dots.begin(), new_dots.end(), d))
         txn.erase(by_seq, keys::by_seq(d.stream(), d.seq));
     if (std::binary_search(new_dots.begin(), new_dots.end(), at))
-      txn.put(by_seq, keys::by_seq(stream, o.seq), index_entry(o.batch_rest, o.model, o.id));
+      txn.put(by_seq, keys::by_seq(stream, o.seq), name_entry(o.batch_rest, o.model, o.id));
     if (auto written = write_row(txn, o.cls, key, before, after); !written)
       return written;
   }
@@ -112,9 +103,14 @@ result<bool> replica::apply_plain(kv_transaction& txn, const plain_op& o, const 
   }
   for (const auto& p : named)
     txn.put(family::index, keys::parent('p', o.cls, parent_key(o.cls, p, key)) + key, "");
-  txn.put(rows, key, std::move(made.encoded));
-  txn.put(owned ? family::owned_by_seq : family::shared_by_seq, keys::by_seq(stream, o.seq),
-          index_entry(o.batch_rest, o.model, o.id));
+  if (owned) {
+    txn.put(rows, key, encode_place({*visible, stream.epoch, o.seq}));
+    txn.put(family::owned_by_seq, keys::by_seq(stream, o.seq), std::move(made.encoded));
+  } else {
+    txn.put(rows, key, std::move(made.encoded));
+    txn.put(family::shared_by_seq, keys::by_seq(stream, o.seq),
+            name_entry(o.batch_rest, o.model, o.id));
+  }
   if (into_log && !owned) {
     std::string stamp;
     append_hlc(stamp, o.stamp);
@@ -156,6 +152,38 @@ bool replica::has_room(std::span<const range> parts, uint64_t wall_ms) const {
   return more == 0 || here->second + more <= options_.max_quarantined;
 }
 
+status replica::apply_run(kv_transaction& txn, std::vector<plain_op>& run, size_t count,
+                          const stream_id& stream, bool into_log) {
+  const auto cls = run.front().cls;
+  std::vector<std::pair<std::string, size_t>> named(count); // row key → place in the run
+  for (size_t i = 0; i < count; ++i)
+    named[i] = {keys::row(cls, run[i].model, run[i].id, stream.origin), i};
+  std::sort(named.begin(), named.end());
+  std::vector<std::string> keys(count);
+  for (size_t i = 0; i < count; ++i)
+    keys[i] = named[i].first;
+  auto stored = txn.get_many(cls == record_class::owned ? family::owned : family::shared, keys);
+  if (!stored)
+    return stored.err();
+  std::vector<bool> absent(count);
+  for (size_t i = 0; i < count; ++i) {
+    const bool twice = i > 0 && keys[i] == keys[i - 1]; // the first of the run's may be there then
+    absent[named[i].second] = !twice && !(*stored)[i];
+  }
+  for (size_t i = 0; i < count; ++i) {
+    auto done = apply_plain(txn, run[i], stream, into_log, absent[i]);
+    if (!done)
+      return done.err();
+    if (*done)
+      continue;
+    reader in(run[i].bytes);
+    if (auto applied = apply_op(txn, read_op(in, stream.origin), stream, run[i].bytes, into_log);
+        !applied)
+      return applied.err();
+  }
+  return success();
+}
+
 result<applied_as> replica::apply(kv_transaction& txn, std::span<const range> parts,
                                   uint64_t wall_ms) {
   if (parts.empty())
@@ -180,6 +208,10 @@ result<applied_as> replica::apply(kv_transaction& txn, std::span<const range> pa
     return fail(heeded.err());
   bool log_complete = true;
   std::vector<dot> waiting;
+  // Plain inserts that follow one another: whether their records are here is asked for all at once.
+  constexpr size_t run_max = 512;
+  std::vector<plain_op> run;
+  size_t in_run = 0;
   for (const auto& part : parts) {
     log_complete = log_complete && part.log_complete;
     range_walk ops(part);
@@ -187,18 +219,23 @@ result<applied_as> replica::apply(kv_transaction& txn, std::span<const range> pa
       const auto more = ops.next();
       if (!more)
         return fail(more.err());
+      if (*more && ops.seq() <= held)
+        continue; // held already, or superseded by what is held
+      auto* p = *more ? ops.plain() : nullptr;
+      const bool joins = p && !must_wait(p->cls, p->stamp, stream, wall_ms);
+      if (in_run > 0 && (!joins || in_run == run_max || run.front().cls != p->cls)) {
+        if (auto done = apply_run(txn, run, in_run, stream, part.log_complete); !done)
+          return fail(done.err());
+        in_run = 0;
+      }
       if (!*more)
         break;
-      if (ops.seq() <= held)
-        continue; // held already, or superseded by what is held
-      if (const auto* p = ops.plain(); p && !must_wait(p->cls, p->stamp, stream, wall_ms)) {
-        const auto done = apply_plain(txn, *p, stream, part.log_complete);
-        if (!done)
-          return fail(done.err());
-        if (*done) {
-          observe(p->cls, p->stamp, wall_ms);
-          continue;
-        }
+      if (joins) {
+        if (in_run == run.size())
+          run.emplace_back();
+        observe(p->cls, p->stamp, wall_ms);
+        std::swap(run[in_run++], *p); // both keep their memory
+        continue;
       }
       const auto& o = ops.whole();
       if (hold_back(txn, o, part, wall_ms)) {

@@ -5,11 +5,17 @@ namespace shoal {
 result<by_seq_entry> read_by_seq_entry(std::string_view raw) {
   reader in(raw);
   by_seq_entry out;
-  in.array(3, "index");
+  const bool op = is_kept_op(raw);
+  in.array(op ? 9 : 3, "index");
+  if (op)
+    in.uint("index");
   out.batch_rest = static_cast<uint32_t>(in.uint_max(wire_limits::batch_ops, "index"));
+  for (int passed = 0; op && passed < 4; ++passed) // stamp, class, kind
+    in.uint("index");
   out.model = in.str(wire_limits::name_bytes, "index");
   out.id = in.id<record_id>("index");
-  in.finish("index");
+  if (!op)
+    in.finish("index");
   if (in.failed())
     return error{ec::corrupt, "by_seq on disk: " + in.err().message};
   return out;
@@ -32,7 +38,13 @@ result<row> row_of(const kv_view& view, record_class cls, const device_id& origi
   auto bytes = row_bytes(view, cls, origin, entry);
   if (!bytes)
     return bytes.err();
-  return decode_row(*bytes);
+  return read_row(view, cls, keys::row(cls, entry.model, entry.id, origin), *bytes);
+}
+
+result<row> content_at(const kv_view& view, record_class cls, const stream_id& s,
+                       const by_seq_entry& entry, std::string_view raw) {
+  return is_kept_op(raw) ? row_of_kept_op(s.origin, s.epoch, raw)
+                         : row_of(view, cls, s.origin, entry);
 }
 
 result<standing_op> read_standing_op(const kv_view& view, record_class cls, const stream_id& s,
@@ -40,6 +52,8 @@ result<standing_op> read_standing_op(const kv_view& view, record_class cls, cons
   auto entry = read_by_seq_entry(raw);
   if (!entry)
     return entry.err();
+  if (is_kept_op(raw))
+    return standing_op{std::string(raw), entry->batch_rest};
   auto bytes = row_bytes(view, cls, s.origin, *entry);
   if (!bytes)
     return bytes.err();

@@ -5,7 +5,7 @@
 #include "messages/frontier.hpp"
 #include "store/sync/keys.hpp"
 #include "store/sync/kv.hpp"
-#include "store/sync/row.hpp"
+#include "store/sync/stored_row.hpp"
 
 namespace shoal {
 
@@ -51,6 +51,10 @@ status each_standing(const kv_view& view, const stream_id& stream, uint64_t from
 /// The row that an entry names; `ec::corrupt` when there is none.
 result<row> row_of(const kv_view& view, record_class cls, const device_id& origin,
                    const by_seq_entry& entry);
+/// The same where only content is asked for: whether the row is visible is not said. `raw` is what
+/// `entry` was read from; often it is all that need be read.
+result<row> content_at(const kv_view& view, record_class cls, const stream_id& s,
+                       const by_seq_entry& entry, std::string_view raw);
 
 /// One encoded op and how many of its batch follow.
 struct standing_op {

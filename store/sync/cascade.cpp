@@ -7,6 +7,7 @@
 #include "store/sync/keys.hpp"
 #include "store/sync/marks.hpp"
 #include "store/sync/replica.hpp"
+#include "store/sync/stored_row.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -41,7 +42,7 @@ result<const replica::parent_state*> replica::parent_of(kv_transaction& txn, rec
     return raw.err();
   if (!*raw)
     return nullptr;
-  auto parsed = decode_row(**raw);
+  auto parsed = read_brief(**raw);
   if (!parsed)
     return parsed.err();
   if (parents_.size() >= parents_kept)
@@ -155,7 +156,8 @@ status replica::write_row(kv_transaction& txn, record_class cls, const std::stri
     }
     return before.visible ? reevaluate_children(txn, cls, key) : success();
   }
-  txn.put(rows, key, encode_row(after));
+  if (auto put = store_row(txn, cls, key, before, after); !put)
+    return put;
 
   if (const auto it = parents_.find(cached); it != parents_.end())
     it->second = {after.visible, after.removed};
@@ -204,7 +206,7 @@ status replica::reevaluate_children(kv_transaction& txn, record_class cls, const
         return raw.err();
       if (!*raw)
         continue;
-      auto before = decode_row(**raw);
+      auto before = read_row(txn, cls, child, **raw);
       if (!before)
         return before.err();
       auto visible = is_visible(txn, cls, child, *before);
@@ -216,7 +218,8 @@ status replica::reevaluate_children(kv_transaction& txn, record_class cls, const
       after.visible = *visible;
       count(*before, after, cls, child);
       drop_local(txn, cls, child, *before, after);
-      txn.put(rows, child, encode_row(after));
+      if (auto put = store_row(txn, cls, child, *before, after); !put)
+        return put;
       if (const auto it = parents_.find(cache_key(cls, child)); it != parents_.end())
         it->second.visible = after.visible;
       parents_left.push_back(std::move(child));

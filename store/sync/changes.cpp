@@ -299,7 +299,7 @@ status change_scan::descend(const std::function<void(const record_view&)>& tell)
     return raw.err();
   if (!*raw)
     return {ec::corrupt, "index of parents names a row that is not there"};
-  auto r = decode_row(**raw);
+  auto r = read_row(*view_, cls, child, **raw);
   if (!r)
     return r.err();
   const auto name = *keys::parse_row(cls, child);

@@ -2,6 +2,7 @@
 
 #include "store/sync/keys.hpp"
 #include "store/sync/replica.hpp"
+#include "store/sync/stored_row.hpp"
 
 #include <algorithm>
 
@@ -43,7 +44,7 @@ status replica::check_parent(kv_transaction& txn, const edit& e, const field_edi
       return raw.err();
     if (!*raw)
       return success();
-    auto r = decode_row(**raw);
+    auto r = read_row(txn, e.cls, next, **raw);
     if (!r)
       return r.err();
     std::optional<std::string> up;
@@ -150,28 +151,38 @@ field_op replica::make_field(const row& before, const field_edit& f, const hlc&)
   return out;
 }
 
+/// The row of this device's record, as stored; ec::not_owner when it has none and another device
+/// has a live one of that name. One search answers both, and for most records nothing need be read.
+static result<std::optional<std::string>> find_own(kv_transaction& txn, const edit& e,
+                                                   const std::string& key) {
+  std::optional<std::string> own;
+  bool others = false;
+  const auto name = std::string_view(key).substr(0, key.size() - sizeof(device_id::bytes));
+  auto looked =
+      txn.any_with_prefix(family::owned, name, [&](std::string_view at, std::string_view value) {
+        if (at == key)
+          own = value;
+        else if (const auto r = read_brief(value))
+          others = others || r->visible;
+        return own.has_value();
+      });
+  if (!looked)
+    return looked.err();
+  if (!own && others)
+    return {ec::not_owner, name_of(e) + " belongs to another device; only its owner may change it"};
+  return own;
+}
+
 result<op> replica::make_op(kv_transaction& txn, const edit& e, const hlc& stamp, row& before) {
-  const auto rows = e.cls == record_class::owned ? family::owned : family::shared;
   const auto key = keys::row(e.cls, e.model, e.id, self_);
-  auto raw = txn.get(rows, key);
+  auto raw = e.cls == record_class::owned ? find_own(txn, e, key) : txn.get(family::shared, key);
   if (!raw)
     return raw.err();
   if (*raw) {
-    auto parsed = decode_row(**raw);
+    auto parsed = read_row(txn, e.cls, key, **raw);
     if (!parsed)
       return parsed.err();
     before = std::move(*parsed);
-  } else if (e.cls == record_class::owned) {
-    const auto prefix = std::string_view(key).substr(0, key.size() - 16);
-    auto others = txn.any_with_prefix(rows, prefix, [](std::string_view, std::string_view value) {
-      auto r = decode_row(value);
-      return r && r->visible;
-    });
-    if (!others)
-      return others.err();
-    if (*others)
-      return {ec::not_owner,
-              name_of(e) + " belongs to another device; only its owner may change it"};
   }
   op o;
   o.cls = e.cls;

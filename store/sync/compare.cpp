@@ -21,7 +21,7 @@ public:
     auto entry = read_by_seq_entry(raw);
     if (!entry)
       return entry.err();
-    auto r = row_of(view_, cls, stream_.origin, *entry);
+    auto r = content_at(view_, cls, stream_, *entry, raw);
     if (!r)
       return r.err();
     auto o = content(*r, {stream_.origin, stream_.epoch, seq});

@@ -11,6 +11,19 @@ std::string_view to_string(family f) {
   return names[static_cast<size_t>(f)];
 }
 
+result<std::vector<std::optional<std::string>>>
+kv_view::get_many(family f, std::span<const std::string> keys) const {
+  std::vector<std::optional<std::string>> out;
+  out.reserve(keys.size());
+  for (const auto& key : keys) {
+    auto value = get(f, key);
+    if (!value)
+      return value.err();
+    out.push_back(std::move(*value));
+  }
+  return out;
+}
+
 /// Merges the base's keys with the overlay's; the overlay hides.
 class transaction_cursor final : public kv_cursor {
 public:
@@ -69,6 +82,18 @@ result<std::optional<std::string>> kv_transaction::get(family f, std::string_vie
   if (const auto it = over.find(key); it != over.end())
     return it->second;
   return base_.get(f, key);
+}
+
+result<std::vector<std::optional<std::string>>>
+kv_transaction::get_many(family f, std::span<const std::string> keys) const {
+  auto values = base_.get_many(f, keys);
+  const auto& over = overlays_[static_cast<size_t>(f)];
+  if (!values || over.empty())
+    return values;
+  for (size_t i = 0; i < keys.size(); ++i)
+    if (const auto it = over.find(keys[i]); it != over.end())
+      (*values)[i] = it->second;
+  return values;
 }
 
 std::unique_ptr<kv_cursor> kv_transaction::cursor(family f) const {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,9 @@ public:
   virtual ~kv_view() = default;
   virtual result<std::optional<std::string>> get(family f, std::string_view key) const = 0;
   virtual std::unique_ptr<kv_cursor> cursor(family f) const = 0;
+  /// What get() says of each key, which ascend: many at once may cost less than one by one.
+  virtual result<std::vector<std::optional<std::string>>>
+  get_many(family f, std::span<const std::string> keys) const;
 };
 
 /// Writes that reach disk together or not at all. `nullopt` deletes.
@@ -79,6 +83,8 @@ public:
   explicit kv_transaction(const kv_view& base) : base_(base) {}
   result<std::optional<std::string>> get(family f, std::string_view key) const override;
   std::unique_ptr<kv_cursor> cursor(family f) const override;
+  result<std::vector<std::optional<std::string>>>
+  get_many(family f, std::span<const std::string> keys) const override;
 
   /// True if a key with this prefix stands whose value `on(key, value)` says yes to. Its cursor is
   /// made once and kept: asking costs a seek.

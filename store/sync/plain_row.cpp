@@ -1,5 +1,6 @@
 // Rows that one plain insert made and nothing has changed since, without the maps of `row`: most
-// rows are like that. The bytes are those of row.cpp, and tests/sim/plain_rows.cpp compares them.
+// rows are like that. The bytes are those of row.cpp and stored_row.cpp, and
+// tests/sim/plain_rows.cpp compares them.
 
 #include "store/sync/row.hpp"
 
@@ -24,34 +25,58 @@ void write_field(writer& w, const plain_field& f) {
     w.str(f.parent_model);
 }
 
+/// As encode_op() writes what extract() finds.
+std::string kept_op_of(const plain_op& o) {
+  std::string out;
+  out.reserve(o.bytes.size());
+  writer w(out);
+  w.array(9);
+  w.uint(o.seq), w.uint(o.batch_rest);
+  w.uint(o.stamp.wall_ms), w.uint(o.stamp.counter);
+  w.uint(static_cast<uint64_t>(o.cls)), w.uint(static_cast<uint64_t>(op_kind::insert));
+  w.str(o.model), w.bin(o.id.view());
+  w.array(o.fields.size());
+  for (const auto& f : o.fields) {
+    w.array(f.kind == field_kind::lww ? 4 : 5);
+    w.str(f.name), w.uint(static_cast<uint64_t>(f.kind)), w.raw(f.value);
+    w.boolean(false); // what it replaced is not known
+    if (f.kind == field_kind::parent)
+      w.str(f.parent_model);
+  }
+  return out;
+}
+
 } // namespace
 
 fresh_row fresh_row_of(const plain_op& o, const version& at, bool visible,
                        std::string_view row_key) {
-  fresh_row out;
-  out.encoded.reserve(o.bytes.size() + 64);
-  writer w(out.encoded);
-  w.array(5);
-  w.boolean(visible);
-  const size_t table_begin = out.encoded.size();
+  // What the digest is taken of: class, key, version, fields.
+  static thread_local std::string told;
+  told.clear();
+  writer w(told);
+  w.uint(static_cast<uint64_t>(o.cls));
+  w.bin(row_key);
+  const size_t table_begin = told.size();
   write_only_version(w, at);
   w.uint(0); // the insert's
-  const size_t table_end = out.encoded.size();
-  w.nil(); // no delete
-  w.array(o.fields.size());
-  const size_t fields_begin = out.encoded.size();
+  const size_t fields_begin = told.size();
   for (const auto& f : o.fields)
     write_field(w, f);
-
-  std::string head;
-  writer h(head);
-  h.uint(static_cast<uint64_t>(o.cls));
-  h.bin(row_key);
-  const auto all = std::string_view(out.encoded);
-  head += all.substr(table_begin, table_end - table_begin);
-  head += all.substr(fields_begin);
-  const XXH128_hash_t hash = XXH3_128bits(head.data(), head.size());
+  const XXH128_hash_t hash = XXH3_128bits(told.data(), told.size());
+  fresh_row out;
   out.digest = {hash.low64, hash.high64};
+  if (o.cls == record_class::owned) {
+    out.encoded = kept_op_of(o);
+    return out;
+  }
+  out.encoded.reserve(told.size() + 8);
+  writer whole(out.encoded);
+  whole.array(5);
+  whole.boolean(visible);
+  whole.raw(std::string_view(told).substr(table_begin, fields_begin - table_begin));
+  whole.nil(); // no delete
+  whole.array(o.fields.size());
+  whole.raw(std::string_view(told).substr(fields_begin));
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include "store/sync/keys.hpp"
 #include "store/sync/marks.hpp"
 #include "store/sync/replica.hpp"
+#include "store/sync/stored_row.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -112,7 +113,7 @@ static status each_dead_child(const kv_view& view, record_class cls, const std::
                       : raw.err();
           return false;
         }
-        auto r = decode_row(**raw);
+        auto r = read_row(view, cls, child, **raw);
         if (!r) {
           fault = r.err();
           return false;
@@ -170,7 +171,7 @@ result<uint64_t> replica::prune_marks(kv_transaction& txn, const frontier& stabl
       return raw.err();
     if (!*raw)
       return {ec::corrupt, "index of marks names a row that is not there"};
-    auto before = decode_row(**raw);
+    auto before = read_row(txn, m.cls, key, **raw);
     if (!before)
       return before.err();
     std::optional<version> at;
@@ -239,7 +240,7 @@ result<std::vector<edit>> replica::buried(const kv_transaction& txn, const front
       fault = raw ? error{ec::corrupt, "index of marks names a row that is not there"} : raw.err();
       return false;
     }
-    auto r = decode_row(**raw);
+    auto r = read_row(txn, m.cls, key, **raw);
     if (!r) {
       fault = r.err();
       return false;

@@ -6,6 +6,7 @@
 #include "store/sync/keys.hpp"
 #include "store/sync/marks.hpp"
 #include "store/sync/replica.hpp"
+#include "store/sync/stored_row.hpp"
 
 namespace shoal {
 
@@ -21,7 +22,7 @@ status replica::drop_owned(kv_transaction& txn, const device_id& owner) {
     const auto name = keys::parse_row(record_class::owned, c->key());
     if (!name || name->owner != owner)
       continue;
-    auto r = decode_row(c->value());
+    auto r = read_row(txn, record_class::owned, c->key(), c->value());
     if (!r)
       return r.err();
     gone.emplace_back(c->key(), std::move(*r));

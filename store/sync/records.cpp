@@ -1,7 +1,7 @@
 #include "store/sync/records.hpp"
 
 #include "store/sync/keys.hpp"
-#include "store/sync/row.hpp"
+#include "store/sync/stored_row.hpp"
 
 #include <algorithm>
 
@@ -27,7 +27,7 @@ result<std::optional<record_view>> get_record(const kv_view& view, record_class 
   auto scanned = scan_prefix(view, rows_of(cls), prefix, prefix,
                              [&](std::string_view key, std::string_view value) {
                                const auto name = keys::parse_row(cls, key);
-                               auto r = decode_row(value);
+                               auto r = read_row(view, cls, key, value);
                                if (!r || !name) {
                                  fault = r ? error{ec::corrupt, "row key on disk"} : r.err();
                                  return false;
@@ -57,7 +57,7 @@ status list_records(const kv_view& view, record_class cls, std::string_view mode
   auto scanned = scan_prefix(view, rows_of(cls), prefix, from,
                              [&](std::string_view key, std::string_view value) {
                                const auto name = keys::parse_row(cls, key);
-                               auto r = decode_row(value);
+                               auto r = read_row(view, cls, key, value);
                                if (!r || !name) {
                                  fault = r ? error{ec::corrupt, "row key on disk"} : r.err();
                                  return false;

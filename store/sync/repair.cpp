@@ -4,6 +4,7 @@
 #include "store/sync/by_seq.hpp"
 #include "store/sync/marks.hpp"
 #include "store/sync/replica.hpp"
+#include "store/sync/stored_row.hpp"
 
 #include <algorithm>
 
@@ -93,16 +94,14 @@ status replica::reindex(kv_transaction& txn) {
     status fault = success();
     auto scanned =
         scan_prefix(txn, rows, "", "", [&](std::string_view key, std::string_view value) {
-          auto r = decode_row(value);
+          auto r = read_row(txn, cls, key, value);
           const auto name = keys::parse_row(cls, key);
           if (!r || !name) {
             fault = r ? error{ec::corrupt, "row key on disk"} : r.err();
             return false;
           }
           count(row{}, *r, cls, key);
-          std::string entry;
-          writer w(entry);
-          w.array(3), w.uint(0), w.str(name->model), w.bin(name->id.view());
+          const auto entry = name_entry(0, name->model, name->id);
           for (const auto& d : standing(*r))
             if (fault.ok())
               fault = put_missing(by_seq, keys::by_seq(d.stream(), d.seq), entry);
@@ -120,21 +119,35 @@ status replica::reindex(kv_transaction& txn) {
       return fault;
     if (!scanned)
       return scanned;
-    std::vector<std::string> idle;
+    // What each entry is to be, where it is not that; nothing: it goes.
+    std::vector<std::pair<std::string, std::optional<std::string>>> others;
     scanned = scan_prefix(txn, by_seq, "", "", [&](std::string_view key, std::string_view value) {
       const auto stream = keys::parse_stream(key);
+      const dot at{stream.origin, stream.epoch, keys::read_u64(key.substr(24))};
       auto named = read_by_seq_entry(value);
       auto r = named ? row_of(txn, cls, stream.origin, *named) : result<row>(named.err());
       const auto all = r ? standing(*r) : std::vector<dot>{};
-      if (!std::binary_search(all.begin(), all.end(),
-                              dot{stream.origin, stream.epoch, keys::read_u64(key.substr(24))}))
-        idle.emplace_back(key);
-      return true;
+      if (!std::binary_search(all.begin(), all.end(), at)) {
+        others.emplace_back(key, std::nullopt);
+      } else if (is_kept_op(value)) {
+        const auto kept =
+            is_kept_at(txn, keys::row(cls, named->model, named->id, stream.origin), at);
+        if (!kept)
+          fault = kept.err();
+        else if (!*kept)
+          others.emplace_back(key, name_entry(named->batch_rest, named->model, named->id));
+      }
+      return fault.ok();
     });
+    if (!fault)
+      return fault;
     if (!scanned)
       return scanned;
-    for (auto& key : idle)
-      txn.erase(by_seq, std::move(key));
+    for (auto& [key, entry] : others)
+      if (entry)
+        txn.put(by_seq, std::move(key), std::move(*entry));
+      else
+        txn.erase(by_seq, std::move(key));
   }
   return success();
 }
@@ -144,11 +157,11 @@ result<bool> replica::is_own_and_here(const kv_view& view, const op& theirs,
                                       const stream_id& stream) const {
   if (theirs.cls != record_class::owned || stream.origin != self_)
     return false;
-  auto raw = view.get(family::owned,
-                      keys::row(record_class::owned, theirs.model, theirs.id, stream.origin));
+  const auto key = keys::row(record_class::owned, theirs.model, theirs.id, stream.origin);
+  auto raw = view.get(family::owned, key);
   if (!raw || !*raw)
     return raw ? result<bool>(false) : raw.err();
-  auto here = decode_row(**raw);
+  auto here = read_row(view, record_class::owned, key, **raw);
   if (!here)
     return here.err();
   return !says_nothing(content(*here, {stream.origin, stream.epoch, theirs.seq}));

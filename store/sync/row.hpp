@@ -104,7 +104,8 @@ std::string to_string(const digest_value& d);    // 32 hex digits
 std::string digest_bytes(const digest_value& d); // the 16 bytes that heartbeats carry
 
 /// The row that a plain insert of a record makes which was not here: the same bytes and digest that
-/// merge() into an empty row comes to.
+/// merge() into an empty row comes to. Of a device-owned record the bytes are those of the op that
+/// is kept in owned_by_seq, of a shared one the row's; see stored_row.hpp.
 struct fresh_row {
   std::string encoded;
   digest_value digest;

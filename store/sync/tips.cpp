@@ -4,6 +4,7 @@
 
 #include "store/sync/keys.hpp"
 #include "store/sync/replica.hpp"
+#include "store/sync/stored_row.hpp"
 
 namespace shoal {
 
@@ -37,7 +38,7 @@ status replica::load_owner_digests(const kv_view& store) {
   status fault = success();
   auto scanned =
       scan_prefix(store, family::owned, "", "", [&](std::string_view key, std::string_view raw) {
-        auto r = decode_row(raw);
+        auto r = read_row(store, record_class::owned, key, raw);
         const auto name = keys::parse_row(record_class::owned, key);
         if (!r || !name)
           fault = r ? error{ec::corrupt, "row key on disk"} : r.err();

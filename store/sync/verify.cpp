@@ -2,6 +2,7 @@
 
 #include "store/sync/by_seq.hpp"
 #include "store/sync/marks.hpp"
+#include "store/sync/stored_row.hpp"
 
 #include <algorithm>
 
@@ -39,7 +40,7 @@ private:
     const auto where = cls == record_class::owned ? family::owned : family::shared;
     const auto by_seq = cls == record_class::owned ? family::owned_by_seq : family::shared_by_seq;
     auto scanned = scan_prefix(view_, where, "", "", [&](std::string_view key, std::string_view v) {
-      auto r = decode_row(v);
+      auto r = read_row(view_, cls, key, v);
       if (!r || !keys::parse_row(cls, key)) {
         problem(name(cls, key) + ": " + (r ? "its key does not parse" : r.err().message));
         return true;
@@ -87,6 +88,13 @@ private:
                      !std::binary_search(all.begin(), all.end(), at)) {
             problem(entry->model + " " + to_string(entry->id) + ": the index names a version, "
                     + to_string(stream) + " " + std::to_string(at.seq) + ", that does not stand");
+          } else if (is_kept_op(v)) {
+            const auto kept =
+                is_kept_at(view_, keys::row(cls, entry->model, entry->id, stream.origin), at);
+            if (!kept || !*kept)
+              problem(entry->model + " " + to_string(entry->id) + ": the index keeps an op of it, "
+                      + to_string(stream) + " " + std::to_string(at.seq)
+                      + ", that the row is more than");
           }
           return true;
         });

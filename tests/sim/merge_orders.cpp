@@ -7,6 +7,7 @@
 #include "sim/workload.hpp"
 #include "store/sync/records.hpp"
 #include "store/sync/replica.hpp"
+#include "store/sync/stored_row.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -247,7 +248,7 @@ BOOST_AUTO_TEST_CASE(a_delete_takes_a_subtree_whatever_comes_first) {
                             make(6, op_kind::insert, "entry", 4, {up("in", "location", 0)})});
   std::map<std::string, bool> visible;
   for (const auto& [k, raw] : s.owned_rows)
-    visible[k] = decode_row(raw)->visible;
+    visible[k] = read_brief(raw)->visible;
   const auto seen = [&](std::string_view model, uint64_t n) {
     std::string name(1, static_cast<char>(model.size()));
     name += model;

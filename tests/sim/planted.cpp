@@ -6,7 +6,7 @@
 #include "sim/node.hpp"
 #include "sim/workload.hpp"
 #include "store/sync/keys.hpp"
-#include "store/sync/row.hpp"
+#include "store/sync/stored_row.hpp"
 
 #include <algorithm>
 #include <array>
@@ -228,15 +228,24 @@ void planter::begun(const std::vector<committed>& commits) {
 void planter::writing(const sim_store& disk, kv_batch& batch) {
   if (is(bug::disk_forgets) || is(bug::epoch_reused))
     before_ = disk;
+  kv_transaction written(disk);
+  if (is(bug::delete_mark_lost) || is(bug::owner_forged) || is(bug::value_tampered))
+    for (const auto& w : batch)
+      w.value ? written.put(w.where, w.key, *w.value) : written.erase(w.where, w.key);
   for (auto& w : batch) {
     const bool is_row = w.where == family::owned || w.where == family::shared;
+    const auto row_in = [&] {
+      return read_row(written,
+                      w.where == family::owned ? record_class::owned : record_class::shared, w.key,
+                      *w.value);
+    };
     if (is(bug::delete_mark_lost) && is_row && w.value) {
-      auto r = decode_row(*w.value);
+      auto r = row_in();
       r->removed.reset();
       w.value = encode_row(*r);
     }
     if (is(bug::owner_forged) && w.where == family::owned && w.value && random_.chance(500)) {
-      auto r = decode_row(*w.value);
+      auto r = row_in();
       if (r->insert)
         r->insert->stamp.device = device_of(random_.below(around_.planned.nodes));
       // An insert that nothing hangs on any more names nobody.
@@ -246,7 +255,7 @@ void planter::writing(const sim_store& disk, kv_batch& batch) {
         w.value = encode_row(*r);
     }
     if (is(bug::value_tampered) && is_row && w.value && random_.chance(20)) {
-      auto r = decode_row(*w.value);
+      auto r = row_in();
       if (auto name = r->fields.find({"name", field_kind::lww}); name != r->fields.end())
         name->second.lww.value = "\xa1?";
       w.value = encode_row(*r);
