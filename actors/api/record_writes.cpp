@@ -63,9 +63,9 @@ result<std::optional<idempotency>> parse_key(const request& r) {
 }
 
 void append_result(std::string& out, const edit_result& e) {
-  out += "{\"model\":";
-  out += text_of(nlohmann::json(e.model));
-  out += ",\"id\":\"";
+  out += "{\"model\":\"";
+  out += e.model; // a name: it holds nothing that JSON escapes
+  out += "\",\"id\":\"";
   out += to_string(e.id);
   out += "\",\"hlc\":\"";
   out += to_string(e.stamp);
@@ -102,6 +102,15 @@ reply batch_reply(const write_answer& a) {
 
 using edits = std::vector<edit>;
 using make_edits = result<edits> (*)(const context&, const request&);
+
+/// A braced list would copy the edit.
+result<edits> only(result<edit> made) {
+  if (!made)
+    return made.err();
+  edits out;
+  out.push_back(std::move(*made));
+  return out;
+}
 using make_reply = reply (*)(const write_answer&);
 
 void commit(const context& c, const std::shared_ptr<library>& l, const request& r,
@@ -136,17 +145,11 @@ result<edits> put_edits(const context& c, const request& r) {
     return fields.err();
   if (!fields->root().is_object())
     return error{ec::bad_request, "the body must be a JSON object of the fields to set"};
-  auto made = put_edit(c, r.args[1], r.args[2], fields->root());
-  if (!made)
-    return made.err();
-  return edits{std::move(*made)};
+  return only(put_edit(c, r.args[1], r.args[2], fields->root()));
 }
 
 result<edits> delete_edits(const context& c, const request& r) {
-  auto made = models::to_remove(*c.self->models(), r.args[1], r.args[2]);
-  if (!made)
-    return made.err();
-  return edits{std::move(*made)};
+  return only(models::to_remove(*c.self->models(), r.args[1], r.args[2]));
 }
 
 /// One element of a batch's `ops`.

@@ -59,27 +59,39 @@ constexpr std::array routes{
     route{verb::delete_, "v1/libraries/:/records/:/:", delete_record},
 };
 
-/// Whether `path` is `pattern`; `args` receives what stood for each `:`.
-bool matches(std::string_view pattern, const std::vector<std::string>& path,
-             std::vector<std::string>& args) {
-  args.clear();
+/// Calls `on(segment of the pattern, segment of the path)` for each pair until it returns false;
+/// true when each had its counterpart.
+template <class On>
+bool walk(std::string_view pattern, const std::vector<std::string>& path, On on) {
   if (pattern.empty())
     return path.empty();
   size_t used = 0;
   while (true) {
     auto slash = pattern.find('/');
-    auto segment = pattern.substr(0, slash);
-    if (used == path.size())
-      return false;
-    if (segment == ":")
-      args.push_back(path[used]);
-    else if (segment != path[used])
+    if (used == path.size() || !on(pattern.substr(0, slash), path[used]))
       return false;
     ++used;
     if (slash == std::string_view::npos)
       return used == path.size();
     pattern.remove_prefix(slash + 1);
   }
+}
+
+bool matches(std::string_view pattern, const std::vector<std::string>& path) {
+  return walk(pattern, path, [](std::string_view segment, const std::string& given) {
+    return segment == ":" || segment == given;
+  });
+}
+
+/// What stood for each `:`. Not gathered while routes are tried: most share their beginning.
+std::vector<std::string> args_of(std::string_view pattern, const std::vector<std::string>& path) {
+  std::vector<std::string> out;
+  walk(pattern, path, [&](std::string_view segment, const std::string& given) {
+    if (segment == ":")
+      out.push_back(given);
+    return true;
+  });
+  return out;
 }
 
 } // namespace
@@ -93,10 +105,12 @@ void serve(const context& c, request r, responder to) {
   auto method = r.method == verb::head ? verb::get : r.method;
   std::string allow;
   for (const auto& candidate : routes) {
-    if (!matches(candidate.path, r.where.path, r.args))
+    if (!matches(candidate.path, r.where.path))
       continue;
-    if (candidate.method == method)
+    if (candidate.method == method) {
+      r.args = args_of(candidate.path, r.where.path);
       return candidate.call(c, std::move(r), std::move(to));
+    }
     auto name = boost::beast::http::to_string(candidate.method);
     allow += allow.empty() ? "" : ", ";
     allow.append(name.data(), name.size());
