@@ -274,7 +274,7 @@ void retry_deadletters(const context& c, request r, responder to) {
     auto body = parse_object(r.body, {"id"});
     if (!body)
       return to->send(error_reply(body.err()));
-    auto text = text_member(*body, "id");
+    auto text = text_member(body->root(), "id");
     if (!text)
       return to->send(error_reply(text.err()));
     if (*text) {
@@ -301,21 +301,21 @@ void release_deadletter(const context& c, request r, responder to) {
   auto body = parse_object(r.body, {"id"});
   if (!body)
     return to->send(error_reply(body.err()));
-  auto text = required_text(*body, "id");
+  auto text = required_text(body->root(), "id");
   if (!text)
     return to->send(error_reply(text.err()));
   auto id = parse_held_id(*text);
   if (!id)
     return to->send(error_reply(id.err()));
-  l->release_held(*id, answers<release_answer>(c, std::move(to),
-                                               [text = std::move(*text)](const release_answer& a) {
-                                                 json out;
-                                                 out["id"] = text;
-                                                 out["released"] = a.released;
-                                                 out["left_out"] = a.left_out;
-                                                 out["token"] = a.write.token;
-                                                 return json_reply(out);
-                                               }));
+  l->release_held(*id, answers<release_answer>(
+                           c, std::move(to), [text = std::string(*text)](const release_answer& a) {
+                             json out;
+                             out["id"] = text;
+                             out["released"] = a.released;
+                             out["left_out"] = a.left_out;
+                             out["token"] = a.write.token;
+                             return json_reply(out);
+                           }));
 }
 
 void drop_deadletter(const context& c, request r, responder to) {

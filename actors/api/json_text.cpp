@@ -1,5 +1,7 @@
 #include "actors/api/json_text.hpp"
 
+#include "actors/api/json_scan.hpp"
+
 #include <algorithm>
 #include <vector>
 
@@ -123,6 +125,15 @@ result<json> parse_json(std::string_view text) {
   return error{ec::bad_request, "the body is not valid JSON at line " + std::to_string(line)
                                     + ", column " + std::to_string(column) + " (byte "
                                     + std::to_string(byte) + "): " + into.fault};
+}
+
+result<models::json_tree> read_json(std::string_view text) {
+  if (auto quick = scan_json(text))
+    return std::move(*quick);
+  auto parsed = parse_json(text);
+  if (!parsed)
+    return parsed.err();
+  return models::json_tree::copy_of(*parsed);
 }
 
 } // namespace shoal::api

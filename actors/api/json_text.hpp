@@ -2,6 +2,7 @@
 // Strict reading of JSON that a client sent.
 
 #include "messages/error.hpp"
+#include "store/models/json_tree.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -17,5 +18,10 @@ constexpr size_t json_depth = 32;
 /// `json_depth`, and integers that 64 bits cannot hold (a double would silently change them).
 /// Always ec::bad_request.
 result<nlohmann::json> parse_json(std::string_view text);
+
+/// The same, several times as fast: what is to be refused, or is rare, is read by `parse_json`, so
+/// that there is one judge of what is allowed and one text for each fault. The tree refers to
+/// `text`.
+result<models::json_tree> read_json(std::string_view text);
 
 } // namespace shoal::api

@@ -153,10 +153,10 @@ void add_member(const context& c, request r, responder to) {
   auto body = parse_object(r.body, {"device", "address", "name", "readmit"});
   if (!body)
     return to->send(error_reply(body.err()));
-  auto device_text = required_text(*body, "device");
-  auto address = text_member(*body, "address");
-  auto name = text_member(*body, "name");
-  auto readmit = flag_member(*body, "readmit");
+  auto device_text = required_text(body->root(), "device");
+  auto address = text_member(body->root(), "address");
+  auto name = text_member(body->root(), "name");
+  auto readmit = flag_member(body->root(), "readmit");
   if (!device_text)
     return to->send(error_reply(device_text.err()));
   if (!address)
@@ -169,8 +169,8 @@ void add_member(const context& c, request r, responder to) {
   if (!device || device->is_nil())
     return to->send(
         error_reply({ec::invalid_field, "device must be a device id, as `shoal id` prints it"}));
-  l->add_member(*device, address->value_or(""), name->value_or(""), *readmit,
-                answers<nothing>(c, std::move(to), [l, id = *device](const nothing&) {
+  l->add_member(*device, std::string(address->value_or("")), std::string(name->value_or("")),
+                *readmit, answers<nothing>(c, std::move(to), [l, id = *device](const nothing&) {
                   auto members = l->members();
                   auto found = members.find(id);
                   return json_reply(

@@ -11,14 +11,13 @@ namespace {
 using json = nlohmann::ordered_json;
 
 /// `DEVICE@HOST:PORT`.
-status read_via(const std::string& text, join_request& into) {
+status read_via(std::string_view text, join_request& into) {
   const auto at = text.find('@');
-  const auto device = parse_id<device_id>(std::string_view(text).substr(0, at));
-  if (at == std::string::npos || !device || device->is_nil())
+  const auto device = parse_id<device_id>(text.substr(0, at));
+  if (at == text.npos || !device || device->is_nil())
     return error{ec::invalid_field,
-                 "via is \"" + text + "\"; it must be DEVICE@HOST:PORT of a member"};
-  const auto address =
-      config::parse_address(std::string_view(text).substr(at + 1), config::port_zero::refused);
+                 "via is \"" + std::string(text) + "\"; it must be DEVICE@HOST:PORT of a member"};
+  const auto address = config::parse_address(text.substr(at + 1), config::port_zero::refused);
   if (!address)
     return error{ec::invalid_field, "via: " + address.err().message};
   into.via = *device;
@@ -47,7 +46,7 @@ std::shared_ptr<library> named_library(const context& c, const request& r, const
   return nullptr;
 }
 
-void join(const context& c, const nlohmann::json& body, const std::string& name, responder to) {
+void join(const context& c, const models::json_value& body, std::string_view name, responder to) {
   auto id_text = required_text(body, "id");
   auto via = required_text(body, "via");
   if (!id_text)
@@ -61,7 +60,7 @@ void join(const context& c, const nlohmann::json& body, const std::string& name,
   if (auto read = read_via(*via, asked); !read)
     return to->send(error_reply(read.err()));
   asked.id = *id;
-  asked.name = name;
+  asked.name = std::string(name);
   auto shown = asked;
   const bool again = c.self->left_before(asked.id);
   c.self->join_library(
@@ -95,18 +94,19 @@ void create_library(const context& c, request r, responder to) {
   auto body = parse_object(r.body, {"name", "id", "via"});
   if (!body)
     return to->send(error_reply(body.err()));
-  auto name = required_text(*body, "name");
+  auto name = required_text(body->root(), "name");
   if (!name)
     return to->send(error_reply(name.err()));
   // A `/` could not be named in a path by hand, and a uuid would hide behind a library of that id.
   if (name->find('/') != std::string::npos || parse_uuid(*name))
     return to->send(error_reply({ec::invalid_field, "name must not hold a / and not be a uuid"}));
-  if (body->contains("id") || body->contains("via"))
-    return join(c, *body, *name, std::move(to));
-  c.self->create_library(*name, answers<std::shared_ptr<library>>(
-                                    c, std::move(to), [](const std::shared_ptr<library>& made) {
-                                      return json_reply(library_json(made->status()));
-                                    }));
+  if (body->root().find("id") || body->root().find("via"))
+    return join(c, body->root(), *name, std::move(to));
+  c.self->create_library(
+      std::string(*name),
+      answers<std::shared_ptr<library>>(c, std::move(to), [](const std::shared_ptr<library>& made) {
+        return json_reply(library_json(made->status()));
+      }));
 }
 
 void leave_library(const context& c, request r, responder to) {

@@ -68,11 +68,11 @@ void set_log_level(const context& c, request r, responder to) {
   auto body = parse_object(r.body, {"level"});
   if (!body)
     return to->send(error_reply(body.err()));
-  auto level = required_text(*body, "level");
+  auto level = required_text(body->root(), "level");
   if (!level)
     return to->send(error_reply(level.err()));
-  c.self->set_log_level(*level,
-                        answers<nothing>(c, std::move(to), [level = *level](const nothing&) {
+  const std::string spec(*level);
+  c.self->set_log_level(spec, answers<nothing>(c, std::move(to), [level = spec](const nothing&) {
                           nlohmann::ordered_json out;
                           out["level"] = level;
                           return json_reply(out);

@@ -37,7 +37,7 @@ record_id random_id() {
 }
 
 result<edit> put_edit(const context& c, std::string_view model, std::string_view id,
-                      const nlohmann::json& fields) {
+                      const models::json_value& fields) {
   static const std::function<record_id()> fresh = random_id;
   return models::to_edit(*c.self->models(), {model, id, fields, c.self->device(), fresh});
 }
@@ -63,9 +63,9 @@ result<std::optional<idempotency>> parse_key(const request& r) {
 }
 
 void append_result(std::string& out, const edit_result& e) {
-  out += "{\"model\":";
-  out += text_of(nlohmann::json(e.model));
-  out += ",\"id\":\"";
+  out += "{\"model\":\"";
+  out += e.model; // a name: it holds nothing that JSON escapes
+  out += "\",\"id\":\"";
   out += to_string(e.id);
   out += "\",\"hlc\":\"";
   out += to_string(e.stamp);
@@ -102,6 +102,15 @@ reply batch_reply(const write_answer& a) {
 
 using edits = std::vector<edit>;
 using make_edits = result<edits> (*)(const context&, const request&);
+
+/// A braced list would copy the edit.
+result<edits> only(result<edit> made) {
+  if (!made)
+    return made.err();
+  edits out;
+  out.push_back(std::move(*made));
+  return out;
+}
 using make_reply = reply (*)(const write_answer&);
 
 void commit(const context& c, const std::shared_ptr<library>& l, const request& r,
@@ -131,34 +140,28 @@ void write(const context& c, request r, responder to, make_edits make, make_repl
 }
 
 result<edits> put_edits(const context& c, const request& r) {
-  auto fields = parse_json(r.body);
+  auto fields = read_json(r.body);
   if (!fields)
     return fields.err();
-  if (!fields->is_object())
+  if (!fields->root().is_object())
     return error{ec::bad_request, "the body must be a JSON object of the fields to set"};
-  auto made = put_edit(c, r.args[1], r.args[2], *fields);
-  if (!made)
-    return made.err();
-  return edits{std::move(*made)};
+  return only(put_edit(c, r.args[1], r.args[2], fields->root()));
 }
 
 result<edits> delete_edits(const context& c, const request& r) {
-  auto made = models::to_remove(*c.self->models(), r.args[1], r.args[2]);
-  if (!made)
-    return made.err();
-  return edits{std::move(*made)};
+  return only(models::to_remove(*c.self->models(), r.args[1], r.args[2]));
 }
 
 /// One element of a batch's `ops`.
-result<edit> batch_edit(const context& c, const nlohmann::json& o) {
+result<edit> batch_edit(const context& c, const models::json_value& o) {
   if (!o.is_object())
     return error{ec::bad_request, "must be an object"};
-  const nlohmann::json* fields = nullptr;
-  for (const auto& [key, value] : o.items()) {
+  const models::json_value* fields = nullptr;
+  for (const auto& [key, value] : o.members()) {
     if (key == "fields")
       fields = &value;
     else if (key != "model" && key != "id" && key != "delete")
-      return error{ec::bad_request, "unknown member \"" + key.substr(0, 80)
+      return error{ec::bad_request, "unknown member \"" + std::string(key.substr(0, 80))
                                         + "\"; there are: model, id, fields, delete"};
   }
   auto model = required_text(o, "model");
@@ -193,17 +196,18 @@ result<edits> batch_edits(const context& c, const request& r) {
   auto body = parse_object(r.body, {"ops"});
   if (!body)
     return body.err();
-  auto ops = body->find("ops");
-  if (ops == body->end() || !ops->is_array())
+  const auto* ops = body->root().find("ops");
+  if (!ops || !ops->is_array())
     return error{ec::bad_request, "ops must be an array of {\"model\",\"id\",\"fields\"} or "
                                   "{\"model\",\"id\",\"delete\":true}"};
-  if (ops->size() > wire_limits::batch_ops)
-    return error{ec::too_big, "the batch has " + std::to_string(ops->size()) + " ops; at most "
+  const auto items = ops->items();
+  if (items.size() > wire_limits::batch_ops)
+    return error{ec::too_big, "the batch has " + std::to_string(items.size()) + " ops; at most "
                                   + std::to_string(wire_limits::batch_ops) + " go into one"};
   edits out;
-  out.reserve(ops->size());
+  out.reserve(items.size());
   size_t bytes = 0;
-  for (const auto& o : *ops) {
+  for (const auto& o : items) {
     auto made = batch_edit(c, o);
     if (!made)
       return error{made.err().code,

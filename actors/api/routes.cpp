@@ -1,5 +1,6 @@
 #include "actors/api/routes.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace shoal::api {
@@ -11,6 +12,8 @@ struct route {
   verb method;
   std::string_view path; // `:` stands for one segment
   route_function call;
+  // Known beforehand: a request looks at the few routes that are as long as its path.
+  ptrdiff_t segments = path.empty() ? 0 : 1 + std::count(path.begin(), path.end(), '/');
 };
 
 constexpr std::array routes{
@@ -59,27 +62,35 @@ constexpr std::array routes{
     route{verb::delete_, "v1/libraries/:/records/:/:", delete_record},
 };
 
-/// Whether `path` is `pattern`; `args` receives what stood for each `:`.
-bool matches(std::string_view pattern, const std::vector<std::string>& path,
-             std::vector<std::string>& args) {
-  args.clear();
-  if (pattern.empty())
-    return path.empty();
-  size_t used = 0;
-  while (true) {
-    auto slash = pattern.find('/');
-    auto segment = pattern.substr(0, slash);
-    if (used == path.size())
+/// Calls `on(segment of the pattern, segment of the path)` for each pair until it returns false;
+/// there are as many of both.
+template <class On>
+bool walk(std::string_view pattern, const std::vector<std::string>& path, On on) {
+  for (const auto& given : path) {
+    const auto slash = pattern.find('/');
+    if (!on(pattern.substr(0, slash), given))
       return false;
-    if (segment == ":")
-      args.push_back(path[used]);
-    else if (segment != path[used])
-      return false;
-    ++used;
-    if (slash == std::string_view::npos)
-      return used == path.size();
-    pattern.remove_prefix(slash + 1);
+    pattern.remove_prefix(slash == std::string_view::npos ? pattern.size() : slash + 1);
   }
+  return true;
+}
+
+bool matches(const route& r, const std::vector<std::string>& path) {
+  return r.segments == std::ssize(path)
+         && walk(r.path, path, [](std::string_view segment, const std::string& given) {
+              return segment == ":" || segment == given;
+            });
+}
+
+/// What stood for each `:`. Not gathered while routes are tried: most share their beginning.
+std::vector<std::string> args_of(const route& r, const std::vector<std::string>& path) {
+  std::vector<std::string> out;
+  walk(r.path, path, [&](std::string_view segment, const std::string& given) {
+    if (segment == ":")
+      out.push_back(given);
+    return true;
+  });
+  return out;
 }
 
 } // namespace
@@ -93,10 +104,12 @@ void serve(const context& c, request r, responder to) {
   auto method = r.method == verb::head ? verb::get : r.method;
   std::string allow;
   for (const auto& candidate : routes) {
-    if (!matches(candidate.path, r.where.path, r.args))
+    if (!matches(candidate, r.where.path))
       continue;
-    if (candidate.method == method)
+    if (candidate.method == method) {
+      r.args = args_of(candidate, r.where.path);
       return candidate.call(c, std::move(r), std::move(to));
+    }
     auto name = boost::beast::http::to_string(candidate.method);
     allow += allow.empty() ? "" : ", ";
     allow.append(name.data(), name.size());

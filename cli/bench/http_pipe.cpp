@@ -48,11 +48,11 @@ std::string http_pipe::request(std::string_view method, std::string_view path,
 status http_pipe::send(std::string_view bytes) { return send_all(socket_, bytes); }
 
 result<std::optional<http_answer>> http_pipe::take() {
-  constexpr size_t piece = size_t{64} << 10;
-  const size_t had = in_.size();
-  in_.resize(had + piece);
-  const auto got = ::recv(socket_, in_.data() + had, piece, MSG_DONTWAIT);
-  in_.resize(had + static_cast<size_t>(std::max<ssize_t>(got, 0)));
+  // One for all pipes of the thread. Growing `in_` for what may come would zero as much each time.
+  static thread_local std::array<char, size_t{64} << 10> piece;
+  const auto got = ::recv(socket_, piece.data(), piece.size(), MSG_DONTWAIT);
+  if (got > 0)
+    in_.append(piece.data(), static_cast<size_t>(got));
   if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
     return error{ec::unavailable, "the node closed its API connection (see its shoal.log)"};
   const auto head_end = in_.find("\r\n\r\n");

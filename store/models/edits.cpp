@@ -8,8 +8,6 @@
 
 namespace shoal::models {
 
-using nlohmann::json;
-
 namespace {
 
 result<const model_def*> known(const registry& models, std::string_view name) {
@@ -21,11 +19,11 @@ result<const model_def*> known(const registry& models, std::string_view name) {
   return error{ec::unknown_model, std::move(text)};
 }
 
-error unknown_field(const model_def& m, const std::string& name) {
+error unknown_field(const model_def& m, std::string_view name) {
   std::string text = "no such field; expected one of";
   for (const auto& f : m.fields)
     text += " " + f.name;
-  return invalid(m, valid_utf8(std::string_view(name).substr(0, 64)), text);
+  return invalid(m, valid_utf8(name.substr(0, 64)), text);
 }
 
 bool names(const edit& e, std::string_view field) {
@@ -91,25 +89,25 @@ result<edit> to_edit(const registry& models, const edit_request& request) {
     return model.err();
   const model_def& m = **model;
   if (!request.fields.is_object())
-    return error{ec::bad_request,
-                 m.name + ": fields are a JSON object, got " + request.fields.type_name()};
+    return error{ec::bad_request, m.name + ": fields are a JSON object, got "
+                                      + std::string(request.fields.type_name())};
   edit out;
   out.cls = m.cls;
   out.model = m.name;
-  out.fields.reserve(request.fields.size());
-  for (const auto& [name, value] : request.fields.get_ref<const json::object_t&>()) {
+  out.fields.reserve(request.fields.members().size());
+  for (const auto& [name, value] : request.fields.members()) {
     const auto* f = m.field(name);
     if (!f)
       return unknown_field(m, name);
     if (f->managed)
-      return error{ec::managed, m.name + "." + name + ": is kept up to date by the node itself"};
-    auto made = to_field_edit(m, *f, value);
-    if (!made)
-      return made.err();
-    if (f->local)
-      out.local.emplace_back(name, std::move(made->value));
-    else
-      out.fields.push_back(std::move(*made));
+      return error{ec::managed, m.name + "." + f->name + ": is kept up to date by the node itself"};
+    auto& made = out.fields.emplace_back();
+    if (auto ok = fill_field_edit(made, m, *f, value); !ok)
+      return ok.err();
+    if (f->local) {
+      out.local.emplace_back(f->name, std::move(made.value));
+      out.fields.pop_back();
+    }
   }
   out.missing_required = required_but_missing(out, m);
   if (auto ok = settle_id(out, m, request); !ok)

@@ -6,9 +6,8 @@
 #include "messages/error.hpp"
 #include "messages/ids.hpp"
 #include "store/edit.hpp"
+#include "store/models/json_tree.hpp"
 #include "store/models/registry.hpp"
-
-#include <nlohmann/json_fwd.hpp>
 
 #include <functional>
 #include <string>
@@ -21,7 +20,7 @@ namespace shoal::models {
 struct edit_request {
   std::string_view model;
   std::string_view id; // "new" or a uuid
-  const nlohmann::json& fields;
+  const json_value& fields;
   device_id self;
   const std::function<record_id()>& random_id; // called at most once, for a fresh id
 };

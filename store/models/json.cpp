@@ -119,39 +119,34 @@ Json decode(std::string_view encoded) {
 
 status refused(const char* what) { return error{ec::invalid_field, what}; }
 
-status append_at(writer& out, const nlohmann::json& v, size_t depth) {
+status append_at(writer& out, const json_value& v, size_t depth) {
   if (depth > wire_limits::depth)
     return refused("expected values nested at most 16 deep");
   switch (v.type()) {
-  case nlohmann::json::value_t::null: out.nil(); return success();
-  case nlohmann::json::value_t::boolean: out.boolean(v.get<bool>()); return success();
-  case nlohmann::json::value_t::number_integer: out.integer(v.get<int64_t>()); return success();
-  case nlohmann::json::value_t::number_unsigned:
-    if (v.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX))
-      return refused("expected integers of at most 9223372036854775807");
-    out.integer(v.get<int64_t>());
-    return success();
-  case nlohmann::json::value_t::number_float:
-    if (!std::isfinite(v.get<double>()))
+  case json_value::kind::null: out.nil(); return success();
+  case json_value::kind::boolean: out.boolean(v.boolean()); return success();
+  case json_value::kind::integer: out.integer(v.integer()); return success();
+  case json_value::kind::natural:
+    return refused("expected integers of at most 9223372036854775807");
+  case json_value::kind::real:
+    if (!std::isfinite(v.real()))
       return refused("expected finite numbers");
-    out.real(v.get<double>());
+    out.real(v.real());
     return success();
-  case nlohmann::json::value_t::string: {
-    const auto& text = v.get_ref<const std::string&>();
-    if (!is_utf8(text))
+  case json_value::kind::string:
+    if (!is_utf8(v.text()))
       return refused("expected UTF-8 text");
-    out.str(text);
+    out.str(v.text());
     return success();
-  }
-  case nlohmann::json::value_t::array:
-    out.array(v.size());
-    for (const auto& item : v)
+  case json_value::kind::array:
+    out.array(v.items().size());
+    for (const auto& item : v.items())
       if (auto ok = append_at(out, item, depth + 1); !ok)
         return ok;
     return success();
-  case nlohmann::json::value_t::object:
-    out.map(v.size());
-    for (const auto& [key, item] : v.get_ref<const nlohmann::json::object_t&>()) {
+  case json_value::kind::object:
+    out.map(v.members().size());
+    for (const auto& [key, item] : v.members()) {
       if (!is_utf8(key))
         return refused("expected UTF-8 keys");
       out.str(key);
@@ -159,8 +154,6 @@ status append_at(writer& out, const nlohmann::json& v, size_t depth) {
         return ok;
     }
     return success();
-  case nlohmann::json::value_t::binary:
-  case nlohmann::json::value_t::discarded: return refused("expected a JSON value");
   }
   return refused("expected a JSON value");
 }
@@ -169,7 +162,7 @@ status append_at(writer& out, const nlohmann::json& v, size_t depth) {
 
 nlohmann::json value_to_json(std::string_view encoded) { return decode<nlohmann::json>(encoded); }
 
-status append_json(std::string& out, const nlohmann::json& value) {
+status append_json(std::string& out, const json_value& value) {
   writer w(out);
   return append_at(w, value, 0);
 }

@@ -12,6 +12,7 @@
 //   map (string keys)    object, keys in byte order
 
 #include "messages/error.hpp"
+#include "store/models/json_tree.hpp"
 #include "store/record.hpp"
 
 #include <nlohmann/json.hpp>
@@ -28,7 +29,7 @@ nlohmann::json value_to_json(std::string_view encoded);
 
 /// Appends any JSON value. ec::invalid_field with what was expected: at most wire_limits::depth
 /// deep, integers of 64 bits signed, finite numbers, UTF-8.
-status append_json(std::string& out, const nlohmann::json& value);
+status append_json(std::string& out, const json_value& value);
 
 /// A record in the order of INTERFACE.md: model, id, owner, origin, seq, hlc, deleted, fields
 /// sorted by name. `dump()` of it is a line of an export.

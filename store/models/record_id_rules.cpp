@@ -2,13 +2,9 @@
 
 #include "store/models/values.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 
 namespace shoal::models {
-
-using nlohmann::json;
 
 namespace {
 
@@ -16,13 +12,18 @@ namespace {
 char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 /// How an id field's value stands in the name. nullptr: the request does not set it.
-const json* given(const json& fields, const std::string& name) {
-  const auto it = fields.find(name);
-  return it == fields.end() || it->is_null() ? nullptr : &*it;
+const json_value* given(const json_value& fields, std::string_view name) {
+  const auto* value = fields.find(name);
+  return !value || value->is_null() ? nullptr : value;
 }
 
-std::string text_of(const json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
+/// Id fields are strings, integers and booleans; what was given is one of them, of its type.
+std::string text_of(const json_value& value) {
+  if (value.is_string())
+    return std::string(value.text());
+  if (value.is_boolean())
+    return value.boolean() ? "true" : "false";
+  return std::to_string(value.integer());
 }
 
 /// RFC 4122 version 5: only derivation makes such ids.
@@ -31,7 +32,8 @@ bool is_version_5(const record_id& id) {
 }
 
 /// The name that the id is derived from, nothing when the request does not say enough.
-result<std::optional<std::string>> name_of(const edit& e, const model_def& m, const json& fields) {
+result<std::optional<std::string>> name_of(const edit& e, const model_def& m,
+                                           const json_value& fields) {
   std::string name;
   if (m.id.from == id_rule::source::one_of) {
     for (size_t i = 0; i < m.id.fields.size(); ++i) {
@@ -81,7 +83,7 @@ void fix_id_fields(edit& e, const model_def& m, bool derived) {
     f.fixed = is_id_field(m, f.name);
 }
 
-status settle_derived(edit& e, const model_def& m, const json& fields,
+status settle_derived(edit& e, const model_def& m, const json_value& fields,
                       const std::optional<record_id>& id) {
   auto name = name_of(e, m, fields);
   if (!name)
@@ -137,7 +139,8 @@ status settle_id(edit& out, const model_def& model, const edit_request& request)
     return success();
   }
   const auto* when = rule.when_field.empty() ? nullptr : given(request.fields, rule.when_field);
-  const bool applies = rule.when_field.empty() || (when && *when == rule.when_value);
+  const bool applies =
+      rule.when_field.empty() || (when && when->is_string() && when->text() == rule.when_value);
   if (rule.from != id_rule::source::random && applies)
     return settle_derived(out, model, request.fields, *id);
   out.id = *id ? **id : request.random_id();

@@ -9,64 +9,55 @@
 
 namespace shoal::models {
 
-using nlohmann::json;
-
 namespace {
 
 const std::string nil_value = "\xc0";
 
-std::string got(const json& v) {
-  if (v.is_number_float())
-    return "a number with a fraction or an exponent";
-  if (v.is_number())
+std::string got(const json_value& v) {
+  if (v.is_integer())
     return "an integer out of range";
-  return std::string(v.is_array() || v.is_object() ? "an " : "a ") + v.type_name();
+  if (v.is_number())
+    return "a number with a fraction or an exponent";
+  return std::string(v.is_array() || v.is_object() ? "an " : "a ").append(v.type_name());
 }
 
-error expected(const model_def& m, const field_def& f, const json& v) {
+error expected(const model_def& m, const field_def& f, const json_value& v) {
   return invalid(m, f.name,
                  "expected " + std::string(to_string(f.type)) + ", got "
                      + (v.is_number() && f.type == value_type::string ? "a number" : got(v)));
 }
 
-bool is_int64(const json& v) {
-  return v.is_number_integer()
-         && (!v.is_number_unsigned() || v.get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX));
-}
-
 /// Appends `v` as a value of the field's type. Null is for the caller to handle, except in JSON.
-status append_typed(std::string& out, const model_def& m, const field_def& f, const json& v) {
+status append_typed(std::string& out, const model_def& m, const field_def& f, const json_value& v) {
   writer w(out);
   switch (f.type) {
-  case value_type::string: {
+  case value_type::string:
     if (!v.is_string())
       return expected(m, f, v);
-    const auto& text = v.get_ref<const std::string&>();
-    if (!is_utf8(text))
+    if (!is_utf8(v.text()))
       return invalid(m, f.name, "expected UTF-8 text, got other bytes");
-    w.str(text);
+    w.str(v.text());
     return success();
-  }
   case value_type::integer:
   case value_type::time:
-    if (!is_int64(v))
+    if (!v.is_int64())
       return expected(m, f, v);
-    w.integer(v.get<int64_t>());
+    w.integer(v.integer());
     return success();
   case value_type::real:
-    if (!v.is_number() || !std::isfinite(v.get<double>()))
+    if (!v.is_number() || !std::isfinite(v.real()))
       return v.is_number() ? invalid(m, f.name, "expected a finite number") : expected(m, f, v);
-    w.real(v.get<double>());
+    w.real(v.real());
     return success();
   case value_type::boolean:
     if (!v.is_boolean())
       return expected(m, f, v);
-    w.boolean(v.get<bool>());
+    w.boolean(v.boolean());
     return success();
   case value_type::uuid: {
     if (!v.is_string())
       return expected(m, f, v);
-    const auto id = parse_id<record_id>(v.get_ref<const std::string&>());
+    const auto id = parse_id<record_id>(v.text());
     if (!id)
       return invalid(m, f.name, "expected a uuid (36 characters), got other text");
     w.bin(id->view());
@@ -82,16 +73,17 @@ status append_typed(std::string& out, const model_def& m, const field_def& f, co
 
 /// Elements, encoded, sorted and each once.
 result<std::vector<std::string>> to_elements(const model_def& m, const field_def& f,
-                                             const json& list) {
+                                             const json_value& list) {
   if (!list.is_array())
     return invalid(m, f.name, "expected arrays of elements in $add and $remove");
-  if (list.size() > wire_limits::elements)
+  const auto items = list.items();
+  if (items.size() > wire_limits::elements)
     return error{ec::too_big, m.name + "." + f.name + ": at most "
                                   + std::to_string(wire_limits::elements)
                                   + " elements in one write"};
   std::vector<std::string> out;
-  out.reserve(list.size());
-  for (const auto& item : list) {
+  out.reserve(items.size());
+  for (const auto& item : items) {
     if (item.is_null())
       return invalid(m, f.name, "expected elements other than null");
     if (auto ok = append_typed(out.emplace_back(), m, f, item); !ok)
@@ -103,14 +95,14 @@ result<std::vector<std::string>> to_elements(const model_def& m, const field_def
 }
 
 /// True when `v` is an object with none but the keys `a` and `b`, and one of them at least.
-bool is_change(const json& v, const char* a, const char* b) {
-  if (!v.is_object() || v.empty())
+bool is_change(const json_value& v, std::string_view a, std::string_view b) {
+  if (!v.is_object() || v.members().empty())
     return false;
-  return std::all_of(v.items().begin(), v.items().end(),
-                     [&](const auto& item) { return item.key() == a || item.key() == b; });
+  return std::all_of(v.members().begin(), v.members().end(),
+                     [&](const auto& member) { return member.key == a || member.key == b; });
 }
 
-status fill_set(field_edit& out, const model_def& m, const field_def& f, const json& v) {
+status fill_set(field_edit& out, const model_def& m, const field_def& f, const json_value& v) {
   if (v.is_null() || v.is_array()) {
     out.replace = true;
     if (v.is_null())
@@ -124,10 +116,10 @@ status fill_set(field_edit& out, const model_def& m, const field_def& f, const j
   if (!is_change(v, "$add", "$remove"))
     return invalid(m, f.name, R"(expected an array, or {"$add":[…],"$remove":[…]})");
   for (auto [key, into] : {std::pair{"$add", &out.add}, std::pair{"$remove", &out.remove}}) {
-    const auto it = v.find(key);
-    if (it == v.end())
+    const auto* list = v.find(key);
+    if (!list)
       continue;
-    auto elements = to_elements(m, f, *it);
+    auto elements = to_elements(m, f, *list);
     if (!elements)
       return elements.err();
     *into = std::move(*elements);
@@ -138,27 +130,28 @@ status fill_set(field_edit& out, const model_def& m, const field_def& f, const j
   return success();
 }
 
-status fill_counter(field_edit& out, const model_def& m, const field_def& f, const json& v) {
+status fill_counter(field_edit& out, const model_def& m, const field_def& f, const json_value& v) {
   const bool sets = is_change(v, "$set", "$set");
-  if (!(sets || is_change(v, "$add", "$add")) || !is_int64(v.front()))
+  if (!(sets || is_change(v, "$add", "$add")) || !v.members().front().value.is_int64())
     return invalid(m, f.name, R"(expected {"$add":n} or {"$set":n} with a 64-bit integer n)");
   out.replace = sets;
-  out.delta = v.front().get<int64_t>();
+  out.delta = v.members().front().value.integer();
   return success();
 }
 
-status fill_map(field_edit& out, const model_def& m, const field_def& f, const json& v) {
+status fill_map(field_edit& out, const model_def& m, const field_def& f, const json_value& v) {
   if (v.is_null()) {
     out.replace = true;
     return success();
   }
   if (!v.is_object())
     return invalid(m, f.name, "expected an object of the keys to set; null clears a key");
-  if (v.size() > wire_limits::elements)
+  const auto members = v.members();
+  if (members.size() > wire_limits::elements)
     return error{ec::too_big, m.name + "." + f.name + ": at most "
                                   + std::to_string(wire_limits::elements) + " keys in one write"};
-  out.keys.reserve(v.size());
-  for (const auto& [key, item] : v.get_ref<const json::object_t&>()) {
+  out.keys.reserve(members.size());
+  for (const auto& [key, item] : members) {
     if (!is_utf8(key))
       return invalid(m, f.name, "expected UTF-8 keys");
     auto& [name, encoded] = out.keys.emplace_back(key, std::string());
@@ -181,31 +174,26 @@ error invalid(const model_def& model, std::string_view field, std::string_view w
   return {ec::invalid_field, std::move(text)};
 }
 
-result<field_edit> to_field_edit(const model_def& model, const field_def& field,
-                                 const json& value) {
+status fill_field_edit(field_edit& out, const model_def& model, const field_def& field,
+                       const json_value& value) {
   if (value.is_null() && field.required)
     return invalid(model, field.name,
                    "is required and cannot be null; expected "
                        + std::string(to_string(field.type)));
-  field_edit out;
   out.name = field.name;
   out.kind = field.kind;
-  status ok = success();
   switch (field.kind) {
   case field_kind::parent: out.parent_model = field.references; [[fallthrough]];
   case field_kind::lww:
-    if (value.is_null())
-      out.value = nil_value;
-    else
-      ok = append_typed(out.value, model, field, value);
-    break;
-  case field_kind::set: ok = fill_set(out, model, field, value); break;
-  case field_kind::counter: ok = fill_counter(out, model, field, value); break;
-  case field_kind::map: ok = fill_map(out, model, field, value); break;
+    if (!value.is_null())
+      return append_typed(out.value, model, field, value);
+    out.value = nil_value;
+    return success();
+  case field_kind::set: return fill_set(out, model, field, value);
+  case field_kind::counter: return fill_counter(out, model, field, value);
+  case field_kind::map: return fill_map(out, model, field, value);
   }
-  if (!ok)
-    return ok.err();
-  return out;
+  return success();
 }
 
 } // namespace shoal::models

@@ -278,8 +278,8 @@ BOOST_AUTO_TEST_CASE(what_a_write_says_of_local_fields_stands_apart_from_what_is
   const auto known = make_registry({m});
   BOOST_REQUIRE(known.ok());
   const std::function<record_id()> fresh = [] { return record_id{{1}}; };
-  const nlohmann::json both = {{"title", "x"}, {"seen", "y"}};
-  const auto made = to_edit(*known, {"album", "new", both, device_id{{2}}, fresh});
+  const auto both = json_tree::copy_of({{"title", "x"}, {"seen", "y"}});
+  const auto made = to_edit(*known, {"album", "new", both.root(), device_id{{2}}, fresh});
   BOOST_REQUIRE(made.ok());
   BOOST_TEST(made->fields.size() == 1U);
   BOOST_REQUIRE(made->local.size() == 1U);

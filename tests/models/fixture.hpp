@@ -27,7 +27,8 @@ struct fixture {
   }
   result<edit> put_json(std::string_view model, std::string_view id, const nlohmann::json& fields) {
     const std::function<record_id()> random_id = [this] { return fresh(); };
-    return to_edit(models, {model, id, fields, self, random_id});
+    const auto tree = json_tree::copy_of(fields);
+    return to_edit(models, {model, id, tree.root(), self, random_id});
   }
 
   /// The refusal's code, with its message in the log; fails the test when there is none.
