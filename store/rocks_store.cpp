@@ -1,21 +1,13 @@
 #include "store/rocks_store.hpp"
 
-#include "messages/ids.hpp"
 #include "store/rocks_log_tail.hpp"
 #include "store/rocks_open_room.hpp"
+#include "store/rocks_settings.hpp"
 #include "store/rocks_table_end.hpp"
 
-#include <rocksdb/cache.h>
-#include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
-#include <rocksdb/env.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/slice_transform.h>
 #include <rocksdb/snapshot.h>
-#include <rocksdb/sst_partitioner.h>
-#include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
-#include <rocksdb/write_buffer_manager.h>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -28,20 +20,6 @@
 #include <filesystem>
 
 namespace shoal {
-
-class rocks_memory {
-public:
-  rocks_memory(size_t cache_bytes, size_t write_buffers_bytes)
-      : cache(rocksdb::NewLRUCache(cache_bytes)),
-        write_buffers(std::make_shared<rocksdb::WriteBufferManager>(write_buffers_bytes)) {}
-  std::shared_ptr<rocksdb::Cache> cache;
-  std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
-};
-
-std::shared_ptr<rocks_memory> make_rocks_memory(size_t block_cache_bytes,
-                                                size_t write_buffers_bytes) {
-  return std::make_shared<rocks_memory>(block_cache_bytes, write_buffers_bytes);
-}
 
 /// The open database. Cursors and snapshots hold it, because RocksDB must not go before they do.
 struct rocks_store::engine {
@@ -90,112 +68,6 @@ error failure(const std::string& path, const rocksdb::Status& s) {
 
 std::string family_name(family f) {
   return f == family::meta ? rocksdb::kDefaultColumnFamilyName : std::string(to_string(f));
-}
-
-rocksdb::CompressionType pick(std::initializer_list<rocksdb::CompressionType> wanted) {
-  const auto built_in = rocksdb::GetSupportedCompressions();
-  for (const auto c : wanted)
-    if (std::find(built_in.begin(), built_in.end(), c) != built_in.end())
-      return c;
-  return rocksdb::kNoCompression;
-}
-
-/// RocksDB's own log file is a hazard: once a write to it failed on a full disk, the next one
-/// aborts the process (an assertion of Debian's build). What matters is in the status of each call.
-class no_log final : public rocksdb::Logger {
-public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
-
-rocksdb::DBOptions database_options(const rocks_options& options, const rocks_memory& memory) {
-  rocksdb::DBOptions o;
-  o.create_if_missing = true;
-  o.create_missing_column_families = true;
-  // The default, kPointInTimeRecovery, drops everything behind a damaged record and says OK.
-  o.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  o.recycle_log_file_num = 0; // a recycled file's old records hide where the new ones end
-  o.track_and_verify_wals_in_manifest = true;
-  o.paranoid_checks = true;
-  o.max_open_files = options.open_files_max;
-  o.write_buffer_manager = memory.write_buffers;
-  o.max_total_wal_size = limits::write_buffers_bytes; // bounds what an open replays
-  o.max_background_jobs = 2;
-  o.bytes_per_sync = size_t{1} << 20;
-  o.avoid_unnecessary_blocking_io = true; // no file is deleted on the thread that ends a scan
-  // An idle library does nothing.
-  o.stats_dump_period_sec = 0;
-  o.stats_persist_period_sec = 0;
-  o.info_log = std::make_shared<no_log>();
-  return o;
-}
-
-/// Of the key of a device-owned row all but the owner (store/sync/keys.hpp): whether anyone has a
-/// record of that name is then a question to filters, not a search in every file.
-class record_name final : public rocksdb::SliceTransform {
-public:
-  const char* Name() const override { return "shoal.record_name"; }
-  rocksdb::Slice Transform(const rocksdb::Slice& key) const override {
-    return {key.data(), length(key)};
-  }
-  bool InDomain(const rocksdb::Slice& key) const override {
-    return !key.empty() && key.size() >= length(key);
-  }
-
-private:
-  static size_t length(const rocksdb::Slice& key) { // a byte of length, the model, the id
-    return 1 + static_cast<uint8_t>(key[0]) + sizeof(record_id::bytes);
-  }
-};
-
-/// Scans go through all keys, whatever `record_name` says.
-rocksdb::ReadOptions scanning() {
-  rocksdb::ReadOptions how;
-  how.total_order_seek = true;
-  return how;
-}
-
-rocksdb::ColumnFamilyOptions family_options(family f, const rocks_memory& memory) {
-  rocksdb::BlockBasedTableOptions table;
-  table.block_cache = memory.cache;
-  // Index and filter blocks count against the cache, so that memory is bounded whatever the data.
-  table.cache_index_and_filter_blocks = true;
-  table.cache_index_and_filter_blocks_with_high_priority = true;
-  table.pin_l0_filter_and_index_blocks_in_cache = true;
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10)); // bits per key: 1 % false positives
-  if (f != family::owned) {
-    // In parts of 4 KiB: a read of one row of a million loads some of them, not the whole of a
-    // file's.
-    table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
-    table.partition_filters = true;
-    table.metadata_block_size = 4096;
-  }
-  table.checksum = rocksdb::kXXH3;
-  table.format_version = table_format_version;
-  static_assert(rocksdb::kXXH3 == table_checksum_type);
-  rocksdb::ColumnFamilyOptions o;
-  o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  o.write_buffer_size = size_t{16} << 20;
-  if (f == family::owned) {
-    o.prefix_extractor = std::make_shared<record_name>();
-    // Its keys come in no order and its values are small, and each write asks first whether the
-    // record is there: small memtables and files make both cheap, with filters in one piece.
-    o.write_buffer_size = size_t{4} << 20;
-    o.target_file_size_base = size_t{4} << 20;
-  }
-  // What one device writes ascends, and what several write lies far apart: a file that spans two
-  // devices' would be written again for each that is added between. Split by the first byte of a
-  // device's id, files of one writer mostly just move down.
-  if (f == family::owned_by_seq || f == family::shared_by_seq)
-    o.sst_partitioner_factory = rocksdb::NewSstPartitionerFixedPrefixFactory(1);
-  // Filters of 0.3 MiB: most records that are looked for in memory are new, and not there.
-  o.memtable_prefix_bloom_size_ratio = 0.02;
-  o.memtable_whole_key_filtering = true;
-  o.compression = pick({rocksdb::kLZ4Compression, rocksdb::kZSTD});
-  o.level0_file_num_compaction_trigger = 8; // of 16 MiB: fewer rewrites of what lies below
-  o.level_compaction_dynamic_level_bytes = true;
-  o.force_consistency_checks = true;
-  return o;
 }
 
 /// A new directory survives a power cut only when the one above it was synced, too.
