@@ -432,6 +432,42 @@ BOOST_AUTO_TEST_CASE(
   BOOST_TEST((n.kept()->lost == std::vector<stream_id>{from_far}));
 }
 
+// Found by shoal sim (seed 22141): a new member and one that was being rebuilt met while both held
+// nothing. The new one took itself for filled, was given a record by the other whose delete a third
+// had forgotten, and kept it.
+BOOST_AUTO_TEST_CASE(two_nodes_that_are_being_filled_do_not_find_each_other_whole) {
+  durable_state filling;
+  filling.filling = true;
+  hello also_filling;
+  also_filling.filling = true;
+  const auto filled = [](const member_node& n) { return n.kept() && n.kept()->filled; };
+  const auto hear_filling = [](member_node& n) {
+    auto m = n.beat(one);
+    m.filling = true;
+    n.hear(m);
+  };
+  {
+    member_node empty({}, filling);
+    empty.greet(also_filling);
+    hear_filling(empty);
+    BOOST_TEST(!filled(empty));
+    empty.greet({}, far); // one that is through, and as empty
+    empty.hear(empty.beat(one), far);
+    BOOST_TEST(filled(empty));
+  }
+  member_node some({{own, 2}}, filling);
+  hello through;
+  also_filling.held = through.held = {{own, 2}};
+  some.greet(also_filling);
+  some.greet(through, far);
+  hear_filling(some); // there is one who knows better
+  BOOST_TEST(!filled(some));
+  member_node first({{own, 2}}, filling);
+  first.greet(also_filling);
+  hear_filling(first); // a library that has only begun
+  BOOST_TEST(filled(first));
+}
+
 BOOST_AUTO_TEST_CASE(a_member_that_is_away_is_passed_over_only_beyond_retention_and_after_a_while) {
   settings s;
   s.max_log_entries = 10;
