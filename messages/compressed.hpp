@@ -1,5 +1,5 @@
 #pragma once
-// zstd for bulk: what is read from the store for a peer that catches up.
+// zstd for ranges of more than a few ops.
 
 #include "messages/error.hpp"
 

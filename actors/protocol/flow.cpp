@@ -91,10 +91,22 @@ message_kind kind_for(const range& r, bool live) {
 void replicator::send_range(const std::vector<device_id>& to, range r, bool live) {
   for (auto& part : split(std::move(r))) {
     const auto cost = cost_of(part);
-    for (const auto& peer : to)
-      sessions_[peer].in_flight += cost;
     const auto kind = kind_for(part, live);
-    out_.push_back(send{to, range_message{kind, std::move(part)}});
+    // Encoded once, or twice where some peers cannot take it compressed.
+    std::vector<device_id> packed;
+    std::vector<device_id> plain;
+    for (const auto& peer : to) {
+      auto& s = sessions_[peer];
+      s.in_flight += cost;
+      (compresses(s, part) ? packed : plain).push_back(peer);
+    }
+    if (!plain.empty())
+      out_.push_back(
+          send{std::move(plain), range_message{kind, packed.empty() ? std::move(part) : part}});
+    if (!packed.empty()) {
+      part.compressed = true;
+      out_.push_back(send{std::move(packed), range_message{kind, std::move(part)}});
+    }
   }
 }
 

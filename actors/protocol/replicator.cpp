@@ -46,7 +46,7 @@ void replicator::on(link_down& e) {
   choose_feeders();
 }
 
-/// Only what is read from the store in bulk, for those who said they can take it.
+/// For those who said they can take it.
 bool replicator::compresses(const session& s, const range& part) {
   constexpr size_t from_bytes = 1024; // below it, it costs more than it saves
   return (s.capabilities & capability::zstd) != 0 && part.ops.size() >= from_bytes;
@@ -337,7 +337,6 @@ void replicator::on(loaded& e) {
       && cursor->second.sent == e.from && !e.parts.empty()) {
     cursor->second.sent = e.parts.front().to;
     for (auto& part : e.parts) {
-      part.compressed = compresses(s, part);
       send_range({e.peer}, std::move(part), false);
     }
   }

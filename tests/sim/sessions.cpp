@@ -426,4 +426,43 @@ BOOST_AUTO_TEST_CASE(who_is_removed_learns_that_and_nothing_else) {
   BOOST_TEST(sent<goodbye>(out).size() == 1);
 }
 
+BOOST_AUTO_TEST_CASE(live_changes_of_some_size_go_out_compressed_to_those_who_can_take_them) {
+  for (const size_t bytes : {size_t{100}, size_t{5000}}) {
+    linked_node node; // says nothing of compression
+    hello m;
+    m.members = node.core.members();
+    m.capabilities = capability::zstd;
+    node.core.step(link_up{far}, node.now);
+    node.core.step(received{far, 0, 0, m}, node.now);
+    const stream_id own{self, 5};
+    op o;
+    o.seq = 1;
+    o.stamp.wall_ms = 1;
+    o.model = "tag";
+    o.kind = op_kind::insert;
+    field_op f;
+    f.name = "name";
+    writer(f.value).str(std::string(bytes, 'x'));
+    o.fields.push_back(f);
+    stored written;
+    written.held = {{own, 1}};
+    written.local.emplace_back();
+    written.local[0].stream = own;
+    written.local[0].to = written.local[0].count = 1;
+    written.local[0].ops = encode_op(o);
+    const auto out = node.core.step(std::move(written), node.now);
+    std::map<device_id, bool> compressed; // peer → how it got it
+    size_t encodings = 0;
+    for (const auto& s : all_of<protocol::send>(out))
+      if (const auto* r = std::get_if<range_message>(&s.body)) {
+        ++encodings;
+        for (const auto& to : s.to)
+          compressed[to] = r->body.compressed;
+      }
+    const bool large = bytes > 1000;
+    BOOST_TEST((compressed == std::map<device_id, bool>{{peer, false}, {far, large}}));
+    BOOST_TEST(encodings == (large ? 2U : 1U));
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
