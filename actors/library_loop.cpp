@@ -383,7 +383,15 @@ void library_loop::on(member_change& c) {
     if (known == set.end() || m != known->second)
       m.revision = std::max(setup_.time.wall_ms(), m.revision + 1);
   }
-  commit(members_job{{{c.device, std::move(m)}}, done});
+  // The writer has sent its group when it answers, but this actor may not have taken it, and
+  // whoever is told looks at the members next: the answer comes here too, behind the group. Should
+  // the library close meanwhile, the member is stored all the same.
+  auto answer = [core = core_, done](const status& r) {
+    if (!r)
+      return done(r);
+    core->wait({}, {}, 0, 0, [done](const result<api::wait_answer>&) { done(success()); });
+  };
+  commit(members_job{{{c.device, std::move(m)}}, std::move(answer)});
 }
 
 void library_loop::on(prune_request& p) {

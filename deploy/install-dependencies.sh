@@ -9,7 +9,8 @@ packages=(
   build-essential cmake ninja-build ccache mold pkg-config git
   libcaf-dev librocksdb-dev libmsgpack-cxx-dev libssl-dev
   libboost-dev libboost-test-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev
-  libcpp-httplib-dev nlohmann-json3-dev prometheus-cpp-dev libxxhash-dev libzstd-dev zlib1g-dev libsystemd-dev libjemalloc-dev
+  libcpp-httplib-dev nlohmann-json3-dev libsimdjson-dev prometheus-cpp-dev libxxhash-dev libzstd-dev zlib1g-dev libsystemd-dev
+  libjemalloc-dev
   clang clang-format clang-tidy libclang-rt-14-dev
   openssl python3
 )

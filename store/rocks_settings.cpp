@@ -92,12 +92,16 @@ rocksdb::ColumnFamilyOptions family_options(family f, const rocks_memory& memory
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10)); // bits per key: 1 % false positives
+  // What is looked up by seq or stamp is there; of other keys the filter says so, for 10 bits each,
+  // with 1 % of false positives.
+  const bool by_seq = f == family::owned_by_seq || f == family::shared_by_seq;
+  if (!by_seq && f != family::log_by_seq && f != family::log)
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   if (f != family::owned) {
     // In parts of 4 KiB: a read of one row of a million loads some of them, not the whole of a
     // file's.
     table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
-    table.partition_filters = true;
+    table.partition_filters = table.filter_policy != nullptr;
     table.metadata_block_size = 4096;
   }
   table.checksum = rocksdb::kXXH3;
@@ -116,7 +120,7 @@ rocksdb::ColumnFamilyOptions family_options(family f, const rocks_memory& memory
   // What one device writes ascends, and what several write lies far apart: a file that spans two
   // devices' would be written again for each that is added between. Split by the first byte of a
   // device's id, files of one writer mostly just move down.
-  if (f == family::owned_by_seq || f == family::shared_by_seq)
+  if (by_seq)
     o.sst_partitioner_factory = rocksdb::NewSstPartitionerFixedPrefixFactory(1);
   // Filters of 0.3 MiB: most records that are looked for in memory are new, and not there.
   o.memtable_prefix_bloom_size_ratio = 0.02;

@@ -20,8 +20,7 @@ constexpr size_t json_depth = 32;
 result<nlohmann::json> parse_json(std::string_view text);
 
 /// The same, several times as fast: what is to be refused, or is rare, is read by `parse_json`, so
-/// that there is one judge of what is allowed and one text for each fault. The tree refers to
-/// `text`.
+/// that there is one judge of what is allowed and one text for each fault.
 result<models::json_tree> read_json(std::string_view text);
 
 } // namespace shoal::api

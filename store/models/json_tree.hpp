@@ -1,8 +1,7 @@
 #pragma once
 // JSON that a client sent, as a tree that costs little to make and to drop: a value is 16 bytes,
-// all values of a tree stand in one arena, and a text stands where the request has it. A tree of
-// nlohmann::json allocates for every member, key and longer text, which took a sixth of the CPU of
-// a node that is written to.
+// and all values and texts of a tree stand in one arena. A tree of nlohmann::json allocates for
+// every member, key and longer text, which took a sixth of the CPU of a node that is written to.
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -100,7 +99,7 @@ struct json_member {
 
 inline std::span<const json_member> json_value::members() const { return {of_.members, size_}; }
 
-/// Owns what its values refer to, except for texts that stand in the request it was read from.
+/// Owns what its values refer to.
 class json_tree {
 public:
   /// `bytes`: about what the values will take.
