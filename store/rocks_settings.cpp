@@ -104,6 +104,9 @@ rocksdb::ColumnFamilyOptions family_options(family f, const rocks_memory& memory
     table.partition_filters = table.filter_policy != nullptr;
     table.metadata_block_size = 4096;
   }
+  // Read one behind the other by who is served: larger blocks compress better.
+  if (by_seq)
+    table.block_size = size_t{8} << 10;
   table.checksum = rocksdb::kXXH3;
   table.format_version = table_format_version;
   static_assert(rocksdb::kXXH3 == table_checksum_type);
