@@ -25,7 +25,8 @@ inline bool is_kept_op(std::string_view entry) { return !entry.empty() && entry[
 /// An index entry for a row that is whole.
 std::string name_entry(uint32_t batch_rest, std::string_view model, const record_id& id);
 
-/// The row under `key`, of which `stored` was read there.
+/// The row under `key`, of which `stored` was read there. It may take a second read: `view` is a
+/// snapshot, or something that only the caller writes to.
 result<row> read_row(const kv_view& view, record_class cls, std::string_view key,
                      std::string_view stored);
 /// Whether the row under `key` is kept as the op at `at`.
