@@ -6,6 +6,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <cmath>
+#include <random>
 
 namespace shoal::nodes {
 
@@ -49,9 +50,13 @@ BOOST_AUTO_TEST_CASE(every_write_is_counted_where_it_was_made_sent_received_and_
   const auto in = at(1, "shoal_bytes_received_total");
   const auto broadcasts = at(0, "shoal_broadcast_seconds_count");
   const auto applies = at(1, "shoal_apply_seconds_count");
-  const std::string text(1000, 'x');
-  for (int n = 0; n < 50; ++n)
-    put(0, text + std::to_string(n));
+  std::mt19937 random(1);
+  for (int n = 0; n < 50; ++n) {
+    std::string text(1000, ' '); // that compression leaves most of
+    for (auto& letter : text)
+      letter = static_cast<char>('0' + random() % 64);
+    put(0, text);
+  }
   BOOST_REQUIRE(converge());
   BOOST_TEST(at(0, "shoal_writes_total") - a["shoal_writes_total"] == 50);
   BOOST_TEST(at(0, "shoal_commit_seconds_count") - a["shoal_commit_seconds_count"] == 50);
@@ -61,7 +66,7 @@ BOOST_AUTO_TEST_CASE(every_write_is_counted_where_it_was_made_sent_received_and_
   BOOST_TEST(at(1, "shoal_writes_total") - b["shoal_writes_total"] == 0);
   BOOST_TEST(at(0, "shoal_ops_received_total") - a["shoal_ops_received_total"] == 0);
   const auto sent = at(0, "shoal_bytes_sent_total") - out;
-  BOOST_TEST(sent >= 50'000);
+  BOOST_TEST(sent >= 30'000);
   // The same frames on both sides, but for what went between the looks.
   BOOST_TEST(std::abs(at(1, "shoal_bytes_received_total") - in - sent) < 3000 + sent / 50);
   BOOST_TEST(at(1, "shoal_apply_seconds_count") - applies >= 1);

@@ -57,7 +57,7 @@ BOOST_FIXTURE_TEST_CASE(a_thousand_changes_reach_a_node_that_was_away_for_two_me
   write_batches(at_a, ops);
   BOOST_REQUIRE(lab_->converge(60s));
   const auto whole = bytes();
-  BOOST_TEST(whole > 500'000U, "the library went around the proxies: " << whole);
+  BOOST_TEST(whole > 100'000U, "the library went around the proxies: " << whole);
   // Statements and pruning of the load are over before anything is measured.
   BOOST_TEST(eventually([&] { return log_entries(a()) == 0 && log_entries(b()) == 0; }));
 
@@ -73,7 +73,7 @@ BOOST_FIXTURE_TEST_CASE(a_thousand_changes_reach_a_node_that_was_away_for_two_me
   const auto cost = bytes() - before;
   BOOST_TEST_MESSAGE("1,000 changes: " << cost << " bytes; 20,000 records: " << whole);
   BOOST_TEST(cost <= 2'000'000U);
-  BOOST_TEST(cost > 30'000U, "the changes went around the proxies: " << cost);
+  BOOST_TEST(cost > 5'000U, "the changes went around the proxies: " << cost);
   lab_->check_exports();
 }
 
