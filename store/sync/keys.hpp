@@ -4,8 +4,7 @@
 //
 //   owned            len model id owner        row of a device-owned record, or its place
 //   shared           len model id              row of a shared record
-//   owned_by_seq     origin epoch seq          -> op, or [batch_rest, model, id]; see
-//   stored_row.hpp
+//   owned_by_seq     origin epoch seq          -> op, or as below; see stored_row.hpp
 //   shared_by_seq    origin epoch seq          -> [batch_rest, model, id]
 //   log              hlc epoch seq             -> encoded op; the stamp's device is the origin
 //   log_by_seq       origin epoch seq          -> hlc

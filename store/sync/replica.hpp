@@ -222,7 +222,8 @@ private:
   /// `known_absent`: the caller has looked.
   result<bool> apply_plain(kv_transaction& txn, const plain_op& o, const stream_id& stream,
                            bool into_log, bool known_absent = false);
-  /// The first `count` of `run`, all of one class.
+  /// Applies the first `count` of `run` in their order: plain inserts of one class, none of which
+  /// must wait. Which of the records are here is asked for all at once.
   status apply_run(kv_transaction& txn, std::vector<plain_op>& run, size_t count,
                    const stream_id& stream, bool into_log);
   status write_row(kv_transaction& txn, record_class cls, const std::string& key, const row& before,
