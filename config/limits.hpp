@@ -47,6 +47,8 @@ constexpr uint64_t rest_forgotten_ms = 3'600'000; // until nothing was broken fo
 constexpr size_t group_commit_requests_max =
     1'024; // one sync answers at most this many; more only adds latency
 constexpr size_t group_commit_bytes_max = 4 * mib; // as large as the largest atomic batch
+constexpr size_t ingest_bytes_min =
+    1 * mib; // a batch of this goes to disk as table files: half a dozen syncs, and no second copy
 
 // ---- reading
 

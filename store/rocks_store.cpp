@@ -1,5 +1,6 @@
 #include "store/rocks_store.hpp"
 
+#include "store/rocks_ingest.hpp"
 #include "store/rocks_log_tail.hpp"
 #include "store/rocks_open_room.hpp"
 #include "store/rocks_settings.hpp"
@@ -25,6 +26,8 @@ namespace shoal {
 struct rocks_store::engine {
   std::string path;
   std::shared_ptr<rocks_memory> memory;
+  std::shared_ptr<tables_kept> files = std::make_shared<tables_kept>();
+  std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(files);
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> families; // by `family`
   std::atomic<bool> failed = false;                   // a commit's outcome is unknown
@@ -247,6 +250,20 @@ private:
   rocksdb::ReadOptions how_ = scanning();
 };
 
+/// Through the write-ahead log.
+rocksdb::Status write(const rocks_store::engine& e, const kv_batch& batch, size_t bytes) {
+  rocksdb::WriteBatch out(bytes);
+  for (const auto& w : batch) {
+    auto* where = e.handle(w.where);
+    const auto s = w.value ? out.Put(where, w.key, *w.value) : out.Delete(where, w.key);
+    assert(s.ok());
+    static_cast<void>(s);
+  }
+  rocksdb::WriteOptions how;
+  how.sync = true;
+  return e.db->Write(how, &out);
+}
+
 /// Refuses a format that is not known; a new or older database gets this one's version.
 status settle_format(rocks_store::engine& e) {
   const auto make_own = [&e]() -> status {
@@ -300,6 +317,7 @@ result<std::unique_ptr<rocks_store>> rocks_store::open(const std::string& path,
     return known.err();
   if (auto room = room_to_replay(path); !room)
     return room.err();
+  remove_unfinished_tables(path);
   const tables_before before(path);
   // Its last owner's thread closes the database, which takes a while; who waits for that must not
   // be told when it begins.
@@ -313,9 +331,10 @@ result<std::unique_ptr<rocks_store>> rocks_store::open(const std::string& path,
   for (size_t i = 0; i < family_count; ++i)
     wanted.emplace_back(family_name(static_cast<family>(i)),
                         family_options(static_cast<family>(i), *e->memory));
+  auto how = database_options(options, *e->memory);
+  how.env = e->env.get();
   rocksdb::DB* db = nullptr;
-  const auto s =
-      rocksdb::DB::Open(database_options(options, *e->memory), path, wanted, &e->families, &db);
+  const auto s = rocksdb::DB::Open(how, path, wanted, &e->families, &db);
   if (!s.ok()) {
     if (lacks_room(s))
       before.remove_others();
@@ -365,16 +384,9 @@ status rocks_store::commit(kv_batch batch) {
   size_t bytes = 0;
   for (const auto& w : batch)
     bytes += w.key.size() + (w.value ? w.value->size() : 0) + 16;
-  rocksdb::WriteBatch out(bytes);
-  for (const auto& w : batch) {
-    auto* where = engine_->handle(w.where);
-    const auto s = w.value ? out.Put(where, w.key, *w.value) : out.Delete(where, w.key);
-    assert(s.ok());
-    static_cast<void>(s);
-  }
-  rocksdb::WriteOptions how;
-  how.sync = true;
-  const auto s = engine_->db->Write(how, &out);
+  const auto s = worth_ingesting(batch, bytes) ? ingest(*engine_->db, engine_->families,
+                                                        engine_->path, batch, *engine_->files)
+                                               : write(*engine_, batch, bytes);
   if (s.ok())
     return success();
   // Reported as unknown even where RocksDB refused early: after EIO the kernel may have dropped or

@@ -99,6 +99,66 @@ BOOST_AUTO_TEST_CASE(a_record_of_another_owner_is_found_by_its_name_in_memory_an
   BOOST_TEST(seen > 1000U);
 }
 
+BOOST_AUTO_TEST_CASE(a_large_batch_goes_past_the_log_and_over_what_was_there_before) {
+  rocks_rows expected;
+  const auto expect = [&](const kv_batch& batch) {
+    for (const auto& w : batch) {
+      const std::pair at{static_cast<size_t>(w.where), w.key};
+      if (w.value)
+        expected[at] = *w.value;
+      else
+        expected.erase(at);
+    }
+  };
+  const auto log_bytes = [&] {
+    uint64_t bytes = 0;
+    for (const auto& f : files(".log"))
+      bytes += std::filesystem::file_size(f);
+    return bytes;
+  };
+  auto store = open();
+  for (const uint64_t n : {1, 2, 3}) {
+    auto batch = large_batch_of(7); // the same rows each time,
+    for (size_t i = 0; i < batch.size(); ++i)
+      if ((i + n) % 3 == 0 && batch[i].where != family::meta)
+        batch[i].value.reset(); // of which others go
+    for (const auto& before : {batch_of(n), kv_batch{{family::owned, batch[0].key, "small"},
+                                                     {family::index, batch.back().key, "small"}}}) {
+      BOOST_REQUIRE(store->commit(before).ok()); // in a memtable,
+      expect(before);
+    }
+    const auto seen = store->snapshot();
+    const auto then = expected;
+    const auto logged = log_bytes();
+    BOOST_REQUIRE(store->commit(batch).ok());
+    expect(batch);
+    BOOST_TEST(log_bytes() < logged + 64 * 1024);
+    BOOST_TEST((*all_rows(*store) == expected));
+    BOOST_TEST((*all_rows(*seen) == then));
+    const kv_batch after{{family::owned, batch[1].key, "later"}};
+    BOOST_REQUIRE(store->commit(after).ok()); // and over it again
+    expect(after);
+    BOOST_TEST((*all_rows(*store) == expected));
+  }
+  store.reset(); // without close(): the log is replayed around the tables
+  store = open();
+  BOOST_TEST((*all_rows(*store) == expected));
+  BOOST_REQUIRE(store->close().ok());
+  store.reset();
+  BOOST_TEST((*all_rows(*open()) == expected));
+}
+
+BOOST_AUTO_TEST_CASE(a_large_batch_that_is_in_no_order_applies_in_the_order_it_has) {
+  auto store = open();
+  auto batch = large_batch_of(1);
+  std::reverse(batch.begin(), batch.end());
+  batch.push_back({family::owned, batch[0].key, std::nullopt});
+  batch.push_back({family::log, batch.back().key, "first"});
+  batch.push_back({family::log, batch.back().key, "second"});
+  BOOST_REQUIRE(store->commit(batch).ok());
+  BOOST_TEST(store->get(family::log, batch.back().key)->value() == "second");
+}
+
 BOOST_AUTO_TEST_CASE(a_snapshot_and_a_cursor_do_not_see_later_commits) {
   auto store = open();
   BOOST_REQUIRE(store->commit({{family::owned, "a", "old"}, {family::shared, "a", "old"}}).ok());

@@ -6,6 +6,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -91,6 +92,20 @@ inline kv_batch batch_of(uint64_t n) {
           {family::log, numbered(n), value},
           {family::index, numbered(n), value},
           {family::meta, "count", numbered(n)}};
+}
+
+/// The same as a batch that is large enough to go to disk as tables.
+inline kv_batch large_batch_of(uint64_t n) {
+  kv_batch out;
+  constexpr uint64_t rows = 3000;
+  for (const auto f : {family::owned, family::log, family::index})
+    for (uint64_t i = 0; i < rows; ++i)
+      out.push_back({f, numbered(n) + numbered(i), std::string(100 + (n + i) % 200, 'x')});
+  out.push_back({family::meta, "count", numbered(n)});
+  std::sort(out.begin(), out.end(), [](const kv_write& a, const kv_write& b) {
+    return std::tie(a.where, a.key) < std::tie(b.where, b.key);
+  });
+  return out;
 }
 
 inline std::ostream& boost_test_print_type(std::ostream& out, ec code) {

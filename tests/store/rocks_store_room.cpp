@@ -66,6 +66,24 @@ BOOST_AUTO_TEST_CASE(a_commit_without_room_is_unknown_and_says_that_room_is_what
   BOOST_TEST(store->commit(batch_of(n + 2)).ok());
 }
 
+BOOST_AUTO_TEST_CASE(a_large_batch_without_room_leaves_nothing_behind_and_is_not_there) {
+  fill();
+  auto store = open();
+  {
+    const file_size_limit limit(4096);
+    const auto refused = store->commit(large_batch_of(2001));
+    BOOST_REQUIRE(!refused.ok());
+    BOOST_TEST(refused.err().code == ec::outcome_unknown);
+  }
+  BOOST_TEST(store->ran_out_of_room());
+  BOOST_TEST(!std::filesystem::exists(path() + "/incoming"));
+  store.reset();
+  store = open();
+  BOOST_TEST((*all_rows(*store) == written));
+  BOOST_TEST(store->commit(large_batch_of(2001)).ok());
+  BOOST_TEST(all_rows(*store)->size() == written.size() + 9000);
+}
+
 BOOST_AUTO_TEST_CASE(an_opening_that_finds_no_room_leaves_nothing_behind_and_later_finds_all) {
   fill();
   const auto tables = files(".sst");
