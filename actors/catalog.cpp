@@ -174,6 +174,8 @@ result<running_library> start_library(caf::actor_system& system, const catalog_s
       std::max(setup.retention.min_tombstone_hours * hour_ms, 2 * options.max_drift_ms);
   writing->mark = std::move(mark);
   writing->disk = setup.disk;
+  writing->aside = setup.detached_writers ? commit_on_a_thread : commit_when_waited_for;
+  writing->aside_bytes_min = setup.aside_bytes_min;
   writing->on_failure = std::move(on_failure);
 
   out.core = std::make_shared<library_core>(std::move(lib));

@@ -39,6 +39,7 @@ struct catalog_setup {
   /// Writers have a thread each, since a sync blocks the one it runs on; false: they run on the
   /// scheduler's, for stores in memory.
   bool detached_writers = true;
+  size_t aside_bytes_min = limits::ingest_bytes_min; // see writer_setup
 };
 
 struct running_library {

@@ -12,8 +12,8 @@ namespace shoal {
 /// peer's fault.
 static bool is_ours(const error& e) { return e.code == ec::corrupt || e.code == ec::disk; }
 
-commit_group::commit_group(writer_setup& setup)
-    : setup_(setup), data_(*setup.data), txn_(*setup.store) {
+commit_group::commit_group(writer_setup& setup, std::shared_ptr<const kv_view> view)
+    : setup_(setup), data_(*setup.data), view_(std::move(view)), txn_(*view_) {
   stored_ = std::make_shared<protocol::stored>();
   conflicts_before_ = data_.summary().conflicts;
 }
@@ -257,45 +257,54 @@ void commit_group::release() {
     });
 }
 
-bool commit_group::finish(const caf::actor& library, caf::event_based_actor* self) {
-  bool durable = !failure_;
-  const bool writes = durable && !txn_.empty();
-  if (writes) {
+kv_batch commit_group::seal() {
+  if (failure_)
+    return {};
+  writes_any_ = !txn_.empty();
+  if (writes_any_)
     data_.seal(txn_);
-    if (auto committed = setup_.store->commit(txn_.take()); !committed) {
-      failure_ = committed.err();
-      durable = false;
-    }
-  }
+  if (!answers_.empty())
+    token_ = to_token(fold(data_.settled() ? data_.merged() : own_streams(), data_.ended()),
+                      purge_hash(data_.members()));
+  summary_ = data_.summary();
+  fill_in(*stored_, data_, summary_, state_changed_);
+  stored_->tips = data_.take_tips();
+  newest_ = data_.last_stamp();
+  return txn_.take();
+}
+
+bool commit_group::conclude(const status& committed, const caf::actor& library,
+                            caf::event_based_actor* self) {
+  if (!failure_ && !committed)
+    failure_ = committed.err();
+  const bool durable = !failure_;
   const auto synced = setup_.time.mono_us();
   if (durable) {
-    if (!answers_.empty())
-      token_ = to_token(fold(data_.settled() ? data_.merged() : own_streams(), data_.ended()),
-                        purge_hash(data_.members()));
     setup_.counted.writes->Increment(static_cast<double>(writes_));
     setup_.counted.ops_applied->Increment(static_cast<double>(applied_));
     for (const auto t : asked_)
       setup_.counted.commit_seconds->Observe(static_cast<double>(synced - t) / 1e6);
     for (const auto t : received_)
       setup_.counted.apply_seconds->Observe(static_cast<double>(synced - t) / 1e6);
-    auto summary = data_.summary();
-    fill_in(*stored_, data_, summary, state_changed_);
-    stored_->tips = data_.take_tips();
-    setup_.counted.conflicts->Increment(static_cast<double>(summary.conflicts - conflicts_before_));
-    setup_.publish(summary, data_.last_stamp().wall_ms);
+    setup_.counted.conflicts->Increment(
+        static_cast<double>(summary_.conflicts - conflicts_before_));
+    setup_.publish(summary_, newest_.wall_ms);
     self->send(library, group_stored{stored_, synced});
   }
   for (auto& answer : answers_)
     answer(durable);
   // The mark may lag, and makes nothing durable: nobody waits for its file.
-  if (durable && writes)
-    if (auto marked = setup_.mark.reached(data_.last_stamp(), setup_.time.mono_us()); !marked) {
+  if (durable && writes_any_)
+    if (auto marked = setup_.mark.reached(newest_, setup_.time.mono_us()); !marked)
       failure_ = marked.err();
-      durable = false;
-    }
-  if (!durable)
+  if (failure_)
     setup_.on_failure(*failure_);
-  return durable;
+  return !failure_;
+}
+
+void commit_group::give_up() {
+  for (auto& answer : answers_)
+    answer(false);
 }
 
 void commit_group::give_back() {

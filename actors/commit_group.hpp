@@ -12,7 +12,8 @@ namespace shoal {
 /// transaction, everything they are told waits until it is durable.
 class commit_group {
 public:
-  explicit commit_group(writer_setup& setup);
+  /// `view` is the store as all groups before leave it.
+  commit_group(writer_setup& setup, std::shared_ptr<const kv_view> view);
 
   void operator()(write_job& w);
   void operator()(apply_job& a);
@@ -36,8 +37,15 @@ public:
 
   size_t bytes() const { return txn_.bytes(); }
 
-  /// Commits and answers. False when the outcome is unknown.
-  bool finish(const caf::actor& library, caf::event_based_actor* self);
+  /// Ends the group: what it tells is as of now, whatever the next group does while this one is
+  /// committed. What is to be committed; nothing, perhaps.
+  kv_batch seal();
+
+  /// Tells everybody how the commit went. False when nothing can be written any more.
+  bool conclude(const status& committed, const caf::actor& library, caf::event_based_actor* self);
+
+  /// Instead of a commit: an earlier group's failed, and with it all that this one rests on.
+  void give_up();
 
   const std::optional<frontier>& prune_again() const { return again_; }
   const std::optional<frontier>& marks_again() const { return marks_again_; }
@@ -53,6 +61,7 @@ private:
 
   writer_setup& setup_;
   replica& data_;
+  std::shared_ptr<const kv_view> view_;
   kv_transaction txn_;
   std::shared_ptr<protocol::stored> stored_;
   std::vector<std::function<void(bool)>> answers_;
@@ -68,6 +77,10 @@ private:
   std::vector<std::pair<uint64_t, api::callback<api::retry_answer>>>
       retries_; // of all dead letters
   uint64_t conflicts_before_ = 0;
+  // as sealed
+  bool writes_any_ = false;
+  replica_summary summary_;
+  hlc newest_;
 };
 
 } // namespace shoal

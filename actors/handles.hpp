@@ -85,6 +85,8 @@ struct store_job {
 };
 /// Writer → itself: commit what was gathered.
 struct flush_group {};
+/// Writer → itself, from the commit: it has ended.
+struct look_at_commit {};
 /// Writer → itself: a held op's time may have come.
 struct look_at_held {};
 /// Writer → itself: the disk may have room again.
@@ -92,7 +94,8 @@ struct look_at_disk {};
 
 /// STORE WRITER, one per library, detached: the sole writer of its RocksDB. Gathers what waits, one
 /// synced batch, then answers all of it. A failed sync answers "outcome unknown": the store must be
-/// opened anew. While the disk is low, clients are refused and what peers sent is kept.
+/// opened anew. A large batch is synced beside the making of the next. While the disk is low,
+/// clients are refused and what peers sent is kept.
 using store_writer_actor = caf::actor;
 
 /// From the writer to its library, after each group.
@@ -291,6 +294,7 @@ struct stop_node {};
 CAF_BEGIN_TYPE_ID_BLOCK(shoal_node, caf::id_block::shoal_transport::end)
   CAF_ADD_TYPE_ID(shoal_node, (shoal::store_job))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::flush_group))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_commit))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_held))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_disk))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::group_stored))
@@ -331,6 +335,7 @@ CAF_END_TYPE_ID_BLOCK(shoal_node)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::store_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::flush_group)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_commit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_held)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_disk)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::group_stored)

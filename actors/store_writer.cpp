@@ -3,8 +3,11 @@
 #include "actors/commit_group.hpp"
 #include "actors/held_jobs.hpp"
 #include "config/limits.hpp"
+#include "store/sync/pending_view.hpp"
 
 #include <caf/all.hpp>
+
+#include <system_error>
 
 namespace shoal {
 
@@ -12,6 +15,13 @@ namespace {
 
 /// For a commit to go with: ten peers' statements cost no sync each.
 constexpr uint64_t statements_wait_ms = 20;
+
+/// A group whose commit is under way.
+struct flight {
+  std::unique_ptr<commit_group> group;
+  std::shared_ptr<const kv_view> view; // the store with it
+  std::future<status> result;
+};
 
 struct writer_state {
   std::shared_ptr<writer_setup> setup;
@@ -21,6 +31,7 @@ struct writer_state {
   bool gathering = false; // statements wait for a flush_group that is on its way
   bool looking = false;   // a look_at_held is on its way
   bool failed = false;
+  std::optional<flight> flying;
   held_jobs held;        // while the disk has no room
   bool watching = false; // a look_at_disk is on its way
 
@@ -40,19 +51,57 @@ struct writer_state {
     }
     size_t i = 0;
     while (i < jobs.size() && !failed) {
-      commit_group g(*setup);
+      auto g = begin();
       for (size_t n = 0; i < jobs.size() && n < limits::group_commit_requests_max
-                         && (n == 0 || g.bytes() < limits::group_commit_bytes_max);
+                         && (n == 0 || g->bytes() < limits::group_commit_bytes_max);
            ++i, ++n)
-        std::visit(g, *jobs[i]);
-      g.release();
-      failed = !g.finish(library, self);
-      if (g.prune_again() && !failed)
-        self->send(self, store_job{std::make_shared<job>(prune_job{*g.prune_again(), {}})});
-      if (g.marks_again() && !failed)
-        self->send(self, store_job{std::make_shared<job>(prune_marks_job{*g.marks_again()})});
+        std::visit(*g, *jobs[i]);
+      g->release();
+      commit(std::move(g), self);
     }
     refuse({jobs.begin() + static_cast<ptrdiff_t>(i), jobs.end()});
+  }
+
+  std::unique_ptr<commit_group> begin() {
+    return std::make_unique<commit_group>(
+        *setup, flying ? flying->view : std::shared_ptr<const kv_view>(setup->store));
+  }
+
+  /// In the order of the groups: of at most one is the commit under way, beside the next one's
+  /// making.
+  void commit(std::unique_ptr<commit_group> g, caf::event_based_actor* self) {
+    const bool large = g->bytes() >= setup->aside_bytes_min;
+    auto batch = g->seal();
+    land(self);
+    if (failed)
+      return g->give_up();
+    if (!large || !setup->aside)
+      return conclude(*g, batch.empty() ? success() : setup->store->commit(batch), self);
+    auto writes = std::make_shared<const kv_batch>(std::move(batch));
+    flying.emplace();
+    flying->group = std::move(g);
+    flying->view = std::make_shared<pending_view>(*setup->store, writes);
+    flying->result = setup->aside(
+        [store = setup->store, writes] { return store->commit(*writes); },
+        [me = caf::actor_cast<caf::actor>(self)] { caf::anon_send(me, look_at_commit{}); });
+  }
+
+  /// Waits for the commit that is under way, if any.
+  void land(caf::event_based_actor* self) {
+    if (!flying)
+      return;
+    auto landed = std::move(*flying);
+    const auto committed = landed.result.get();
+    flying.reset();
+    conclude(*landed.group, committed, self);
+  }
+
+  void conclude(commit_group& g, const status& committed, caf::event_based_actor* self) {
+    failed = !g.conclude(committed, library, self);
+    if (g.prune_again() && !failed)
+      self->send(self, store_job{std::make_shared<job>(prune_job{*g.prune_again(), {}})});
+    if (g.marks_again() && !failed)
+      self->send(self, store_job{std::make_shared<job>(prune_marks_job{*g.marks_again()})});
   }
 
   /// After a failure: clients are told; what peers sent they send again to the
@@ -67,15 +116,15 @@ struct writer_state {
 
   void hold(std::vector<std::shared_ptr<job>> jobs, const error& why,
             caf::event_based_actor* self) {
-    commit_group g(*setup);
+    auto g = begin();
     bool any = false;
     for (const auto& j : jobs)
       if (!held.take(j, why)) {
-        g.refuse(*j, why);
+        g->refuse(*j, why);
         any = true;
       }
     if (any)
-      failed = !g.finish(library, self);
+      commit(std::move(g), self);
     watch_disk(self);
   }
 
@@ -93,9 +142,9 @@ struct writer_state {
     const auto due = setup->data->next_release_ms();
     if (!failed && (setup->data->retrying() || (due && *due <= setup->wall_ms()))
         && !setup->disk->low()) {
-      commit_group g(*setup);
-      g.release();
-      failed = !g.finish(library, self);
+      auto g = begin();
+      g->release();
+      commit(std::move(g), self);
     }
     plan_release(self);
   }
@@ -117,6 +166,25 @@ struct writer_state {
 
 } // namespace
 
+std::future<status> commit_when_waited_for(std::function<status()> commit,
+                                           std::function<void()> ended) {
+  ended();
+  return std::async(std::launch::deferred, std::move(commit));
+}
+
+std::future<status> commit_on_a_thread(std::function<status()> commit,
+                                       std::function<void()> ended) {
+  try {
+    return std::async(std::launch::async, [commit, ended] {
+      auto done = commit();
+      ended();
+      return done;
+    });
+  } catch (const std::system_error&) { // no thread is to be had
+    return commit_when_waited_for(std::move(commit), std::move(ended));
+  }
+}
+
 caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_setup> setup,
                            caf::actor library) {
   auto state = std::make_shared<writer_state>();
@@ -124,11 +192,13 @@ caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_
   state->library = std::move(library);
   self->set_exit_handler([=](const caf::exit_msg& e) {
     state->flush(self); // what was accepted is committed also when the node stops
+    state->land(self);
     if (!state->failed)
       (void)state->setup->mark.settle(); // a mark that lags is found by the next start's peers
     self->quit(e.reason);
   });
   self->attach_functor([=] { // handles to this actor may outlive it; the store must not
+    state->flying.reset();
     state->library = nullptr;
     state->setup = nullptr;
   });
@@ -153,6 +223,13 @@ caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_
       [=](const flush_group&) {
         state->flush(self);
         state->plan_release(self);
+      },
+      [=](const look_at_commit&) {
+        // Unless another one is under way by now, whose own word follows.
+        if (state->flying
+            && state->flying->result.wait_for(std::chrono::seconds(0))
+                   != std::future_status::timeout)
+          state->land(self);
       },
       [=](const look_at_held&) { state->release(self); },
       [=](const look_at_disk&) {

@@ -1,10 +1,11 @@
 #pragma once
-// Encoding: a msgpack-cxx packer over a std::string.
+// Encoding: a msgpack-cxx packer over a std::string, or over memory.
 
 #include <msgpack/pack.hpp>
 
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -12,16 +13,28 @@ namespace shoal {
 
 /// What msgpack::packer writes into.
 struct string_sink {
-  std::string& out;
+  string_sink(std::string& to) : out(to) {} // NOLINT: a writer is made of a string
   void write(const char* data, size_t size) { out.append(data, size); }
+  std::string& out;
 };
 
-/// Appends MessagePack to a string. Thin: one name per wire type, nothing else.
-class writer {
+/// Writes into memory that the caller knows to suffice: a string grows by checked calls, which for
+/// items of a few bytes each take longer than the items.
+struct memory_sink {
+  void write(const char* data, size_t size) {
+    std::memcpy(at, data, size);
+    at += size;
+  }
+  char* at;
+};
+
+/// Writes MessagePack. Thin: one name per wire type, nothing else.
+template <class Sink>
+class basic_writer {
 public:
-  explicit writer(std::string& out) : sink_{out}, packer_(sink_) {}
-  writer(const writer&) = delete;
-  writer& operator=(const writer&) = delete;
+  explicit basic_writer(Sink sink) : sink_(sink), packer_(sink_) {}
+  basic_writer(const basic_writer&) = delete;
+  basic_writer& operator=(const basic_writer&) = delete;
 
   void array(size_t n) { packer_.pack_array(static_cast<uint32_t>(n)); }
   void map(size_t n) { packer_.pack_map(static_cast<uint32_t>(n)); }
@@ -33,9 +46,10 @@ public:
   /// reader takes.
   void real(double v) {
     const auto bits = std::bit_cast<uint64_t>(v);
-    sink_.out += '\xcb';
-    for (int shift = 56; shift >= 0; shift -= 8)
-      sink_.out += static_cast<char>((bits >> shift) & 0xff);
+    char bytes[9] = {'\xcb'};
+    for (int i = 0; i < 8; ++i)
+      bytes[1 + i] = static_cast<char>((bits >> (56 - 8 * i)) & 0xff);
+    sink_.write(bytes, sizeof bytes);
   }
   void str(std::string_view v) {
     packer_.pack_str(static_cast<uint32_t>(v.size()));
@@ -46,11 +60,18 @@ public:
     packer_.pack_bin_body(v.data(), static_cast<uint32_t>(v.size()));
   }
   /// Bytes that are MessagePack already.
-  void raw(std::string_view v) { sink_.out.append(v); }
+  void raw(std::string_view v) { sink_.write(v.data(), v.size()); }
+  const Sink& sink() const { return sink_; }
 
 private:
-  string_sink sink_;
-  msgpack::packer<string_sink> packer_;
+  Sink sink_;
+  msgpack::packer<Sink> packer_;
+};
+
+/// Appends to a string.
+class writer : public basic_writer<string_sink> {
+public:
+  explicit writer(std::string& out) : basic_writer(out) {}
 };
 
 } // namespace shoal

@@ -83,11 +83,11 @@ std::shared_ptr<const kv_view> sim_store::snapshot() const {
   return std::make_shared<sim_store>(*this);
 }
 
-status sim_store::commit(kv_batch batch) {
-  for (auto& w : batch) {
+status sim_store::commit(const kv_batch& batch) {
+  for (const auto& w : batch) {
     auto& m = of(w.where);
     if (w.value)
-      m.insert_or_assign(std::move(w.key), std::move(*w.value));
+      m.insert_or_assign(w.key, *w.value);
     else
       m.erase(w.key);
   }

@@ -13,8 +13,10 @@ namespace shoal {
 class rocks_memory {
 public:
   rocks_memory(size_t cache_bytes, size_t write_buffers_bytes)
-      : cache(rocksdb::NewLRUCache(cache_bytes)),
+      : cache(rocksdb::NewLRUCache(cache_bytes, shard_bits)),
         write_buffers(std::make_shared<rocksdb::WriteBufferManager>(write_buffers_bytes)) {}
+  /// By default a shard has half a MiB, of which a few filters push one another out.
+  static constexpr int shard_bits = 2;
   std::shared_ptr<rocksdb::Cache> cache;
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
 };

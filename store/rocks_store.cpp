@@ -373,7 +373,7 @@ std::shared_ptr<const kv_view> rocks_store::snapshot() const {
   return std::make_shared<rocks_snapshot>(engine_);
 }
 
-status rocks_store::commit(kv_batch batch) {
+status rocks_store::commit(const kv_batch& batch) {
   if (engine_->closed)
     return error{ec::unavailable, engine_->path + ": is closed; open it again to write"};
   if (engine_->failed)

@@ -64,7 +64,7 @@ public:
   /// One fdatasync. ec::outcome_unknown when that or the write failed, and from then on for every
   /// commit until the store is opened again: whether the failed batch is there then, only the
   /// reopened store says. ec::corrupt when a damaged file was met in the background.
-  status commit(kv_batch batch) override;
+  status commit(const kv_batch& batch) override;
 
   /// A commit failed for want of room: opened again, perhaps later, the store goes on.
   bool ran_out_of_room() const;

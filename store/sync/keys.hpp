@@ -37,8 +37,10 @@
 namespace shoal::keys {
 
 inline void append_u64(std::string& out, uint64_t v) {
-  for (int shift = 56; shift >= 0; shift -= 8)
-    out += static_cast<char>(v >> shift);
+  char bytes[sizeof v];
+  for (size_t i = 0; i < sizeof v; ++i)
+    bytes[i] = static_cast<char>(v >> (56 - 8 * i));
+  out.append(bytes, sizeof bytes);
 }
 inline uint64_t read_u64(std::string_view raw) {
   uint64_t v = 0;
@@ -92,7 +94,10 @@ inline std::string stream(const stream_id& s) {
   return out;
 }
 inline std::string by_seq(const stream_id& s, uint64_t seq) {
-  std::string out = stream(s);
+  std::string out;
+  out.reserve(sizeof s.origin.bytes + sizeof s.epoch + sizeof seq);
+  out += s.origin.view();
+  append_u64(out, s.epoch);
   append_u64(out, seq);
   return out;
 }

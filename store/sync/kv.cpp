@@ -1,3 +1,4 @@
+#include "store/sync/overlay_cursor.hpp"
 #include "store/sync/prefix_source.hpp"
 
 #include <algorithm>
@@ -24,58 +25,19 @@ kv_view::get_many(family f, std::span<const std::string> keys) const {
   return out;
 }
 
-/// Merges the base's keys with the overlay's; the overlay hides.
-class transaction_cursor final : public kv_cursor {
-public:
-  transaction_cursor(std::unique_ptr<kv_cursor> base, const kv_transaction::overlay& over)
-      : base_(std::move(base)), over_(over), at_(over.end()) {}
+namespace {
 
-  void seek(std::string_view key) override {
-    base_->seek(key);
-    at_ = over_.lower_bound(key);
-    settle();
-  }
-  bool valid() const override { return !failed_ && (from_over_ || base_->valid()); }
-  void next() override {
-    if (from_over_) {
-      if (base_->valid() && base_->key() == at_->first)
-        base_->next();
-      ++at_;
-    } else {
-      base_->next();
-    }
-    settle();
-  }
-  std::string_view key() const override {
-    return from_over_ ? std::string_view(at_->first) : base_->key();
-  }
-  std::string_view value() const override {
-    return from_over_ ? std::string_view(*at_->second) : base_->value();
-  }
-  status state() const override { return base_->state(); }
-
-private:
-  // Finds which side is next, stepping over deletions.
-  void settle() {
-    for (;;) {
-      // Without the base's keys the overlay's next one may not be the next.
-      failed_ = !base_->valid() && !base_->state();
-      if (failed_)
-        return;
-      from_over_ = at_ != over_.end() && (!base_->valid() || at_->first <= base_->key());
-      if (!from_over_ || at_->second)
-        return;
-      if (base_->valid() && base_->key() == at_->first)
-        base_->next();
-      ++at_;
-    }
-  }
-  std::unique_ptr<kv_cursor> base_;
-  const kv_transaction::overlay& over_;
-  kv_transaction::overlay::const_iterator at_;
-  bool from_over_ = false;
-  bool failed_ = false; // the base has a fault; state() says which
+/// A transaction's own, of one family.
+struct own_writes {
+  using map = std::map<std::string, std::optional<std::string>, std::less<>>;
+  const map* all;
+  map::const_iterator lower_bound(std::string_view key) const { return all->lower_bound(key); }
+  map::const_iterator end() const { return all->end(); }
+  static std::string_view key(map::const_iterator at) { return at->first; }
+  static const std::optional<std::string>& value(map::const_iterator at) { return at->second; }
 };
+
+} // namespace
 
 result<std::optional<std::string>> kv_transaction::get(family f, std::string_view key) const {
   const auto& over = overlays_[static_cast<size_t>(f)];
@@ -97,7 +59,8 @@ kv_transaction::get_many(family f, std::span<const std::string> keys) const {
 }
 
 std::unique_ptr<kv_cursor> kv_transaction::cursor(family f) const {
-  return std::make_unique<transaction_cursor>(base_.cursor(f), overlays_[static_cast<size_t>(f)]);
+  return std::make_unique<overlay_cursor<own_writes>>(
+      base_.cursor(f), own_writes{&overlays_[static_cast<size_t>(f)]});
 }
 
 kv_cursor& kv_transaction::probe(family f) const {

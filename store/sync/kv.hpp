@@ -65,15 +65,16 @@ struct kv_write {
 };
 using kv_batch = std::vector<kv_write>;
 
-/// One library's store. `commit` has one caller, the store writer; everything else may be called
-/// from any thread.
+/// One library's store. `commit` has one caller at a time, the store writer; everything else may be
+/// called from any thread, also while a commit is under way: what it reads is then of before or of
+/// after it.
 class kv_store : public kv_view {
 public:
   /// A view that later commits do not change.
   virtual std::shared_ptr<const kv_view> snapshot() const = 0;
   /// Applies a batch and syncs it. After an error the outcome is unknown and the store must be
   /// reopened.
-  virtual status commit(kv_batch batch) = 0;
+  virtual status commit(const kv_batch& batch) = 0;
 };
 
 /// Reads through its own uncommitted writes. `savepoint` and `rollback` undo a request that turned
@@ -101,7 +102,6 @@ public:
   kv_batch take();
 
 private:
-  friend class transaction_cursor;
   using overlay = std::map<std::string, std::optional<std::string>, std::less<>>;
   void write(family f, std::string key, std::optional<std::string> value);
   struct undo {

@@ -10,7 +10,30 @@ namespace shoal {
 
 namespace {
 
-void write_only_version(writer& w, const version& v) {
+/// Memory for what is written of one op, and of its key.
+class scratch {
+public:
+  scratch(const plain_op& o, size_t key_bytes) {
+    constexpr size_t heads = 16;   // of a field: two texts' of 5 bytes, and four bytes
+    constexpr size_t around = 128; // numbers, ids and their heads
+    size_t bytes = around + key_bytes + o.model.size();
+    for (const auto& f : o.fields)
+      bytes += heads + f.name.size() + f.value.size() + f.parent_model.size();
+    if (memory_.size() < bytes)
+      memory_.resize(2 * bytes);
+  }
+  using writer = basic_writer<memory_sink>;
+  static char* begin() { return memory_.data(); }
+  static size_t length(const writer& w) { return static_cast<size_t>(w.sink().at - begin()); }
+  static std::string_view text(const writer& w) { return {begin(), length(w)}; }
+
+private:
+  static thread_local std::vector<char> memory_;
+};
+thread_local std::vector<char> scratch::memory_;
+
+template <class Writer>
+void write_only_version(Writer& w, const version& v) {
   w.array(1);
   w.array(5);
   w.bin(v.stamp.device.view());
@@ -18,7 +41,8 @@ void write_only_version(writer& w, const version& v) {
 }
 
 /// A field whose version is the table's first.
-void write_field(writer& w, const plain_field& f) {
+template <class Writer>
+void write_field(Writer& w, const plain_field& f) {
   w.array(f.kind == field_kind::lww ? 4 : 5);
   w.str(f.name), w.uint(static_cast<uint64_t>(f.kind)), w.raw(f.value), w.uint(0);
   if (f.kind == field_kind::parent)
@@ -27,9 +51,8 @@ void write_field(writer& w, const plain_field& f) {
 
 /// As encode_op() writes what extract() finds.
 std::string kept_op_of(const plain_op& o) {
-  std::string out;
-  out.reserve(o.bytes.size());
-  writer w(out);
+  const scratch memory(o, 0);
+  scratch::writer w({memory.begin()});
   w.array(9);
   w.uint(o.seq), w.uint(o.batch_rest);
   w.uint(o.stamp.wall_ms), w.uint(o.stamp.counter);
@@ -43,7 +66,7 @@ std::string kept_op_of(const plain_op& o) {
     if (f.kind == field_kind::parent)
       w.str(f.parent_model);
   }
-  return out;
+  return std::string(scratch::text(w));
 }
 
 } // namespace
@@ -51,17 +74,17 @@ std::string kept_op_of(const plain_op& o) {
 fresh_row fresh_row_of(const plain_op& o, const version& at, bool visible,
                        std::string_view row_key) {
   // What the digest is taken of: class, key, version, fields.
-  static thread_local std::string told;
-  told.clear();
-  writer w(told);
+  const scratch memory(o, row_key.size());
+  scratch::writer w({memory.begin()});
   w.uint(static_cast<uint64_t>(o.cls));
   w.bin(row_key);
-  const size_t table_begin = told.size();
+  const size_t table_begin = scratch::length(w);
   write_only_version(w, at);
   w.uint(0); // the insert's
-  const size_t fields_begin = told.size();
+  const size_t fields_begin = scratch::length(w);
   for (const auto& f : o.fields)
     write_field(w, f);
+  const auto told = scratch::text(w);
   const XXH128_hash_t hash = XXH3_128bits(told.data(), told.size());
   fresh_row out;
   out.digest = {hash.low64, hash.high64};
@@ -73,10 +96,10 @@ fresh_row fresh_row_of(const plain_op& o, const version& at, bool visible,
   writer whole(out.encoded);
   whole.array(5);
   whole.boolean(visible);
-  whole.raw(std::string_view(told).substr(table_begin, fields_begin - table_begin));
+  whole.raw(told.substr(table_begin, fields_begin - table_begin));
   whole.nil(); // no delete
   whole.array(o.fields.size());
-  whole.raw(std::string_view(told).substr(fields_begin));
+  whole.raw(told.substr(fields_begin));
   return out;
 }
 

@@ -20,10 +20,10 @@ public:
   }
   std::unique_ptr<kv_cursor> cursor(family f) const override { return files_->cursor(f); }
   std::shared_ptr<const kv_view> snapshot() const override { return files_->snapshot(); }
-  status commit(kv_batch batch) override {
+  status commit(const kv_batch& batch) override {
     const bool last = on_ && fails_in_ && (*fails_in_)-- == 0;
     if (on_ && (!last || kept_))
-      static_cast<void>(files_->commit(std::move(batch)));
+      static_cast<void>(files_->commit(batch));
     if (last) {
       turn_off();
       failed_();

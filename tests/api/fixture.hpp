@@ -25,7 +25,7 @@ public:
   result<std::optional<std::string>> get(family f, std::string_view key) const override;
   std::unique_ptr<kv_cursor> cursor(family f) const override;
   std::shared_ptr<const kv_view> snapshot() const override;
-  status commit(kv_batch batch) override;
+  status commit(const kv_batch& batch) override;
 
 private:
   std::array<std::map<std::string, std::string, std::less<>>, family_count> families_;
