@@ -85,8 +85,10 @@ struct store_job {
 };
 /// Writer → itself: commit what was gathered.
 struct flush_group {};
-/// Writer → itself, from the commit: it has ended.
-struct look_at_commit {};
+/// Writer → itself, from its n-th large commit: that has ended, or is about to.
+struct look_at_commit {
+  uint64_t n = 0;
+};
 /// Writer → itself: a held op's time may have come.
 struct look_at_held {};
 /// Writer → itself: the disk may have room again.

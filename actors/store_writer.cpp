@@ -32,6 +32,7 @@ struct writer_state {
   bool looking = false;   // a look_at_held is on its way
   bool failed = false;
   std::optional<flight> flying;
+  uint64_t flights = 0;  // so far
   held_jobs held;        // while the disk has no room
   bool watching = false; // a look_at_disk is on its way
 
@@ -81,9 +82,10 @@ struct writer_state {
     flying.emplace();
     flying->group = std::move(g);
     flying->view = std::make_shared<pending_view>(*setup->store, writes);
-    flying->result = setup->aside(
-        [store = setup->store, writes] { return store->commit(*writes); },
-        [me = caf::actor_cast<caf::actor>(self)] { caf::anon_send(me, look_at_commit{}); });
+    flying->result = setup->aside([store = setup->store, writes] { return store->commit(*writes); },
+                                  [me = caf::actor_cast<caf::actor>(self), n = ++flights] {
+                                    caf::anon_send(me, look_at_commit{n});
+                                  });
   }
 
   /// Waits for the commit that is under way, if any.
@@ -176,9 +178,8 @@ std::future<status> commit_on_a_thread(std::function<status()> commit,
                                        std::function<void()> ended) {
   try {
     return std::async(std::launch::async, [commit, ended] {
-      auto done = commit();
-      ended();
-      return done;
+      const std::shared_ptr<void> at_the_end(nullptr, [&](void*) { ended(); });
+      return commit();
     });
   } catch (const std::system_error&) { // no thread is to be had
     return commit_when_waited_for(std::move(commit), std::move(ended));
@@ -224,11 +225,8 @@ caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_
         state->flush(self);
         state->plan_release(self);
       },
-      [=](const look_at_commit&) {
-        // Unless another one is under way by now, whose own word follows.
-        if (state->flying
-            && state->flying->result.wait_for(std::chrono::seconds(0))
-                   != std::future_status::timeout)
+      [=](const look_at_commit& c) {
+        if (c.n == state->flights) // else the next group waited for it, and it has landed
           state->land(self);
       },
       [=](const look_at_held&) { state->release(self); },

@@ -25,7 +25,7 @@ struct writer_setup {
   high_water mark;
   std::shared_ptr<disk_space> disk; // while it is low, nothing is written
   /// Carries out the commit of a large group while the writer makes the next one, and calls `ended`
-  /// then, from any thread. Empty: the writer commits everything itself.
+  /// then, or shortly before, from any thread. Empty: the writer commits everything itself.
   std::function<std::future<status>(std::function<status()> commit, std::function<void()> ended)>
       aside = {};
   size_t aside_bytes_min = limits::ingest_bytes_min; // a smaller one is not worth a second thread

@@ -71,7 +71,8 @@ void sim_node::start() {
   auto opened = replica::open(disk_, self_,
                               {.fresh_epoch = epoch_,
                                .max_quarantined = around_.planned.quarantine_max,
-                               .program = later_ ? "a later one" : "this one"});
+                               .program = later_ ? "a later one" : "this one",
+                               .names_known_after = epoch_ % 2 == 0 ? 0U : 1000U});
   if (!opened)
     return around_.judge.fail("codec", "a disk image does not open: " + opened.err().message);
   data_ = std::move(*opened);

@@ -152,6 +152,46 @@ bool replica::has_room(std::span<const range> parts, uint64_t wall_ms) const {
   return more == 0 || here->second + more <= options_.max_quarantined;
 }
 
+/// Of keys that ascend: which of them have no row, neither in the store nor in this group.
+result<std::vector<bool>> replica::find_absent(kv_transaction& txn, record_class cls,
+                                               const std::vector<std::string>& keys) {
+  if (cls == record_class::owned && !names_.on() && new_in_bulk_ >= options_.names_known_after
+      && !std::exchange(names_tried_, true))
+    names_.begin(txn);
+  std::vector<bool> absent(keys.size());
+  std::vector<std::string> asked;
+  std::vector<size_t> asked_at;
+  const bool by_name = cls == record_class::owned && names_.on();
+  if (by_name)
+    names_idle_ = 0;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    absent[i] = by_name && !names_.may_have(keys[i]) && !txn.has_written(family::owned, keys[i]);
+    if (!absent[i]) {
+      asked.push_back(keys[i]);
+      asked_at.push_back(i);
+    }
+  }
+  auto stored = txn.get_many(cls == record_class::owned ? family::owned : family::shared, asked);
+  if (!stored)
+    return stored.err();
+  for (size_t i = 0; i < asked.size(); ++i)
+    absent[asked_at[i]] = !(*stored)[i];
+  if (cls == record_class::owned)
+    new_in_bulk_ += static_cast<size_t>(std::count(absent.begin(), absent.end(), true));
+  return absent;
+}
+
+/// Each group's end: what it wrote is known from here on. Nobody is filled any more when a while
+/// has passed without a new record in bulk.
+void replica::seal_names(const kv_transaction& txn) {
+  constexpr size_t idle_groups_max = 64;
+  if (!names_.on())
+    return;
+  if (++names_idle_ > idle_groups_max)
+    return names_.forget();
+  txn.each_written(family::owned, [this](std::string_view key) { names_.add(key); });
+}
+
 status replica::apply_run(kv_transaction& txn, std::vector<plain_op>& run, size_t count,
                           const stream_id& stream, bool into_log) {
   const auto cls = run.front().cls;
@@ -162,13 +202,13 @@ status replica::apply_run(kv_transaction& txn, std::vector<plain_op>& run, size_
   std::vector<std::string> keys(count);
   for (size_t i = 0; i < count; ++i)
     keys[i] = named[i].first;
-  auto stored = txn.get_many(cls == record_class::owned ? family::owned : family::shared, keys);
-  if (!stored)
-    return stored.err();
+  const auto found = find_absent(txn, cls, keys);
+  if (!found)
+    return found.err();
   std::vector<bool> absent(count);
   for (size_t i = 0; i < count; ++i) {
     const bool twice = i > 0 && keys[i] == keys[i - 1]; // the first of the run's may be there then
-    absent[named[i].second] = !twice && !(*stored)[i];
+    absent[named[i].second] = !twice && (*found)[i];
   }
   for (size_t i = 0; i < count; ++i) {
     auto done = apply_plain(txn, run[i], stream, into_log, absent[i]);

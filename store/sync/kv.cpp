@@ -85,6 +85,10 @@ void kv_transaction::write(family f, std::string key, std::optional<std::string>
   it->second = std::move(value);
 }
 
+bool kv_transaction::has_written(family f, std::string_view key) const {
+  return overlays_[static_cast<size_t>(f)].contains(key);
+}
+
 void kv_transaction::put(family f, std::string key, std::string value) {
   write(f, std::move(key), std::move(value));
 }

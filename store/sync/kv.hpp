@@ -92,6 +92,15 @@ public:
   template <class On>
   result<bool> any_with_prefix(family f, std::string_view prefix, On on) const;
 
+  /// Whether a key has been written here and stands, or has been erased here.
+  bool has_written(family f, std::string_view key) const;
+  /// Calls `on(key)` for each of them.
+  template <class On>
+  void each_written(family f, On on) const {
+    for (const auto& [key, value] : overlays_[static_cast<size_t>(f)])
+      on(std::string_view(key));
+  }
+
   void put(family f, std::string key, std::string value);
   void erase(family f, std::string key);
   size_t savepoint() const { return undo_.size(); }

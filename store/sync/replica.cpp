@@ -222,6 +222,7 @@ void replica::move_frontier(kv_transaction& txn, const stream_id& stream) {
 }
 
 void replica::seal(kv_transaction& txn) {
+  seal_names(txn);
   for (const auto& s : dirty_) {
     const auto key = keys::stream(s);
     if (const auto it = until_.find(s); it != until_.end())

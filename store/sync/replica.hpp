@@ -13,6 +13,7 @@
 #include "messages/resync.hpp"
 #include "store/edit.hpp"
 #include "store/sync/held.hpp"
+#include "store/sync/known_names.hpp"
 #include "store/sync/kv.hpp"
 #include "store/sync/row.hpp"
 
@@ -31,6 +32,8 @@ struct replica_options {
   uint64_t max_quarantined = 10'000;                 // of one origin: more are not taken; see apply
   uint64_t max_record_bytes = wire_limits::op_bytes; // for local writes
   std::string program = {}; // its version: another one tries dead letters again
+  size_t names_known_after =
+      8192; // new device-owned records in bulk, before names are kept in memory
 };
 
 struct conflict;
@@ -226,6 +229,9 @@ private:
   /// must wait. Which of the records are here is asked for all at once.
   status apply_run(kv_transaction& txn, std::vector<plain_op>& run, size_t count,
                    const stream_id& stream, bool into_log);
+  result<std::vector<bool>> find_absent(kv_transaction& txn, record_class cls,
+                                        const std::vector<std::string>& keys);
+  void seal_names(const kv_transaction& txn);
   status write_row(kv_transaction& txn, record_class cls, const std::string& key, const row& before,
                    row& after);
   /// For a row that lost versions: their index entries go, and the row itself when it is empty.
@@ -379,6 +385,10 @@ private:
   std::unordered_map<std::string, std::vector<uint64_t>>
       open_conflicts_;        // row key → conflicts, some of which may be settled
   std::set<stream_id> dirty_; // streams whose until or log_from the group may have moved
+  known_names names_;         // of device-owned rows, while many come in bulk
+  bool names_tried_ = false;  // once per start: later there are too many
+  size_t new_in_bulk_ = 0;
+  size_t names_idle_ = 0; // groups since they were asked
 
   /// What a parent's row says to its children, so that a directory's thousandth entry costs no
   /// read. Keyed by class and row key; bounded; an entry follows its row.

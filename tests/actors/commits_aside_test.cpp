@@ -10,6 +10,9 @@
 
 #include <caf/all.hpp>
 
+#include <chrono>
+#include <thread>
+
 namespace shoal::test {
 
 namespace {
@@ -45,6 +48,7 @@ struct writing {
   std::shared_ptr<powered_disk> power = std::make_shared<powered_disk>(files);
   std::vector<std::string> happened;
   std::function<void()> ended; // of the commit that is under way
+  bool on_a_thread = false;    // which ends some time after it has said so
   int failures = 0;
   caf::actor library;
   caf::actor store_writer_;
@@ -62,6 +66,13 @@ struct writing {
                        .aside =
                            [this](auto commit, auto when_ended) {
                              happened.push_back("begun");
+                             if (on_a_thread)
+                               return std::async(std::launch::async, [commit, when_ended] {
+                                 auto done = commit();
+                                 when_ended();
+                                 std::this_thread::sleep_for(std::chrono::milliseconds(50));
+                                 return done;
+                               });
                              ended = when_ended;
                              return std::async(std::launch::deferred, [this, commit] {
                                auto done = commit();
@@ -129,6 +140,19 @@ BOOST_AUTO_TEST_CASE(what_rests_on_a_commit_that_failed_is_not_committed) {
              boost::test_tools::per_element());
   BOOST_TEST(failures == 1);
   BOOST_TEST((*files->get(family::meta, "clock") == std::nullopt));
+}
+
+// Seen: the word came before the result was to be had, and the last group of a fill waited for
+// ever.
+BOOST_AUTO_TEST_CASE(the_word_that_a_commit_has_ended_may_come_before_its_result) {
+  on_a_thread = true;
+  write("first");
+  for (int tries = 0; tries < 500 && happened.size() < 2; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    run();
+  }
+  BOOST_TEST(happened == (std::vector<std::string>{"begun", "first: written"}),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(an_exit_waits_for_the_commit_that_is_under_way) {

@@ -10,8 +10,8 @@ namespace shoal::sim {
 struct lone_replica {
   sim_store disk;
   std::unique_ptr<replica> data;
-  explicit lone_replica(size_t index)
-      : data(std::move(*replica::open(disk, device_of(index), {.fresh_epoch = 7}))) {}
+  explicit lone_replica(size_t index, const replica_options& options = {.fresh_epoch = 7})
+      : data(std::move(*replica::open(disk, device_of(index), options))) {}
 
   /// Runs `call` with a transaction, and makes what it wrote durable.
   template <class Call>
