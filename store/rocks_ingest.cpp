@@ -81,9 +81,15 @@ void tables_kept::taken_over() {
   linked_.clear();
 }
 
-bool worth_ingesting(const kv_batch& batch, size_t bytes) {
+bool worth_ingesting(rocksdb::DB& db, const kv_batch& batch, size_t bytes) {
   if (bytes < limits::ingest_bytes_min)
     return false;
+  for (const auto* behind : {&rocksdb::DB::Properties::kIsWriteStopped,
+                             &rocksdb::DB::Properties::kActualDelayedWriteRate}) {
+    uint64_t value = 0;
+    if (!db.GetIntProperty(*behind, &value) || value != 0)
+      return false;
+  }
   for (size_t i = 1; i < batch.size(); ++i) {
     const auto& a = batch[i - 1];
     const auto& b = batch[i];

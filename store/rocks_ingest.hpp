@@ -34,9 +34,10 @@ private:
   std::set<std::string> linked_;
 };
 
-/// Whether a batch goes this way: it is large enough to be worth a sync per family, and each
-/// family's keys ascend, none twice, as kv_transaction::take() has them.
-bool worth_ingesting(const kv_batch& batch, size_t bytes);
+/// Whether a batch goes this way: it is large enough to be worth a sync per family, each family's
+/// keys ascend, none twice, as kv_transaction::take() has them, and compactions keep up: writes
+/// wait for those when they must, tables that are taken over would not.
+bool worth_ingesting(rocksdb::DB& db, const kv_batch& batch, size_t bytes);
 
 /// Writes a table per family and has them taken over at once: all of them, after a kill or a power
 /// cut as well, or none. After a failure that is decided by the next opening. `handles` by

@@ -384,9 +384,10 @@ status rocks_store::commit(const kv_batch& batch) {
   size_t bytes = 0;
   for (const auto& w : batch)
     bytes += w.key.size() + (w.value ? w.value->size() : 0) + 16;
-  const auto s = worth_ingesting(batch, bytes) ? ingest(*engine_->db, engine_->families,
-                                                        engine_->path, batch, *engine_->files)
-                                               : write(*engine_, batch, bytes);
+  const auto s =
+      worth_ingesting(*engine_->db, batch, bytes)
+          ? ingest(*engine_->db, engine_->families, engine_->path, batch, *engine_->files)
+          : write(*engine_, batch, bytes);
   if (s.ok())
     return success();
   // Reported as unknown even where RocksDB refused early: after EIO the kernel may have dropped or

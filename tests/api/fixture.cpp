@@ -45,11 +45,11 @@ std::shared_ptr<const kv_view> map_store::snapshot() const {
   return std::make_shared<map_store>(*this);
 }
 
-status map_store::commit(kv_batch batch) {
-  for (auto& w : batch) {
+status map_store::commit(const kv_batch& batch) {
+  for (const auto& w : batch) {
     auto& all = families_[static_cast<size_t>(w.where)];
     if (w.value)
-      all.insert_or_assign(std::move(w.key), std::move(*w.value));
+      all.insert_or_assign(w.key, *w.value);
     else
       all.erase(w.key);
   }
