@@ -153,11 +153,17 @@ void node_loop::pause(library& l, bool on, const answer& done) {
   if (auto kept = remember_library(setup_->catalog.data_dir, entry); !kept)
     return (*done)(kept.err());
   l.entry = std::move(entry);
-  if (l.actor)
-    self_->send(l.actor, pause_library{on});
   update_peers();
   dial_due();
-  (*done)(std::string());
+  if (!l.actor)
+    return (*done)(std::string());
+  // Answered once the library has heard it: from then on nothing is sent or taken, and says so.
+  self_->request(l.actor, caf::infinite, pause_library{on})
+      .then([done] { (*done)(std::string()); },
+            [done](const caf::error&) {
+              (*done)(error{ec::unavailable, "the library ended just now; what was asked for is "
+                                             "kept, and holds when it is opened again"});
+            });
 }
 
 void node_loop::leave(library& l, const library_order& o) {

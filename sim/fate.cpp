@@ -152,7 +152,7 @@ std::string sim_node::find_disk(random_source& r) {
   if (!cut || undo_.empty())
     return {};
   for (uint64_t i = 0; i < groups && !undo_.empty(); ++i) {
-    (void)disk_.commit(std::move(undo_.back()));
+    (void)disk_.commit(undo_.back());
     undo_.pop_back();
   }
   around_.judge.restored(self_, disk_);

@@ -134,7 +134,7 @@ private:
   /// The shell gives the replica up and opens it again from what is durable.
   void stumble();
   void end_group(group& g);
-  void write(kv_batch batch);
+  void write(const kv_batch& batch);
   void failed(group& g, const std::string& what, const error& why);
   void schedule_tick();
   void schedule_release();

@@ -133,14 +133,14 @@ void sim_node::failed(group& g, const std::string& what, const error& why) {
     around_.judge.fail("refused", what + ": " + why.message);
 }
 
-void sim_node::write(kv_batch batch) {
+void sim_node::write(const kv_batch& batch) {
   if (around_.planned.lose_tail_permille > 0) {
     constexpr size_t groups_kept = 5;
     undo_.push_back(disk_.inverse(batch));
     if (undo_.size() > groups_kept)
       undo_.pop_front();
   }
-  (void)disk_.commit(std::move(batch));
+  (void)disk_.commit(batch);
 }
 
 static bool is_account(const kv_write& w) {
@@ -154,7 +154,7 @@ void sim_node::end_group(group& g) {
   if (checks_.chance(300))
     around_.judge.written(self_, g.batch);
   accounts_moved_ = accounts_moved_ || std::any_of(g.batch.begin(), g.batch.end(), is_account);
-  write(std::move(g.batch));
+  write(g.batch);
   for (const auto& c : g.commits) {
     around_.judge.durable(c);
     around_.judge.acknowledged(c);

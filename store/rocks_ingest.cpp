@@ -63,7 +63,9 @@ rocksdb::IOStatus tables_kept::LinkFile(const std::string& from, const std::stri
     const std::lock_guard lock(mutex_);
     linked_.insert(to);
   }
-  return target()->LinkFile(from, to, how, debug);
+  auto s = target()->LinkFile(from, to, how, debug);
+  // Some file systems know no links, and say so as an error like any other. Then it is copied.
+  return s.ok() || s.IsNoSpace() ? s : rocksdb::IOStatus::NotSupported(s.ToString());
 }
 
 rocksdb::IOStatus tables_kept::DeleteFile(const std::string& file, const rocksdb::IOOptions& how,

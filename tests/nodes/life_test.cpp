@@ -277,6 +277,19 @@ BOOST_AUTO_TEST_CASE(what_nobody_else_holds_is_not_left_behind_unasked) {
   BOOST_TEST(put_aside(lab[0], "left").size() == 1U);
 }
 
+// Seen: /readyz said ready to who had been told that the library was paused.
+BOOST_AUTO_TEST_CASE(a_pause_is_answered_once_it_holds) {
+  cluster lab(1);
+  lab.start();
+  auto client = lab[0].client();
+  for (int round = 0; round < 300; ++round) {
+    BOOST_REQUIRE(client.post("/v1/libraries/lab/pause", json::object()).status == 200);
+    BOOST_REQUIRE_MESSAGE(client.get("/readyz").status == 503, "in round " << round);
+    BOOST_REQUIRE(client.post("/v1/libraries/lab/resume", json::object()).status == 200);
+    BOOST_REQUIRE_MESSAGE(client.get("/readyz").status == 200, "in round " << round);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_paused_library_sends_and_takes_nothing_also_after_a_restart) {
   cluster lab(2);
   lab.start();

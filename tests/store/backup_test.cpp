@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(every_family_comes_back_in_order_whatever_the_size_of_its_v
       expected.emplace_back(static_cast<family>(f), key, value);
       batch.push_back({static_cast<family>(f), key, std::move(value)});
     }
-  const auto committed = store->commit(std::move(batch));
+  const auto committed = store->commit(batch);
   BOOST_REQUIRE(committed.ok());
   const auto bytes = made_of(*store);
   all_entries got;
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(a_backup_that_was_cut_or_altered_anywhere_is_refused) {
   kv_batch batch;
   for (int n = 0; n < 50; ++n)
     batch.push_back({family::shared, std::to_string(n), std::to_string(n * n)});
-  const auto committed = store->commit(std::move(batch));
+  const auto committed = store->commit(batch);
   BOOST_REQUIRE(committed.ok());
   const auto bytes = made_of(*store);
   all_entries ignored;

@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(a_record_of_another_owner_is_found_by_its_name_in_memory_an
     kv_batch batch;
     for (uint64_t id = in_files ? records : 0; id < (in_files ? 2 * records : records); ++id)
       batch.push_back({family::owned, key(id, id % 7), "row"});
-    const auto done = store->commit(std::move(batch));
+    const auto done = store->commit(batch);
     BOOST_REQUIRE(done.ok());
     if (!in_files)
       BOOST_REQUIRE(store->close().ok());
@@ -187,7 +187,7 @@ BOOST_AUTO_TEST_CASE(many_keys_at_once_say_what_each_says_alone) {
   kv_batch batch;
   for (uint64_t n = 0; n < 1000; n += 2)
     batch.push_back({family::owned_by_seq, numbered(n), "value " + std::to_string(n)});
-  BOOST_REQUIRE(store->commit(std::move(batch)).ok());
+  BOOST_REQUIRE(store->commit(batch).ok());
   const auto before = store->snapshot();
   BOOST_REQUIRE(store->commit({{family::owned_by_seq, numbered(4), std::nullopt}}).ok());
   kv_transaction txn(*store);
@@ -259,7 +259,7 @@ BOOST_AUTO_TEST_CASE(rows_stay_readable_when_memtables_are_flushed_under_a_small
           std::string(300, static_cast<char>('a' + n % 26));
       batch.push_back({family::shared, key, std::string(300, static_cast<char>('a' + n % 26))});
     }
-    const auto done = store->commit(std::move(batch));
+    const auto done = store->commit(batch);
     BOOST_REQUIRE(done.ok());
   }
   BOOST_TEST((*all_rows(*store) == expected));

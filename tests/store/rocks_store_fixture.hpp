@@ -97,7 +97,7 @@ inline kv_batch batch_of(uint64_t n) {
 /// The same as a batch that is large enough to go to disk as tables.
 inline kv_batch large_batch_of(uint64_t n) {
   kv_batch out;
-  constexpr uint64_t rows = 3000;
+  constexpr uint64_t rows = 2500;
   for (const auto f : {family::owned, family::log, family::index})
     for (uint64_t i = 0; i < rows; ++i)
       out.push_back({f, numbered(n) + numbered(i), std::string(100 + (n + i) % 200, 'x')});

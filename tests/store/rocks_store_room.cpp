@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(a_large_batch_without_room_leaves_nothing_behind_and_is_not
   store = open();
   BOOST_TEST((*all_rows(*store) == written));
   BOOST_TEST(store->commit(large_batch_of(2001)).ok());
-  BOOST_TEST(all_rows(*store)->size() == written.size() + 9000);
+  BOOST_TEST(all_rows(*store)->size() == written.size() + 7500);
 }
 
 BOOST_AUTO_TEST_CASE(an_opening_that_finds_no_room_leaves_nothing_behind_and_later_finds_all) {

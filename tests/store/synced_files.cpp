@@ -15,6 +15,7 @@ namespace shoal::synced_files {
 std::atomic<uint64_t> syncs = 0;
 std::atomic<bool> disk_fails = false;
 std::function<void()> on_sync;
+std::atomic<bool> no_links = false;
 
 namespace {
 
@@ -99,3 +100,10 @@ void copy_after_power_cut(const fs::path& copy) {
 
 extern "C" int fdatasync(int fd) { return shoal::synced_files::sync(fd, SYS_fdatasync); }
 extern "C" int fsync(int fd) { return shoal::synced_files::sync(fd, SYS_fsync); }
+extern "C" int link(const char* from, const char* to) {
+  if (shoal::synced_files::no_links) {
+    errno = EPERM;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_link, from, to));
+}

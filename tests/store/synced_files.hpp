@@ -1,7 +1,7 @@
 #pragma once
 // What of a directory is on the disk for certain: a file's bytes up to its last fdatasync or fsync,
-// a name since the last fsync of its directory. This executable's fdatasync and fsync stand in for
-// libc's, in RocksDB too.
+// a name since the last fsync of its directory. This executable's fdatasync, fsync
+// and link stand in for libc's, in RocksDB too.
 
 #include <atomic>
 #include <filesystem>
@@ -12,6 +12,8 @@ namespace shoal::synced_files {
 extern std::atomic<uint64_t> syncs;   ///< of files, so far
 extern std::atomic<bool> disk_fails;  ///< each sync is EIO as long as it is set
 extern std::function<void()> on_sync; ///< called before each sync takes effect, one at a time
+
+extern std::atomic<bool> no_links; ///< link() is EPERM, as on FAT
 
 /// Forgets what was seen before, and takes what `directory` has now as synced.
 void watch(const std::filesystem::path& directory);
