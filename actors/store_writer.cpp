@@ -76,8 +76,10 @@ struct writer_state {
     land(self);
     if (failed)
       return g->give_up();
+    if (batch.empty()) // also a group that failed as it was made: the next must not rest on it
+      return conclude(*g, success(), self);
     if (!large || !setup->aside)
-      return conclude(*g, batch.empty() ? success() : setup->store->commit(batch), self);
+      return conclude(*g, setup->store->commit(batch), self);
     auto writes = std::make_shared<const kv_batch>(std::move(batch));
     flying.emplace();
     flying->group = std::move(g);

@@ -61,7 +61,8 @@ public:
   std::unique_ptr<kv_cursor> prefix_cursor(family f) const override;
   std::shared_ptr<const kv_view> snapshot() const override;
 
-  /// One fdatasync. ec::outcome_unknown when that or the write failed, and from then on for every
+  /// One fdatasync; of a large batch that of each table and of the MANIFEST (rocks_ingest.hpp).
+  /// ec::outcome_unknown when that or the write failed, and from then on for every
   /// commit until the store is opened again: whether the failed batch is there then, only the
   /// reopened store says. ec::corrupt when a damaged file was met in the background.
   status commit(const kv_batch& batch) override;

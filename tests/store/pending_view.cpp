@@ -59,9 +59,7 @@ answers ask(const kv_view& view, const std::vector<std::string>& names, std::mt1
 BOOST_FIXTURE_TEST_SUITE(pending_views, rocks_directory)
 
 BOOST_AUTO_TEST_CASE(a_pending_view_says_what_the_store_says_after_the_commit) {
-  const char* given = std::getenv("SHOAL_SEED");
-  const uint64_t seed = given ? std::stoull(given) : std::random_device{}();
-  BOOST_TEST_MESSAGE("SHOAL_SEED=" << seed);
+  const auto seed = seed_of_this_run();
   std::mt19937_64 rng(seed);
   // As rows of `owned` are named: length of the model, the model, the id, the owner.
   std::vector<std::string> names;

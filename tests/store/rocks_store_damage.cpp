@@ -9,13 +9,6 @@ using namespace shoal;
 
 namespace {
 
-uint64_t damage_seed() {
-  const char* given = std::getenv("SHOAL_SEED");
-  const uint64_t s = given ? std::stoull(given) : std::random_device{}();
-  BOOST_TEST_MESSAGE("SHOAL_SEED=" << s);
-  return s;
-}
-
 struct damaged : rocks_directory {
   rocks_rows written;
 
@@ -63,7 +56,7 @@ BOOST_FIXTURE_TEST_SUITE(rocks_store_damage, damaged)
 
 BOOST_AUTO_TEST_CASE(a_flipped_byte_in_a_table_file_never_loses_rows) {
   fill(true);
-  const auto seed = damage_seed();
+  const auto seed = seed_of_this_run();
   std::mt19937_64 rng(seed);
   size_t faults = 0;
   const auto tables = files(".sst");
@@ -98,7 +91,7 @@ BOOST_AUTO_TEST_CASE(a_flip_of_what_says_how_a_table_is_to_be_read_is_refused_at
 
 BOOST_AUTO_TEST_CASE(a_flipped_byte_in_the_log_is_refused_at_open) {
   fill(false);
-  const auto seed = damage_seed();
+  const auto seed = seed_of_this_run();
   std::mt19937_64 rng(seed);
   const auto logs = files(".log");
   BOOST_REQUIRE(logs.size() == 1);
@@ -181,7 +174,7 @@ BOOST_AUTO_TEST_CASE(a_missing_table_file_is_damage) {
 
 BOOST_AUTO_TEST_CASE(a_damaged_manifest_is_damage) {
   fill(true);
-  const auto seed = damage_seed();
+  const auto seed = seed_of_this_run();
   std::mt19937_64 rng(seed);
   for (int round = 0; round < 20; ++round) {
     for (const auto& f : std::filesystem::directory_iterator(path()))

@@ -7,14 +7,24 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <random>
 #include <tuple>
 
 #include <unistd.h>
 
 namespace shoal {
+
+/// SHOAL_SEED, or a new one; said with the test's messages.
+inline uint64_t seed_of_this_run() {
+  const char* given = std::getenv("SHOAL_SEED");
+  const uint64_t seed = given ? std::stoull(given) : std::random_device{}();
+  BOOST_TEST_MESSAGE("SHOAL_SEED=" << seed);
+  return seed;
+}
 
 struct rocks_directory {
   rocks_directory() {

@@ -100,9 +100,7 @@ BOOST_AUTO_TEST_SUITE_END()
 BOOST_FIXTURE_TEST_SUITE(rocks_store_kill, rocks_directory)
 
 BOOST_AUTO_TEST_CASE(every_acknowledged_batch_is_there_whole_after_kill_9) {
-  const char* given = std::getenv("SHOAL_SEED");
-  const uint64_t seed = given ? std::stoull(given) : std::random_device{}();
-  BOOST_TEST_MESSAGE("SHOAL_SEED=" << seed);
+  const auto seed = seed_of_this_run();
   std::mt19937_64 rng(seed);
   uint64_t before = 0;
   for (int round = 0; round < 8; ++round) {
