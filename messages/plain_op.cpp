@@ -28,7 +28,7 @@ bool read_plain_field(reader& in, plain_field& f) {
   const size_t items = in.array(64, "field");
   f.name = in.str(name_bytes, "field name");
   const auto kind = in.uint("field kind");
-  if (in.failed())
+  if (in.failed() || kind > UINT8_MAX) // as one byte it would be another's
     return false;
   f.kind = static_cast<field_kind>(kind);
   const bool parent = f.kind == field_kind::parent;

@@ -98,12 +98,40 @@ BOOST_AUTO_TEST_CASE(bytes_that_changed_are_plain_only_where_the_general_way_rea
       continue;
     }
     ++plain;
-    BOOST_REQUIRE(!in.failed());
+    BOOST_REQUIRE_MESSAGE(!in.failed(), "the general way: " << in.err().message);
     BOOST_REQUIRE_EQUAL(in.offset(), read.bytes.size());
     BOOST_REQUIRE(widened(read) == without_prev(general));
   }
   BOOST_TEST(plain > 1'000U);
   BOOST_TEST(refused > 1'000U);
+}
+
+// Seen once in many runs of the above: of a field's kind the lowest byte alone was looked at, and
+// what the general way refuses was merged.
+BOOST_AUTO_TEST_CASE(a_kind_that_has_a_known_one_in_its_lowest_byte_is_not_that) {
+  generator any(test_seed());
+  auto o = plain_from(any);
+  o.fields.resize(1);
+  o.fields.front() = {};
+  o.fields.front().name = "n";
+  o.fields.front().kind = field_kind::lww;
+  writer(o.fields.front().value).uint(7);
+  auto bytes = encode_op(o);
+  plain_op read;
+  BOOST_REQUIRE(read_plain_insert(bytes, o.stamp.device, read));
+  const std::string name = "\xa1n";
+  const auto at = bytes.find(name + static_cast<char>(field_kind::lww));
+  BOOST_REQUIRE(at != std::string::npos);
+  for (const uint64_t more : {uint64_t{1} << 8, uint64_t{1} << 40}) {
+    std::string kind;
+    writer(kind).uint(more + static_cast<uint64_t>(field_kind::lww));
+    auto changed = bytes;
+    changed.replace(at + name.size(), 1, kind);
+    BOOST_TEST(!read_plain_insert(changed, o.stamp.device, read));
+    reader in(changed);
+    read_op(in, o.stamp.device);
+    BOOST_TEST(in.failed());
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
