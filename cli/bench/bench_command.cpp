@@ -7,6 +7,7 @@
 #include "cli/client/commands.hpp"
 #include "cli/client/listing.hpp"
 #include "config/limits.hpp"
+#include "messages/wire_limits.hpp"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -121,6 +122,8 @@ void run(context& ctx, const kind& what, bench_request asked, const std::string&
     settings["seconds"] = asked.seconds;
   if (what.run == bench::bench_writes)
     settings["clients"] = asked.clients;
+  if (what.run == bench::bench_throughput)
+    settings["batch"] = asked.batch;
   settings["version"] = SHOAL_VERSION;
   auto made = what.run(asked);
   if (!made) {
@@ -148,6 +151,7 @@ void add_bench_command(CLI::App& app, context& ctx) {
     asked->asked.seconds = what.seconds;
     asked->asked.runs = 3;
     asked->asked.clients = 64;
+    asked->asked.batch = 1000;
     asked->asked.model = "entry";
     auto* command = group->add_subcommand(what.name, what.about);
     command
@@ -173,6 +177,10 @@ void add_bench_command(CLI::App& app, context& ctx) {
       command->add_option("--clients", asked->asked.clients, "Connections that write at once")
           ->capture_default_str()
           ->check(CLI::Range(size_t{1}, clients_max));
+    if (what.run == bench::bench_throughput)
+      command->add_option("--batch", asked->asked.batch, "Records in one request, two under way")
+          ->capture_default_str()
+          ->check(CLI::Range(uint64_t{1}, uint64_t{wire_limits::batch_ops}));
     command->callback([asked, &what, &ctx] { run(ctx, what, asked->asked, asked->dir); });
   }
 }

@@ -17,6 +17,7 @@ struct bench_request {
   double seconds = 0;   // of a run, or until no further run begins
   size_t runs = 0;
   size_t clients = 0;
+  uint64_t batch = 0; // records in one request
   std::string model;
   std::filesystem::path scratch;
   /// Told what is going on, for people.

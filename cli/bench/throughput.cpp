@@ -13,7 +13,6 @@ namespace shoal::cli::bench {
 
 namespace {
 
-constexpr uint64_t batch_records = 1000;
 constexpr size_t batches_under_way = 2; // so that the node never waits for the next
 
 double two_digits(double value) { return std::round(value * 100) / 100; }
@@ -37,11 +36,11 @@ result<json> floor_throughput(const bench_request& asked) {
   if (!mesh)
     return mesh.err();
   record_maker make(asked.model, 1);
-  const auto batch = make.digits(record_bytes * batch_records);
+  const auto batch = make.digits(record_bytes * asked.batch);
   constexpr size_t window = 8; // batches that a peer may owe
   const auto begin = clock::now();
   for (uint64_t left = asked.records; left > 0;) {
-    const auto now = std::min(left, batch_records);
+    const auto now = std::min(left, asked.batch);
     const auto bytes = std::string_view(batch).substr(0, now * record_bytes);
     if (auto made = (*mesh)->commit(bytes); !made)
       return made.err();
@@ -94,8 +93,8 @@ result<std::string> write_batches(const bench_lab& lab, std::vector<std::string>
 result<json> shoal_throughput(const bench_request& asked, const bench_lab& lab, uint64_t seed) {
   record_maker make(asked.model, seed);
   std::vector<std::string> bodies;
-  for (uint64_t left = asked.records; left > 0; left -= std::min(left, batch_records))
-    bodies.push_back(make.batch(std::min(left, batch_records)));
+  for (uint64_t left = asked.records; left > 0; left -= std::min(left, asked.batch))
+    bodies.push_back(make.batch(std::min(left, asked.batch)));
   const auto sent_before = lab.metric(0, "shoal_bytes_sent_total");
   if (!sent_before)
     return sent_before.err();
