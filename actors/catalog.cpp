@@ -4,6 +4,7 @@
 #include "actors/clocks.hpp"
 #include "actors/own_device.hpp"
 #include "actors/reader.hpp"
+#include "actors/socket_thread.hpp"
 #include "actors/store_writer.hpp"
 #include "actors/stored_event.hpp"
 #include "config/limits.hpp"
@@ -153,12 +154,12 @@ result<running_library> start_library(caf::actor_system& system, const catalog_s
   for (const auto& [device, address] : entry.contacts)
     lib.protocol.contacts.insert(device);
 
-  auto first = std::make_shared<protocol::stored>();
+  protocol::stored first;
   const auto summary = (*data)->summary();
-  fill_in(*first, **data, summary, true);
-  first->members = (*data)->members();
+  fill_in(first, **data, summary, true);
+  first.members = (*data)->members();
   for (const auto& [member, s] : (*data)->statements())
-    first->statements.push_back(s);
+    first.statements.push_back(s);
   const auto stamp = (*data)->last_stamp().wall_ms;
 
   auto writing = std::make_shared<writer_setup>();
@@ -174,7 +175,7 @@ result<running_library> start_library(caf::actor_system& system, const catalog_s
       std::max(setup.retention.min_tombstone_hours * hour_ms, 2 * options.max_drift_ms);
   writing->mark = std::move(mark);
   writing->disk = setup.disk;
-  writing->aside = setup.detached_writers ? commit_on_a_thread : commit_when_waited_for;
+  writing->aside = setup.aside;
   writing->aside_bytes_min = setup.aside_bytes_min;
   writing->on_failure = std::move(on_failure);
 
@@ -190,13 +191,19 @@ result<running_library> start_library(caf::actor_system& system, const catalog_s
     if (const auto held = core.lock())
       held->publish(made, newest);
   };
-  out.actor = system.spawn(library_actor, out.core);
-  out.writer = setup.detached_writers
-                   ? system.spawn<caf::detached>(store_writer, writing, out.actor)
-                   : system.spawn(store_writer, writing, out.actor);
+  out.members = *first.members;
+  // Before anybody may ask: whoever waits for "all members" while none is known would be told yes.
+  auto asked = std::make_shared<protocol::effects>(out.core->take_stored(std::move(first)));
+  if (setup.on_scheduler) {
+    out.actor = system.spawn(library_actor, out.core);
+    out.writer = system.spawn(store_writer, writing, out.actor);
+  } else {
+    out.actor = spawn_in_socket_thread(
+        system, [core = out.core](auto* self) { return library_actor(self, core); });
+    out.writer = system.spawn<caf::detached>(store_writer, writing, out.actor);
+  }
   out.core->connect(out.actor, out.writer);
-  out.members = *first->members;
-  caf::anon_send(out.actor, group_stored{std::move(first), setup.time.mono_us()});
+  caf::anon_send(out.actor, library_opened{std::move(asked)});
   if (entry.sync)
     setup.directory->put(entry.id, out.actor);
   return out;

@@ -7,6 +7,7 @@
 #include "actors/library.hpp"
 #include "actors/library_folder.hpp"
 #include "actors/peer_link.hpp"
+#include "actors/store_writer.hpp"
 #include "store/rocks_store.hpp"
 
 #include <caf/actor_system.hpp>
@@ -36,10 +37,11 @@ struct catalog_setup {
   std::shared_ptr<current_models> models;
   clocks time = {};
   std::function<uint64_t()> random_epoch = random_u64;
-  /// Writers have a thread each, since a sync blocks the one it runs on; false: they run on the
-  /// scheduler's, for stores in memory.
-  bool detached_writers = true;
-  size_t aside_bytes_min = limits::ingest_bytes_min; // see writer_setup
+  /// Libraries run in the thread of the sockets, and writers have a thread each, since a sync
+  /// blocks the one it runs on; true: all run on the scheduler's, for tests with stores in memory.
+  bool on_scheduler = false;
+  commit_aside aside = commit_on_a_thread; // this and the next: see writer_setup
+  size_t aside_bytes_min = limits::ingest_bytes_min;
 };
 
 struct running_library {

@@ -100,6 +100,10 @@ struct look_at_disk {};
 /// clients are refused and what peers sent is kept.
 using store_writer_actor = caf::actor;
 
+/// The first a library is told: what its protocol asks for since it took what the store holds.
+struct library_opened {
+  std::shared_ptr<protocol::effects> asked;
+};
 /// From the writer to its library, after each group.
 struct group_stored {
   std::shared_ptr<protocol::stored> what;
@@ -174,9 +178,9 @@ struct verify_request {
 };
 
 /// LIBRARY, one per library: runs the protocol, owns the library's state. Dynamically typed, for
-/// the transport's sake; it takes group_stored, protocol::loaded, protocol::summed, store_verified,
-/// session_up, session_down, inbound, wait_request, member_change, prune_request, verify_request,
-/// library_tick, pause_library, stop_library and pulse.
+/// the transport's sake; it takes library_opened, group_stored, protocol::loaded, protocol::summed,
+/// store_verified, session_up, session_down, inbound, wait_request, member_change, prune_request,
+/// verify_request, library_tick, pause_library, stop_library and pulse.
 struct library_tick {
   uint64_t generation = 0;
 };
@@ -299,6 +303,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(shoal_node, caf::id_block::shoal_transport::end)
   CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_commit))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_held))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_disk))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::library_opened))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::group_stored))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::read_job))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::protocol::loaded))
@@ -340,6 +345,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::flush_group)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_commit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_held)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_disk)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_opened)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::group_stored)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::read_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::protocol::loaded)

@@ -19,6 +19,11 @@ library_core::library_core(library_setup setup)
   setup_.store = nullptr; // the one that close() lets go of is store_
 }
 
+protocol::effects library_core::take_stored(protocol::stored first) {
+  const std::lock_guard guard(mutex_);
+  return protocol_->step(std::move(first), setup_.time.mono_us());
+}
+
 void library_core::connect(caf::actor actor, store_writer_actor writer) {
   const std::lock_guard guard(mutex_);
   actor_ = std::move(actor);

@@ -82,6 +82,9 @@ public:
 
   /// What is durable now; called by the store writer before it answers.
   void publish(const replica_summary& made, uint64_t newest_stamp_ms);
+  /// Set once, before `connect`: what the store holds as it is opened. What the protocol asks for,
+  /// the actor carries out.
+  protocol::effects take_stored(protocol::stored first);
   /// Set once, before anything else happens.
   void connect(caf::actor actor, store_writer_actor writer);
 
@@ -120,7 +123,7 @@ private:
   uint64_t newest_stamp_ms_ = 0;
 };
 
-/// The LIBRARY actor. Its first message is a group_stored with all that the store holds.
+/// The LIBRARY actor. Its first message is library_opened.
 caf::behavior library_actor(caf::event_based_actor* self, std::shared_ptr<library_core> core);
 
 } // namespace shoal

@@ -14,21 +14,14 @@ namespace shoal {
 caf::behavior library_actor(caf::event_based_actor* self, std::shared_ptr<library_core> core) {
   auto loop = std::make_shared<library_loop>(self, std::move(core));
   return {
-      [=](group_stored& x) { loop->on(x); },
-      [=](protocol::loaded& x) { loop->on(x); },
-      [=](session_up& x) { loop->on(x); },
-      [=](session_down& x) { loop->on(x); },
-      [=](inbound& x) { loop->on(x); },
-      [=](wait_request& x) { loop->on(x); },
-      [=](member_change& x) { loop->on(x); },
-      [=](prune_request& x) { loop->on(x); },
-      [=](library_tick& x) { loop->on(x); },
-      [=](stop_library& x) { loop->on(x); },
-      [=](protocol::summed& x) { loop->on(x); },
-      [=](verify_request& x) { loop->on(x); },
-      [=](store_verified& x) { loop->on(x); },
-      [=](pause_library& x) { loop->on(x); },
-      [](const pulse&) {},
+      [=](library_opened& x) { loop->on(x); },   [=](group_stored& x) { loop->on(x); },
+      [=](protocol::loaded& x) { loop->on(x); }, [=](session_up& x) { loop->on(x); },
+      [=](session_down& x) { loop->on(x); },     [=](inbound& x) { loop->on(x); },
+      [=](wait_request& x) { loop->on(x); },     [=](member_change& x) { loop->on(x); },
+      [=](prune_request& x) { loop->on(x); },    [=](library_tick& x) { loop->on(x); },
+      [=](stop_library& x) { loop->on(x); },     [=](protocol::summed& x) { loop->on(x); },
+      [=](verify_request& x) { loop->on(x); },   [=](store_verified& x) { loop->on(x); },
+      [=](pause_library& x) { loop->on(x); },    [](const pulse&) {},
   };
 }
 
@@ -41,6 +34,10 @@ void library_loop::step(protocol::event e) {
     const std::lock_guard guard(core_->mutex_);
     effects = core_->protocol_->step(std::move(e), setup_.time.mono_us());
   }
+  follow(effects, heard);
+}
+
+void library_loop::follow(protocol::effects& effects, const std::optional<device_id>& heard) {
   for (auto& effect : effects)
     std::visit([&](auto& x) { carry_out(x); }, effect);
   for (auto& [peer, frames] : outbox_)
@@ -148,6 +145,12 @@ void library_loop::on(library_tick& t) {
     return; // an earlier one took its place
   armed_us_ = 0;
   step(protocol::tick{core_->bounded_wall_ms()});
+}
+
+void library_loop::on(library_opened& o) {
+  follow(*o.asked, {});
+  note_made_up();
+  self_->send(setup_.node, members_changed{setup_.id, core_->members()});
 }
 
 void library_loop::on(group_stored& g) {

@@ -14,6 +14,7 @@ public:
       : self_(self), core_(std::move(core)), setup_(core_->setup_), store_(core_->store_),
         log_(spdlog::get("library")), paused_(setup_.paused) {}
 
+  void on(library_opened& o);
   void on(group_stored& g);
   void on(protocol::loaded& l) { step(std::move(l)); }
   void on(session_up& s);
@@ -45,6 +46,7 @@ private:
 
   /// One protocol step and all it asks for. Returns with the lock released.
   void step(protocol::event e);
+  void follow(protocol::effects& effects, const std::optional<device_id>& heard);
   void carry_out(protocol::send& s);
   void carry_out(protocol::load& l);
   void carry_out(protocol::apply& a);

@@ -7,6 +7,7 @@
 #include "actors/clocks.hpp"
 #include "actors/log_about.hpp"
 #include "actors/node_loop.hpp"
+#include "actors/socket_thread.hpp"
 #include "config/limits.hpp"
 
 #include <caf/all.hpp>
@@ -47,9 +48,11 @@ void node_loop::on(const transport::link_up& up) {
   c.outbound = up.outbound;
   c.remote = up.remote;
   c.number = next_number_++;
-  c.receiver = self_->spawn(peer_link, peer_link_setup{self_id(), up.peer, c.number, up.link,
-                                                       caf::actor_cast<caf::actor>(self_),
-                                                       setup_->catalog.directory, true});
+  c.receiver = spawn_in_socket_thread(
+      self_->home_system(),
+      [of = peer_link_setup{self_id(), up.peer, c.number, up.link,
+                            caf::actor_cast<caf::actor>(self_), setup_->catalog.directory,
+                            true}](auto* self) { return peer_link(self, of); });
   self_->send(up.link, transport::attach{c.receiver});
   // TLS has proven a member: its Hello, which carries a member set and a frontier, may be large
   // already.

@@ -32,7 +32,9 @@ struct writer_state {
   bool looking = false;   // a look_at_held is on its way
   bool failed = false;
   std::optional<flight> flying;
-  uint64_t flights = 0;  // so far
+  uint64_t flights = 0;               // so far
+  std::unique_ptr<commit_group> open; // what was written since
+  size_t jobs_in_open = 0;
   held_jobs held;        // while the disk has no room
   bool watching = false; // a look_at_disk is on its way
 
@@ -52,20 +54,38 @@ struct writer_state {
     }
     size_t i = 0;
     while (i < jobs.size() && !failed) {
-      auto g = begin();
-      for (size_t n = 0; i < jobs.size() && n < limits::group_commit_requests_max
-                         && (n == 0 || g->bytes() < limits::group_commit_bytes_max);
-           ++i, ++n)
-        std::visit(*g, *jobs[i]);
-      g->release();
-      commit(std::move(g), self);
+      auto& g = group();
+      for (; i < jobs.size() && !full(); ++i, ++jobs_in_open)
+        std::visit(g, *jobs[i]);
+      end_group_unless_flying(self);
     }
     refuse({jobs.begin() + static_cast<ptrdiff_t>(i), jobs.end()});
   }
 
-  std::unique_ptr<commit_group> begin() {
-    return std::make_unique<commit_group>(
-        *setup, flying ? flying->view : std::shared_ptr<const kv_view>(setup->store));
+  /// The one that is being made; it reads through the commit that is under way.
+  commit_group& group() {
+    if (!open) {
+      open = std::make_unique<commit_group>(
+          *setup, flying ? flying->view : std::shared_ptr<const kv_view>(setup->store));
+      jobs_in_open = 0;
+    }
+    return *open;
+  }
+
+  bool full() const {
+    return jobs_in_open >= limits::group_commit_requests_max
+           || (jobs_in_open > 0 && open->bytes() >= limits::group_commit_bytes_max);
+  }
+
+  /// While a commit is under way the group grows until that has ended: sooner, it could not be
+  /// committed anyway.
+  void end_group_unless_flying(caf::event_based_actor* self) {
+    if (open && (!flying || full()))
+      end_group(self);
+  }
+  void end_group(caf::event_based_actor* self) {
+    open->release();
+    commit(std::exchange(open, nullptr), self);
   }
 
   /// In the order of the groups: of at most one is the commit under way, beside the next one's
@@ -76,6 +96,7 @@ struct writer_state {
     land(self);
     if (failed)
       return g->give_up();
+    setup->store->names_are_known(setup->data->knows_names());
     if (batch.empty()) // also a group that failed as it was made: the next must not rest on it
       return conclude(*g, success(), self);
     if (!large || !setup->aside)
@@ -98,6 +119,18 @@ struct writer_state {
     const auto committed = landed.result.get();
     flying.reset();
     conclude(*landed.group, committed, self);
+    if (failed && open)
+      std::exchange(open, nullptr)->give_up();
+  }
+
+  /// All that was accepted, and the commit that is under way.
+  void finish(caf::event_based_actor* self) {
+    flush(self);
+    while (flying || open) {
+      land(self);
+      if (open)
+        end_group(self);
+    }
   }
 
   void conclude(commit_group& g, const status& committed, caf::event_based_actor* self) {
@@ -120,15 +153,10 @@ struct writer_state {
 
   void hold(std::vector<std::shared_ptr<job>> jobs, const error& why,
             caf::event_based_actor* self) {
-    auto g = begin();
-    bool any = false;
     for (const auto& j : jobs)
-      if (!held.take(j, why)) {
-        g->refuse(*j, why);
-        any = true;
-      }
-    if (any)
-      commit(std::move(g), self);
+      if (!held.take(j, why))
+        group().refuse(*j, why);
+    end_group_unless_flying(self);
     watch_disk(self);
   }
 
@@ -146,9 +174,8 @@ struct writer_state {
     const auto due = setup->data->next_release_ms();
     if (!failed && (setup->data->retrying() || (due && *due <= setup->wall_ms()))
         && !setup->disk->low()) {
-      auto g = begin();
-      g->release();
-      commit(std::move(g), self);
+      group(); // whose end releases them
+      end_group_unless_flying(self);
     }
     plan_release(self);
   }
@@ -156,8 +183,8 @@ struct writer_state {
   void plan_release(caf::event_based_actor* self) {
     const auto due = setup->data->next_release_ms();
     const bool retrying = setup->data->retrying();
-    if (looking || failed || (!due && !retrying))
-      return;
+    if (looking || failed || flying || (!due && !retrying))
+      return; // of a commit that is under way there will be word
     const auto wall = setup->wall_ms();
     auto wait = retrying || *due <= wall ? 0 : *due - wall + 1;
     if (setup->disk->low())
@@ -170,12 +197,6 @@ struct writer_state {
 
 } // namespace
 
-std::future<status> commit_when_waited_for(std::function<status()> commit,
-                                           std::function<void()> ended) {
-  ended();
-  return std::async(std::launch::deferred, std::move(commit));
-}
-
 std::future<status> commit_on_a_thread(std::function<status()> commit,
                                        std::function<void()> ended) {
   try {
@@ -184,7 +205,8 @@ std::future<status> commit_on_a_thread(std::function<status()> commit,
       return commit();
     });
   } catch (const std::system_error&) { // no thread is to be had
-    return commit_when_waited_for(std::move(commit), std::move(ended));
+    ended();
+    return std::async(std::launch::deferred, std::move(commit));
   }
 }
 
@@ -194,13 +216,13 @@ caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_
   state->setup = std::move(setup);
   state->library = std::move(library);
   self->set_exit_handler([=](const caf::exit_msg& e) {
-    state->flush(self); // what was accepted is committed also when the node stops
-    state->land(self);
+    state->finish(self); // what was accepted is committed also when the node stops
     if (!state->failed)
       (void)state->setup->mark.settle(); // a mark that lags is found by the next start's peers
     self->quit(e.reason);
   });
   self->attach_functor([=] { // handles to this actor may outlive it; the store must not
+    state->open.reset();
     state->flying.reset();
     state->library = nullptr;
     state->setup = nullptr;
@@ -230,6 +252,8 @@ caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_
       [=](const look_at_commit& c) {
         if (c.n == state->flights) // else the next group waited for it, and it has landed
           state->land(self);
+        state->end_group_unless_flying(self);
+        state->plan_release(self);
       },
       [=](const look_at_held&) { state->release(self); },
       [=](const look_at_disk&) {

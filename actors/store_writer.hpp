@@ -13,6 +13,14 @@
 
 namespace shoal {
 
+/// Carries out a commit while the writer makes the next group, and calls `ended` then, or shortly
+/// before, from any thread.
+using commit_aside =
+    std::function<std::future<status>(std::function<status()> commit, std::function<void()> ended)>;
+
+/// A commit_aside: on a thread of its own.
+std::future<status> commit_on_a_thread(std::function<status()> commit, std::function<void()> ended);
+
 struct writer_setup {
   std::shared_ptr<kv_store> store;
   std::shared_ptr<replica> data; // touched by nobody else from here on
@@ -24,10 +32,7 @@ struct writer_setup {
   std::function<uint64_t()> wall_ms; // that is this one
   high_water mark;
   std::shared_ptr<disk_space> disk; // while it is low, nothing is written
-  /// Carries out the commit of a large group while the writer makes the next one, and calls `ended`
-  /// then, or shortly before, from any thread. Empty: the writer commits everything itself.
-  std::function<std::future<status>(std::function<status()> commit, std::function<void()> ended)>
-      aside = {};
+  commit_aside aside = {};          // for large groups; empty: the writer commits all itself
   size_t aside_bytes_min = limits::ingest_bytes_min; // a smaller one is not worth a second thread
   /// Called after each sync, before anybody is answered: what status and `wait` say must not lag
   /// behind an answer.
@@ -36,12 +41,6 @@ struct writer_setup {
   /// is opened anew), or the store turned out to be damaged (ec::corrupt).
   std::function<void(const error&)> on_failure;
 };
-
-/// For writer_setup::aside: on a thread of its own.
-std::future<status> commit_on_a_thread(std::function<status()> commit, std::function<void()> ended);
-/// For writer_setup::aside: once the writer waits for it, on the writer's thread. For tests.
-std::future<status> commit_when_waited_for(std::function<status()> commit,
-                                           std::function<void()> ended);
 
 /// Spawn detached, since a sync blocks; in memory, as the test coordinator needs it, not. Ends,
 /// with what waits committed, on an exit message.

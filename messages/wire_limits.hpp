@@ -35,7 +35,7 @@ constexpr size_t members = 4096;                       // entries of one member 
 constexpr size_t compared_intervals = 1024;            // checksums in one answer
 constexpr size_t compared_versions = 512;              // about as many stand in one of them
 constexpr size_t text_bytes = 1024;                    // addresses, device names, reasons
-constexpr size_t window_bytes = size_t{4}
+constexpr size_t window_bytes = size_t{8}
                                 << 20; // unacknowledged range bytes per link and direction
 
 } // namespace shoal::wire_limits

@@ -123,8 +123,8 @@ rocksdb::ColumnFamilyOptions family_options(family f, const rocks_memory& memory
     // In no order, so every file of one level would be written again with each of the one above.
     o.compaction_style = rocksdb::kCompactionStyleUniversal;
     // Now and then all of it is merged, in about 1.4 us a record: writes do not wait for that.
-    o.level0_slowdown_writes_trigger = 64;
-    o.level0_stop_writes_trigger = 96;
+    o.level0_slowdown_writes_trigger = tables_merged_late_at + 64;
+    o.level0_stop_writes_trigger = tables_merged_late_at + 128;
   }
   // What one device writes ascends, and what several write lies far apart: a file that spans two
   // devices' would be written again for each that is added between. Split by the first byte of a
@@ -135,7 +135,8 @@ rocksdb::ColumnFamilyOptions family_options(family f, const rocks_memory& memory
   o.memtable_prefix_bloom_size_ratio = 0.02;
   o.memtable_whole_key_filtering = true;
   o.compression = pick({rocksdb::kLZ4Compression, rocksdb::kZSTD});
-  o.level0_file_num_compaction_trigger = 8; // of 16 MiB: fewer rewrites of what lies below
+  o.level0_file_num_compaction_trigger =
+      tables_merged_at; // of 16 MiB: fewer rewrites of what lies below
   o.level_compaction_dynamic_level_bytes = true;
   o.force_consistency_checks = true;
   return o;

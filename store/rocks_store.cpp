@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 
@@ -33,6 +34,9 @@ struct rocks_store::engine {
   std::atomic<bool> failed = false;                   // a commit's outcome is unknown
   std::atomic<bool> out_of_room = false;              // and that is why
   std::atomic<bool> closed = false;
+  bool names_known = false; // these three are the committing thread's
+  bool merges_late = false;
+  std::chrono::steady_clock::time_point last_large;
   std::shared_ptr<const void> alive = std::make_shared<char>(); // see in_use()
 
   engine() = default;
@@ -373,6 +377,23 @@ std::shared_ptr<const kv_view> rocks_store::snapshot() const {
   return std::make_shared<rocks_snapshot>(engine_);
 }
 
+/// After a commit: whether tables of `owned` are merged late from here on. Ends with the first
+/// commit a second after the last large one; an opened store begins without.
+static void plan_merges(rocks_store::engine& e, bool large) {
+  constexpr auto soon = std::chrono::seconds(1);
+  const auto now = std::chrono::steady_clock::now();
+  if (large)
+    e.last_large = now;
+  const bool late = e.names_known && now - e.last_large < soon;
+  if (late == e.merges_late)
+    return;
+  const auto at = std::to_string(late ? tables_merged_late_at : tables_merged_at);
+  if (e.db->SetOptions(e.handle(family::owned), {{"level0_file_num_compaction_trigger", at}}).ok())
+    e.merges_late = late; // else the next commit tries again
+}
+
+void rocks_store::names_are_known(bool known) { engine_->names_known = known; }
+
 status rocks_store::commit(const kv_batch& batch) {
   if (engine_->closed)
     return error{ec::unavailable, engine_->path + ": is closed; open it again to write"};
@@ -384,12 +405,14 @@ status rocks_store::commit(const kv_batch& batch) {
   size_t bytes = 0;
   for (const auto& w : batch)
     bytes += w.key.size() + (w.value ? w.value->size() : 0) + 16;
+  const bool large = worth_ingesting(*engine_->db, batch, bytes);
   const auto s =
-      worth_ingesting(*engine_->db, batch, bytes)
-          ? ingest(*engine_->db, engine_->families, engine_->path, batch, *engine_->files)
-          : write(*engine_, batch, bytes);
-  if (s.ok())
+      large ? ingest(*engine_->db, engine_->families, engine_->path, batch, *engine_->files)
+            : write(*engine_, batch, bytes);
+  if (s.ok()) {
+    plan_merges(*engine_, large);
     return success();
+  }
   // Reported as unknown even where RocksDB refused early: after EIO the kernel may have dropped or
   // kept the pages.
   engine_->out_of_room = lacks_room(s);

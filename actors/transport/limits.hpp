@@ -2,6 +2,8 @@
 // Every bound and delay of the transport. The defaults are what nodes run with; `link_limits` is
 // passed at spawn.
 
+#include "messages/wire_limits.hpp"
+
 #include <chrono>
 #include <cstddef>
 
@@ -20,13 +22,13 @@ struct link_limits {
   std::chrono::milliseconds write_stall = 30s;
   /// How long a link that is being closed may take to hand over its last bytes.
   std::chrono::milliseconds drain = 1s;
-  /// Output that the peer has not taken yet. Eight credit windows (wire_limits::window_bytes), one
+  /// Output that the peer has not taken yet. Eight credit windows, one
   /// per library and peer; who has more does not heed credit, or shares one link among too many
   /// busy libraries.
-  size_t output_bytes = size_t{32} << 20;
+  size_t output_bytes = 8 * wire_limits::window_bytes;
   /// Frames given to the receiver and not yet dropped by it; eight windows for the same reason.
   /// Beyond it the peer ignores credit, for example by sending what needs none.
-  size_t inbox_bytes = size_t{32} << 20;
+  size_t inbox_bytes = 8 * wire_limits::window_bytes;
   /// Ciphertext of a handshake: certificates of one key are 1 KiB; the rest is what a read may
   /// bring along with it.
   size_t handshake_bytes = size_t{64} << 10;

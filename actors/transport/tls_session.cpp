@@ -126,6 +126,8 @@ status tls_session::receive(std::string_view ciphertext, std::string& plain,
     int done = SSL_read_ex(ssl_.get(), piece.data(), piece.size(), &got);
     if (done == 1) {
       plain.append(piece.data(), got);
+      if (memory_.in.empty() && SSL_pending(ssl_.get()) == 0)
+        break; // as WANT_READ would say, at the price of one more call
       continue;
     }
     int why = SSL_get_error(ssl_.get(), done);

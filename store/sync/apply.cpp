@@ -66,14 +66,14 @@ status replica::apply_op(kv_transaction& txn, const op& o, const stream_id& stre
 
 /// Keys and values are those that apply_op() would come to.
 result<bool> replica::apply_plain(kv_transaction& txn, const plain_op& o, const stream_id& stream,
-                                  bool into_log, bool known_absent) {
+                                  bool into_log, std::optional<std::string> absent) {
   const bool owned = o.cls == record_class::owned;
   if ((owned && is_purged(stream.origin)) || !open_conflicts_.empty()
       || (!owned && unread_batches_.contains(stream)))
     return false;
   const auto rows = owned ? family::owned : family::shared;
-  const auto key = keys::row(o.cls, o.model, o.id, stream.origin);
-  if (!known_absent) {
+  const auto key = absent ? std::move(*absent) : keys::row(o.cls, o.model, o.id, stream.origin);
+  if (!absent) {
     auto raw = txn.get(rows, key);
     if (!raw)
       return raw.err();
@@ -99,7 +99,7 @@ result<bool> replica::apply_plain(kv_transaction& txn, const plain_op& o, const 
     add(digest_, made.digest);
     if (owned)
       move_owner_digest(stream.origin, {}, made.digest);
-    counts_[std::string(o.model)] += 1;
+    count_of(o.model) += 1;
   }
   for (const auto& p : named)
     txn.put(family::index, keys::parent('p', o.cls, parent_key(o.cls, p, key)) + key, "");
@@ -162,10 +162,12 @@ result<std::vector<bool>> replica::find_absent(kv_transaction& txn, record_class
   std::vector<std::string> asked;
   std::vector<size_t> asked_at;
   const bool by_name = cls == record_class::owned && names_.on();
-  if (by_name)
+  if (by_name) {
     names_idle_ = 0;
+    txn.tell(family::owned, names_);
+  }
   for (size_t i = 0; i < keys.size(); ++i) {
-    absent[i] = by_name && !names_.may_have(keys[i]) && !txn.has_written(family::owned, keys[i]);
+    absent[i] = by_name && !names_.may_have(keys[i]);
     if (!absent[i]) {
       asked.push_back(keys[i]);
       asked_at.push_back(i);
@@ -183,13 +185,13 @@ result<std::vector<bool>> replica::find_absent(kv_transaction& txn, record_class
 
 /// Each group's end: what it wrote is known from here on. Nobody is filled any more when a while
 /// has passed without a new record in bulk.
-void replica::seal_names(const kv_transaction& txn) {
+void replica::seal_names(kv_transaction& txn) {
   constexpr size_t idle_groups_max = 64;
   if (!names_.on())
     return;
   if (++names_idle_ > idle_groups_max)
     return names_.forget();
-  txn.each_written(family::owned, [this](std::string_view key) { names_.add(key); });
+  txn.tell(family::owned, names_);
 }
 
 status replica::apply_run(kv_transaction& txn, std::vector<plain_op>& run, size_t count,
@@ -205,13 +207,14 @@ status replica::apply_run(kv_transaction& txn, std::vector<plain_op>& run, size_
   const auto found = find_absent(txn, cls, keys);
   if (!found)
     return found.err();
-  std::vector<bool> absent(count);
+  std::vector<std::optional<std::string>> absent(count);
   for (size_t i = 0; i < count; ++i) {
     const bool twice = i > 0 && keys[i] == keys[i - 1]; // the first of the run's may be there then
-    absent[named[i].second] = !twice && (*found)[i];
+    if (!twice && (*found)[i])
+      absent[named[i].second] = std::move(named[i].first);
   }
   for (size_t i = 0; i < count; ++i) {
-    auto done = apply_plain(txn, run[i], stream, into_log, absent[i]);
+    auto done = apply_plain(txn, run[i], stream, into_log, std::move(absent[i]));
     if (!done)
       return done.err();
     if (*done)

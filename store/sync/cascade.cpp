@@ -79,6 +79,12 @@ result<bool> replica::parents_live(kv_transaction& txn, record_class cls, std::s
   return visible;
 }
 
+int64_t& replica::count_of(std::string_view model) {
+  if (!counted_ || counted_->first != model)
+    counted_ = &*counts_.try_emplace(std::string(model)).first;
+  return counted_->second;
+}
+
 void replica::count(const row& before, const row& after, record_class cls, std::string_view key) {
   const auto old = before.visible ? digest_of(before, cls, key) : digest_value{};
   const auto fresh = after.visible ? digest_of(after, cls, key) : digest_value{};
@@ -88,7 +94,7 @@ void replica::count(const row& before, const row& after, record_class cls, std::
   if (cls == record_class::owned && name && old != fresh)
     move_owner_digest(name->owner, old, fresh);
   if (before.visible != after.visible) {
-    auto& n = counts_[std::string(name ? name->model : std::string_view{})];
+    auto& n = count_of(name ? name->model : std::string_view{});
     n += after.visible ? 1 : -1;
   }
   tombstones_ += static_cast<int64_t>(after.removed.has_value())

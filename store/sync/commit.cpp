@@ -275,7 +275,7 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
                                + std::to_string(options_.max_record_bytes)};
     bool applied = false;
     if (plain && before.empty()) {
-      auto done = apply_plain(txn, in_place, stream, true, true);
+      auto done = apply_plain(txn, in_place, stream, true, row_key);
       if (!done)
         return done.err();
       applied = *done;

@@ -13,7 +13,7 @@
 namespace shoal {
 
 /// One replica's; one thread.
-class known_names {
+class known_names final : public key_listener {
 public:
   /// Off until begin(), and after forget().
   bool on() const { return !layers_.empty(); }
@@ -23,6 +23,7 @@ public:
   void begin(const kv_view& view);
   static constexpr size_t begin_max = 65'536;
   void add(std::string_view key);
+  void on_written(std::string_view key) override { add(key); }
   bool may_have(std::string_view key) const;
   /// Gives the memory back: at most 16 MiB, 12 bits a key; when more keys come, it does so itself.
   void forget() { layers_.clear(); }

@@ -74,6 +74,8 @@ kv_cursor& kv_transaction::probe(family f) const {
 
 void kv_transaction::write(family f, std::string key, std::optional<std::string> value) {
   bytes_ += key.size() + (value ? value->size() : 0);
+  if (auto* listener = listeners_[static_cast<size_t>(f)])
+    listener->on_written(key);
   auto& over = overlays_[static_cast<size_t>(f)];
   const size_t before = over.size();
   // Many keys ascend, seqs for one: those cost no search.
@@ -85,8 +87,12 @@ void kv_transaction::write(family f, std::string key, std::optional<std::string>
   it->second = std::move(value);
 }
 
-bool kv_transaction::has_written(family f, std::string_view key) const {
-  return overlays_[static_cast<size_t>(f)].contains(key);
+void kv_transaction::tell(family f, key_listener& to) {
+  auto& listener = listeners_[static_cast<size_t>(f)];
+  if (std::exchange(listener, &to) == &to)
+    return;
+  for (const auto& [key, value] : overlays_[static_cast<size_t>(f)])
+    to.on_written(key);
 }
 
 void kv_transaction::put(family f, std::string key, std::string value) {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -75,6 +76,16 @@ public:
   /// Applies a batch and syncs it. After an error the outcome is unknown and the store must be
   /// reopened.
   virtual status commit(const kv_batch& batch) = 0;
+  /// Said between commits: whether the writer knows by itself which names are not in `owned`. Large
+  /// commits may then leave undone for a while what only makes looking for them cheaper.
+  virtual void names_are_known(bool) {}
+};
+
+/// Is told keys that are written.
+class key_listener {
+public:
+  virtual ~key_listener() = default;
+  virtual void on_written(std::string_view key) = 0;
 };
 
 /// Reads through its own uncommitted writes. `savepoint` and `rollback` undo a request that turned
@@ -92,14 +103,9 @@ public:
   template <class On>
   result<bool> any_with_prefix(family f, std::string_view prefix, On on) const;
 
-  /// Whether a key has been written here and stands, or has been erased here.
-  bool has_written(family f, std::string_view key) const;
-  /// Calls `on(key)` for each of them.
-  template <class On>
-  void each_written(family f, On on) const {
-    for (const auto& [key, value] : overlays_[static_cast<size_t>(f)])
-      on(std::string_view(key));
-  }
+  /// Tells `to` each key of this family that has been written here, and from here on each that is;
+  /// also those that a rollback undoes. At most one listener, that outlives this; again: no effect.
+  void tell(family f, key_listener& to);
 
   void put(family f, std::string key, std::string value);
   void erase(family f, std::string key);
@@ -122,8 +128,9 @@ private:
   kv_cursor& probe(family f) const;
   const kv_view& base_;
   mutable std::array<std::unique_ptr<kv_cursor>, family_count> probes_;
+  std::array<key_listener*, family_count> listeners_{};
   std::array<overlay, family_count> overlays_;
-  std::vector<undo> undo_;
+  std::deque<undo> undo_;
   size_t bytes_ = 0;
 };
 

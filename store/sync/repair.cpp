@@ -79,6 +79,7 @@ status replica::reindex(kv_transaction& txn) {
     digest = {};
   }
   counts_.clear();
+  counted_ = nullptr;
   tombstones_ = 0;
   const auto put_missing = [&](family f, std::string key, std::string value) -> status {
     auto there = txn.get(f, key);

@@ -179,6 +179,7 @@ void replica::restore(kv_transaction& txn, mark m) {
   clock_ = m.clock;
   digest_ = m.digest;
   counts_ = std::move(m.counts);
+  counted_ = nullptr;
   log_entries_ = m.log_entries;
   tombstones_ = m.tombstones;
   held_counts_ = m.held_back;
@@ -226,9 +227,9 @@ void replica::seal(kv_transaction& txn) {
   for (const auto& s : dirty_) {
     const auto key = keys::stream(s);
     if (const auto it = until_.find(s); it != until_.end())
-      txn.put(family::frontiers, keys::tagged('u', key), keys::u64(it->second));
+      put_if_new(txn, family::frontiers, keys::tagged('u', key), keys::u64(it->second));
     if (const auto it = log_from_.find(s); it != log_from_.end())
-      txn.put(family::frontiers, keys::tagged('l', key), keys::u64(it->second));
+      put_if_new(txn, family::frontiers, keys::tagged('l', key), keys::u64(it->second));
   }
   dirty_.clear();
   quarantine_moves_.clear();
@@ -241,15 +242,23 @@ void replica::seal(kv_transaction& txn) {
   if (!own_rows_.is_zero()) {
     std::string newest;
     append_hlc(newest, own_rows_);
-    txn.put(family::meta, "own_rows", std::move(newest));
+    put_if_new(txn, family::meta, "own_rows", std::move(newest));
   }
   if (!retry_from_ && program_ != options_.program) {
     program_ = options_.program;
     txn.put(family::meta, "program", program_);
   }
-  txn.put(family::meta, "held", encode(held_counts_));
+  put_if_new(txn, family::meta, "held", encode(held_counts_));
   txn.put(family::meta, "digest", keys::u64(digest_.low) + keys::u64(digest_.high));
   txn.put(family::meta, "counts", encode_counts(counts_, log_entries_, tombstones_));
+}
+
+void replica::put_if_new(kv_transaction& txn, family f, std::string key, std::string value) {
+  const auto [last, first] = sealed_.try_emplace({f, key}, value);
+  if (!first && last->second == value)
+    return;
+  last->second = value;
+  txn.put(f, std::move(key), std::move(value));
 }
 
 replica_summary replica::summary() const {

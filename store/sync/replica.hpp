@@ -96,6 +96,8 @@ public:
   std::optional<uint64_t> next_release_ms() const;
   /// Has `release` try every dead letter again, as after an upgrade.
   void retry_all();
+  /// See kv_store::names_are_known.
+  bool knows_names() const { return names_.on(); }
   bool retrying() const { return retry_from_.has_value(); }
   /// Tries one held op now; false: it stays held. ec::not_found.
   result<bool> retry(kv_transaction& txn, const dot& at, uint64_t wall_ms);
@@ -222,16 +224,16 @@ private:
   status apply_op(kv_transaction& txn, const op& o, const stream_id& stream,
                   std::string_view encoded, bool into_log, row* known = nullptr);
   /// False, and nothing done: the record is here already, or something else needs the whole op.
-  /// `known_absent`: the caller has looked.
+  /// `absent`: the key of its row, where the caller has looked and found none.
   result<bool> apply_plain(kv_transaction& txn, const plain_op& o, const stream_id& stream,
-                           bool into_log, bool known_absent = false);
+                           bool into_log, std::optional<std::string> absent = std::nullopt);
   /// Applies the first `count` of `run` in their order: plain inserts of one class, none of which
   /// must wait. Which of the records are here is asked for all at once.
   status apply_run(kv_transaction& txn, std::vector<plain_op>& run, size_t count,
                    const stream_id& stream, bool into_log);
   result<std::vector<bool>> find_absent(kv_transaction& txn, record_class cls,
                                         const std::vector<std::string>& keys);
-  void seal_names(const kv_transaction& txn);
+  void seal_names(kv_transaction& txn);
   status write_row(kv_transaction& txn, record_class cls, const std::string& key, const row& before,
                    row& after);
   /// For a row that lost versions: their index entries go, and the row itself when it is empty.
@@ -272,6 +274,8 @@ private:
   void move_owner_digest(const device_id& owner, const digest_value& before,
                          const digest_value& after);
   void seal_owner_digests(kv_transaction& txn);
+  /// For `seal`: unless the last group that had it left the same.
+  void put_if_new(kv_transaction& txn, family f, std::string key, std::string value);
   std::string own_tip() const;
   /// Where this node holds exactly what `owner` signed for: are the rows what it signed?
   void check_tip(const device_id& owner);
@@ -321,6 +325,7 @@ private:
   status reevaluate_children(kv_transaction& txn, record_class cls, const std::string& key);
   std::string parent_key(record_class cls, const parent_ref& p, std::string_view child_key) const;
   void count(const row& before, const row& after, record_class cls, std::string_view key);
+  int64_t& count_of(std::string_view model);
 
   device_id self_;
   replica_options options_;
@@ -339,6 +344,7 @@ private:
   uint64_t statement_number_ = 0;
   digest_value digest_;
   std::map<std::string, int64_t> counts_;
+  std::pair<const std::string, int64_t>* counted_ = nullptr; // of these the last: most are alike
   int64_t log_entries_ = 0;
   int64_t tombstones_ = 0;
   uint64_t once_number_ = 0;
@@ -367,7 +373,8 @@ private:
   std::map<device_id, digest_value> owner_digests_;             // of each device's own rows
   std::vector<std::pair<device_id, digest_value>> owner_moves_; // what they were, in this group
   std::vector<tip_check> tips_;
-  std::set<device_id> unchecked_;                 // while this node was not settled
+  std::map<std::pair<family, std::string>, std::string> sealed_; // what put_if_new wrote last
+  std::set<device_id> unchecked_;                                // while this node was not settled
   std::vector<quarantine_move> quarantine_moves_; // of the group under way, to be undone
   uint64_t next_due_ms_ = UINT64_MAX;             // earliest wall among the quarantined stamps
   std::optional<std::string> retry_from_;         // key of the next dead letter to try again

@@ -72,7 +72,7 @@ void replica::seal_owner_digests(kv_transaction& txn) {
     const auto& d = owner_digests_[owner];
     txn.put(family::meta, keys::tagged('D', owner.view()), keys::u64(d.low) + keys::u64(d.high));
   }
-  txn.put(family::meta, complete_mark, "1");
+  put_if_new(txn, family::meta, complete_mark, "1");
   owner_moves_.clear();
 }
 

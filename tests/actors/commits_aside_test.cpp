@@ -119,20 +119,37 @@ BOOST_AUTO_TEST_CASE(a_group_rests_on_the_one_that_is_being_committed_and_is_tol
   write("first");
   BOOST_TEST(happened == (std::vector<std::string>{"begun"}), boost::test_tools::per_element());
   write("second"); // would be missing_field, were the first not there
+  write("third");
+  BOOST_TEST(happened == (std::vector<std::string>{"begun"}), boost::test_tools::per_element());
+  ended();
+  run();
   BOOST_TEST(happened
                  == (std::vector<std::string>{"begun", "committed", "first: written", "begun"}),
              boost::test_tools::per_element());
   ended();
   run();
-  BOOST_TEST(happened.back() == "second: written");
-  BOOST_TEST(happened.size() == 6U);
+  BOOST_TEST(happened
+                 == (std::vector<std::string>{"begun", "committed", "first: written", "begun",
+                                              "committed", "second: written", "third: written"}),
+             boost::test_tools::per_element()); // two at once
   BOOST_TEST(failures == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_group_that_is_full_waits_for_the_one_that_is_being_committed) {
+  write("first");
+  for (size_t n = 0; n <= limits::group_commit_requests_max; ++n)
+    write("further");
+  BOOST_TEST(happened
+                 == (std::vector<std::string>{"begun", "committed", "first: written", "begun"}),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(what_rests_on_a_commit_that_failed_is_not_committed) {
   power->fail_in(0, false, [] {});
   write("first");
   write("second");
+  ended();
+  run();
   write("third");
   BOOST_TEST(happened
                  == (std::vector<std::string>{"begun", "committed", "first: outcome_unknown",
@@ -155,11 +172,14 @@ BOOST_AUTO_TEST_CASE(the_word_that_a_commit_has_ended_may_come_before_its_result
              boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(an_exit_waits_for_the_commit_that_is_under_way) {
+BOOST_AUTO_TEST_CASE(an_exit_waits_for_the_commit_that_is_under_way_and_for_the_next) {
   write("first");
+  write("second");
   caf::anon_send_exit(store_writer_, caf::exit_reason::user_shutdown);
   run();
-  BOOST_TEST(happened == (std::vector<std::string>{"begun", "committed", "first: written"}),
+  BOOST_TEST(happened
+                 == (std::vector<std::string>{"begun", "committed", "first: written", "begun",
+                                              "committed", "second: written"}),
              boost::test_tools::per_element());
   ended(); // the word of it finds nobody
   run();

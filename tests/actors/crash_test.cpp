@@ -56,6 +56,7 @@ BOOST_AUTO_TEST_CASE(a_client_whose_commit_failed_is_told_that_the_outcome_is_no
       l.run_for(3 * second);
       BOOST_TEST((told == std::vector{ec::outcome_unknown}));
       l.write(0, {tag_edit(201, "known", "x")});
+      BOOST_TEST(l.run_until([&] { return !l.answers.empty(); }, 10 * second));
       check_the_end(l);
       const bool there = l.records(1).find("unknown") != std::string::npos;
       BOOST_TEST(there == kept);

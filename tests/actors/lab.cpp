@@ -136,9 +136,13 @@ void lab::start(size_t n) {
     return 1'700'000'000'000 + skew + now() / 1000;
   };
   setup.random_epoch = [this] { return random_.next(); };
-  setup.detached_writers = false;
-  if (n % 2 == 0) // every second node makes its next group before the one before is committed
+  setup.on_scheduler = true;
+  if (n % 2 == 0) // every second node makes its next group while the one before is committed
     setup.aside_bytes_min = 0;
+  setup.aside = [this](auto commit, auto ended) {
+    at(random_.below(20'000), ended); // the writer may wait for it sooner
+    return std::async(std::launch::deferred, commit);
+  };
   auto running = start_library(
       *system_, setup, one.entry, one.power,
       [power = std::weak_ptr(one.power)](const error& e) {

@@ -49,6 +49,23 @@ BOOST_AUTO_TEST_CASE(who_is_told_that_a_member_was_added_or_removed_finds_it_so)
     }
 }
 
+// Else a wait for "all members" that comes with the first would be told at once that all hold it.
+BOOST_AUTO_TEST_CASE(the_members_are_known_before_the_library_takes_its_first_message) {
+  lab l(1, 3);
+  BOOST_REQUIRE(l.run_until([&] { return l.level(); }, 60 * second));
+  const auto held = l.core(0)->status().held;
+  l.crash(0);
+  l.start(0);
+  const auto core = l.core(0); // nothing of it has run
+  BOOST_TEST(core->members().size() == 3);
+  BOOST_TEST(core->status().members.size() == 2);
+  BOOST_TEST((core->now() == held));
+  bool answered = false;
+  core->wait(held, {l.device(1), l.device(2)}, 2, 60'000, [&](const auto&) { answered = true; });
+  BOOST_TEST(!answered);
+  BOOST_TEST(l.run_until([&] { return l.level() && answered; }, 60 * second));
+}
+
 // The answer goes by way of the library's actor, which takes nothing any more once it is closed.
 BOOST_AUTO_TEST_CASE(a_member_that_was_stored_is_answered_also_when_the_library_closes) {
   const auto [first, count] = seeds(100);
