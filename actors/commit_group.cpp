@@ -238,10 +238,10 @@ void commit_group::refuse(const job& j, const error& why) {
   }
 }
 
-void commit_group::release() {
+void commit_group::release(uint64_t most) {
   if (failure_)
     return;
-  auto merged = data_.release(txn_, setup_.wall_ms(), limits::release_ops_max);
+  auto merged = data_.release(txn_, setup_.wall_ms(), most);
   if (!merged) {
     failure_ = merged.err();
     return;
@@ -255,6 +255,7 @@ void commit_group::release() {
       else
         done(unknown());
     });
+  retries_.clear();
 }
 
 kv_batch commit_group::seal() {
@@ -293,6 +294,8 @@ bool commit_group::conclude(const status& committed, const caf::actor& library,
   }
   for (auto& answer : answers_)
     answer(durable);
+  for (auto& [tried, done] : retries_) // of a group that failed as it was made
+    done(unknown());
   // The mark may lag, and makes nothing durable: nobody waits for its file.
   if (durable && writes_any_)
     if (auto marked = setup_.mark.reached(newest_, setup_.time.mono_us()); !marked)
@@ -303,6 +306,8 @@ bool commit_group::conclude(const status& committed, const caf::actor& library,
 }
 
 void commit_group::give_up() {
+  for (auto& [tried, done] : retries_) // that release() was not to answer any more
+    done(unknown());
   for (auto& answer : answers_)
     answer(false);
 }

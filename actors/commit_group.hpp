@@ -32,8 +32,8 @@ public:
   /// What came from a peer and can neither be written nor kept for now.
   void refuse(const job& j, const error& why);
 
-  /// Merges what waited for its time, beside the group's writes.
-  void release();
+  /// Merges what waited for its time, at most so many ops, beside the group's writes.
+  void release(uint64_t most);
 
   size_t bytes() const { return txn_.bytes(); }
 

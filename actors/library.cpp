@@ -47,10 +47,14 @@ void library_core::refuse_writes(std::string reason) {
 }
 
 std::shared_ptr<const kv_view> library_core::snapshot() const {
-  const std::lock_guard guard(mutex_);
-  if (!store_)
-    return no_view({ec::unavailable, refusal_});
-  return store_->snapshot();
+  std::shared_ptr<kv_store> store;
+  {
+    const std::lock_guard guard(mutex_);
+    if (!store_)
+      return no_view({ec::unavailable, refusal_});
+    store = store_;
+  }
+  return store->snapshot(); // which may wait for the disk: nobody else waits with it
 }
 
 template <class Message>
@@ -255,6 +259,7 @@ static void show_dials(api::member_status& out, const dial_board::line& l, uint6
 }
 
 api::library_status library_core::status() const {
+  auto read_only = setup_.disk->alarm(); // not under the mutex: it asks the disk
   const std::lock_guard guard(mutex_);
   const auto now = setup_.time.mono_us();
   api::library_status s;
@@ -315,7 +320,7 @@ api::library_status library_core::status() const {
   for (const auto& [until_us, text] : forged_)
     if (setup_.time.mono_us() < until_us)
       s.alarms.push_back(text);
-  s.read_only = setup_.disk->alarm();
+  s.read_only = std::move(read_only);
   uint64_t missing = 0;
   for (const auto& [device, m] : protocol_->members()) {
     if (device == setup_.protocol.self)

@@ -35,6 +35,7 @@ struct writer_state {
   uint64_t flights = 0;               // so far
   std::unique_ptr<commit_group> open; // what was written since
   size_t jobs_in_open = 0;
+  bool room = true;      // on the disk, when it was looked at last
   held_jobs held;        // while the disk has no room
   bool watching = false; // a look_at_disk is on its way
 
@@ -45,8 +46,10 @@ struct writer_state {
       return; // another flush took them along
     if (failed)
       return refuse(jobs);
-    if (const auto room = setup->disk->check(); !room)
-      return hold(std::move(jobs), room.err(), self);
+    const auto checked = setup->disk->check();
+    room = checked.ok();
+    if (!room)
+      return hold(std::move(jobs), checked.err(), self);
     if (!held.empty()) {
       auto all = held.give_back();
       all.insert(all.end(), jobs.begin(), jobs.end());
@@ -84,7 +87,7 @@ struct writer_state {
       end_group(self);
   }
   void end_group(caf::event_based_actor* self) {
-    open->release();
+    open->release(room ? limits::release_ops_max : 0);
     commit(std::exchange(open, nullptr), self);
   }
 
@@ -172,8 +175,8 @@ struct writer_state {
   void release(caf::event_based_actor* self) {
     looking = false;
     const auto due = setup->data->next_release_ms();
-    if (!failed && (setup->data->retrying() || (due && *due <= setup->wall_ms()))
-        && !setup->disk->low()) {
+    room = !setup->disk->low();
+    if (!failed && room && (setup->data->retrying() || (due && *due <= setup->wall_ms()))) {
       group(); // whose end releases them
       end_group_unless_flying(self);
     }

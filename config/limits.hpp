@@ -80,7 +80,7 @@ constexpr uint64_t disk_check_ms = 1'000; // between looks at a disk that had to
 constexpr uint64_t disk_slack_part =
     16; // writes begin again with this part of the reserve more than it: no flapping at its edge
 constexpr size_t disk_held_bytes_max =
-    16 * mib; // ranges that came before the disk was found full, per library; then links are closed
+    32 * mib; // ranges that came before the disk was found full, per library; then links are closed
 constexpr uint64_t reopen_ms = 2'000;          // between tries to open a store that the disk failed
 constexpr size_t block_cache_bytes = 16 * mib; // shared by all libraries of the process
 constexpr size_t write_buffers_bytes = 64 * mib; // shared as well

@@ -378,9 +378,9 @@ std::shared_ptr<const kv_view> rocks_store::snapshot() const {
 }
 
 /// After a commit: whether tables of `owned` are merged late from here on. Ends with the first
-/// commit a second after the last large one; an opened store begins without.
+/// commit half a second after the last large one; an opened store begins without.
 static void plan_merges(rocks_store::engine& e, bool large) {
-  constexpr auto soon = std::chrono::seconds(1);
+  constexpr auto soon = std::chrono::milliseconds(500);
   const auto now = std::chrono::steady_clock::now();
   if (large)
     e.last_large = now;

@@ -68,7 +68,9 @@ void replica::lower_until(kv_transaction& txn, const std::vector<stream_id>& los
     if (it == until_.end() || it->second <= held)
       continue;
     it->second = held;
-    txn.put(family::frontiers, keys::tagged('u', keys::stream(stream)), keys::u64(held));
+    auto key = keys::tagged('u', keys::stream(stream));
+    sealed_.erase({family::frontiers, key}); // the same seq may be waited for again
+    txn.put(family::frontiers, std::move(key), keys::u64(held));
   }
 }
 

@@ -274,7 +274,8 @@ private:
   void move_owner_digest(const device_id& owner, const digest_value& before,
                          const digest_value& after);
   void seal_owner_digests(kv_transaction& txn);
-  /// For `seal`: unless the last group that had it left the same.
+  /// For `seal`: unless the last group that had it left the same. Who writes such a key elsewhere
+  /// takes it out of sealed_.
   void put_if_new(kv_transaction& txn, family f, std::string key, std::string value);
   std::string own_tip() const;
   /// Where this node holds exactly what `owner` signed for: are the rows what it signed?

@@ -72,6 +72,60 @@ BOOST_AUTO_TEST_CASE(ranges_for_which_there_is_no_room_are_told_with_their_bytes
   run();
 }
 
+// Met in review: the group in which a range was refused merged what was due as well.
+BOOST_AUTO_TEST_CASE(held_ops_whose_time_has_come_wait_for_room_also_when_a_range_is_refused) {
+  constexpr uint64_t late = 1'700'000'000'000;
+  const auto group = [](disk& on, replica& data, auto what) {
+    kv_transaction txn(on);
+    what(txn);
+    data.seal(txn);
+    BOOST_REQUIRE(on.commit(txn.take()).ok());
+  };
+  disk theirs;
+  auto peer = std::move(*replica::open(theirs, fixed_key(1).device(), {.fresh_epoch = 7}));
+  edit e;
+  e.model = "tag";
+  group(theirs, *peer,
+        [&](auto& txn) { BOOST_REQUIRE(peer->commit(txn, std::span(&e, 1), late).ok()); });
+  auto files = std::make_shared<disk>();
+  {
+    auto data = std::move(*replica::open(*files, fixed_key(0).device(), {}));
+    auto parts = *read_range(theirs, {fixed_key(1).device(), 7}, 0, 1 << 20, 1000);
+    group(*files, *data, [&](auto& txn) { BOOST_REQUIRE(data->apply(txn, parts, 1).ok()); });
+    BOOST_REQUIRE(data->summary().held_back.quarantined == 1U);
+  }
+  caf_config config;
+  caf::actor_system system(config);
+  auto& scheduler = dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler());
+  const scratch_folder folder;
+  metrics counted;
+  writer_setup setup{.store = files,
+                     .data = std::move(*replica::open(*files, fixed_key(0).device(), {})),
+                     .key = fixed_key(0),
+                     .library = {},
+                     .counted = counted.add_library("photos"),
+                     .time = {},
+                     .wall_ms = [] { return late; },
+                     .mark = high_water(folder.path() / "mark"),
+                     .disk = std::make_shared<disk_space>(folder.path(), UINT64_MAX / 2),
+                     .publish = [](const replica_summary&, uint64_t) {},
+                     .on_failure = [](const error& f) { BOOST_ERROR(f.message); }};
+  heard told;
+  const auto library = system.spawn(listening, &told);
+  const auto writer =
+      system.spawn(store_writer, std::make_shared<writer_setup>(std::move(setup)), library);
+  caf::anon_send(writer, range_of_cost(limits::disk_held_bytes_max + 1));
+  while (scheduler.try_run_once()) {
+  }
+  BOOST_TEST(told.size() == 1U);
+  const auto after = std::move(*replica::open(*files, fixed_key(0).device(), {}));
+  BOOST_TEST(after->summary().held_back.quarantined == 1U);
+  for (const auto& actor : {writer, library})
+    caf::anon_send_exit(actor, caf::exit_reason::kill);
+  while (scheduler.try_run_once()) {
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 } // namespace shoal::test
