@@ -21,6 +21,12 @@ public:
       return waiting_.push_back(f); // `unread` goes with it: the link's inbox bounds what waits
     take(f);
   }
+  /// By this way, behind what came before: a library that heard of the end first would drop the
+  /// peer's last words, its goodbye and what it says of members.
+  void on(transport::link_down& d) {
+    self_->send(setup_.node, std::move(d));
+    self_->quit();
+  }
   void on(const admit_link&) {
     held_ = false;
     for (const auto& f : std::exchange(waiting_, {}))
@@ -123,7 +129,7 @@ caf::behavior peer_link(caf::event_based_actor* self, peer_link_setup setup) {
       [=](const transport::frames_in& f) { reader->on(f); },
       [=](const admit_link& a) { reader->on(a); },
       [=](const probe_link& p) { reader->on(p); },
-      [=](const transport::link_down&) { self->quit(); },
+      [=](transport::link_down& d) { reader->on(d); },
   };
 }
 

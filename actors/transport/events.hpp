@@ -5,7 +5,7 @@
 //   owner ── dial ──▶ dialer ── socket ──▶ link ── link_up | dial_failed ──▶ owner
 //   TCP ──▶ listener ────── socket ──────▶ link ── link_up | link_refused ──▶ owner
 //   owner ── attach ──▶ link ── frames_in ──▶ receiver        any actor ── frames_out, close_link
-//   ──▶ link receiver ── hello_accepted ──▶ link ── link_down ──▶ owner and receiver
+//   ──▶ link receiver ── hello_accepted ──▶ link ── link_down ──▶ receiver ──▶ owner
 
 #include "config/address.hpp"
 #include "messages/ids.hpp"
@@ -71,8 +71,9 @@ struct close_link {
   std::string reason; // comes back in link_down
 };
 
-/// Link → owner and receiver, exactly once, as the link's last word: after link_up, or when an
-/// inbound handshake fails although the peer's key was accepted.
+/// Link → receiver, or to its owner while none is attached: exactly once, as the link's last word,
+/// after link_up, or when an inbound handshake fails although the peer's key was accepted. The
+/// receiver passes it on to the owner behind what it does with the frames before.
 struct link_down {
   device_id peer;
   std::string reason;

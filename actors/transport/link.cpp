@@ -105,6 +105,8 @@ caf::behavior link_state::begin(caf::io::connection_handle connection, link_cont
   self_->set_default_handler(caf::drop);
   self_->set_exit_handler([this](caf::exit_msg&) { cut("this node is stopping"); });
   self_->set_down_handler([this](caf::down_msg& down) {
+    if (down.source == receiver_)
+      receiver_ = nullptr; // passes nothing on any more
     // Without its owner nobody could end this link, and the process could not stop.
     cut(down.source == context_.owner ? "this node is stopping" : "this node's session has ended");
   });
@@ -416,9 +418,7 @@ void link_state::tell_end(const std::string& reason) {
   auto* from = std::get_if<inbound>(&origin_.how);
   if (announced_ || (from && session_ && session_->peer())) {
     link_down down{*session_->peer(), reason, self_->address(), breach_};
-    if (receiver_ && receiver_ != context_.owner)
-      self_->send(receiver_, down);
-    self_->send(context_.owner, std::move(down));
+    self_->send(receiver_ ? receiver_ : context_.owner, std::move(down));
   } else if (asked) {
     self_->send(context_.owner, dial_failed{asked->address, asked->expected, reason});
   } else {

@@ -26,8 +26,8 @@ namespace shoal::transport {
 /// What all links of a node have in common. Listener and dialer get it at spawn and pass it on.
 struct link_context {
   std::shared_ptr<const tls_context> tls;
-  caf::actor owner; // gets link_up, link_down, dial_failed and link_refused; everything here ends
-                    // when it does
+  caf::actor owner; // gets link_up, link_down (see there), dial_failed and link_refused; everything
+                    // here ends when it does
   std::shared_ptr<traffic> counters;
   link_limits limits;
 };
