@@ -135,8 +135,7 @@ rocksdb::ColumnFamilyOptions family_options(family f, const rocks_memory& memory
   o.memtable_prefix_bloom_size_ratio = 0.02;
   o.memtable_whole_key_filtering = true;
   o.compression = pick({rocksdb::kLZ4Compression, rocksdb::kZSTD});
-  o.level0_file_num_compaction_trigger =
-      tables_merged_at; // of 16 MiB: fewer rewrites of what lies below
+  o.level0_file_num_compaction_trigger = tables_merged_at; // fewer would rewrite more below
   o.level_compaction_dynamic_level_bytes = true;
   o.force_consistency_checks = true;
   return o;

@@ -23,8 +23,8 @@ public:
 
 rocksdb::DBOptions database_options(const rocks_options& options, const rocks_memory& memory);
 rocksdb::ColumnFamilyOptions family_options(family f, const rocks_memory& memory);
-/// How many tables of `owned` there are when they are merged: as a rule, and while nobody looks for
-/// names in them (kv_store::names_are_known).
+/// So many of a family's youngest tables are merged: as a rule, and of `owned` while nobody looks
+/// for names in them (kv_store::names_are_known).
 constexpr int tables_merged_at = 8;
 constexpr int tables_merged_late_at = 192;
 /// Scans go through all keys, whatever the families' prefixes are.
