@@ -10,28 +10,50 @@ uint64_t seq_of(const frontier& f, const stream_id& s) {
 }
 
 void merge(frontier& into, const frontier& other) {
-  for (const auto& [stream, seq] : other) {
-    if (seq == 0) // counts as absent; an entry would only make equal frontiers look unequal
+  std::vector<frontier::value_type> absent;
+  auto mine = into.begin();
+  for (const auto& theirs : other) {
+    if (theirs.second
+        == 0) // counts as absent; an entry would only make equal frontiers look unequal
       continue;
-    auto& mine = into[stream];
-    mine = std::max(mine, seq);
+    while (mine != into.end() && mine->first < theirs.first)
+      ++mine;
+    if (mine != into.end() && mine->first == theirs.first)
+      mine->second = std::max(mine->second, theirs.second);
+    else
+      absent.push_back(theirs);
   }
+  into.insert(boost::container::ordered_unique_range, absent.begin(), absent.end());
+}
+
+void drop_absent(frontier& f) {
+  f.erase(std::remove_if(f.begin(), f.end(), [](const auto& entry) { return entry.second == 0; }),
+          f.end());
 }
 
 bool covers(const frontier& a, const frontier& b) {
-  return std::all_of(b.begin(), b.end(),
-                     [&](const auto& entry) { return seq_of(a, entry.first) >= entry.second; });
+  auto mine = a.begin();
+  return std::all_of(b.begin(), b.end(), [&](const auto& entry) {
+    while (mine != a.end() && mine->first < entry.first)
+      ++mine;
+    return entry.second <= (mine != a.end() && mine->first == entry.first ? mine->second : 0);
+  });
 }
 
 frontier minimum(frontier a, const frontier& b) {
   auto other = b.begin();
-  for (auto it = a.begin(); it != a.end();) {
+  auto kept = a.begin();
+  for (auto it = a.begin(); it != a.end(); ++it) {
     while (other != b.end() && other->first < it->first)
       ++other;
     const auto most = other != b.end() && other->first == it->first ? other->second : 0;
-    it->second = std::min(it->second, most);
-    it = it->second == 0 ? a.erase(it) : std::next(it);
+    if (const auto least = std::min(it->second, most); least != 0) {
+      kept->first = it->first;
+      kept->second = least;
+      ++kept;
+    }
   }
+  a.erase(kept, a.end());
   return a;
 }
 

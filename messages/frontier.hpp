@@ -5,16 +5,21 @@
 #include "messages/reader.hpp"
 #include "messages/writer.hpp"
 
+#include <boost/container/flat_map.hpp>
 #include <map>
 
 namespace shoal {
 
-/// (origin, epoch) → seq. A stream that is absent counts as 0.
-using frontier = std::map<stream_id, uint64_t>;
+/// (origin, epoch) → seq. A stream that is absent counts as 0. In one piece of memory, for it is
+/// copied and walked far more often than a stream is added: whatever adds or removes one ends all
+/// iterators and references.
+using frontier = boost::container::flat_map<stream_id, uint64_t>;
 
 uint64_t seq_of(const frontier& f, const stream_id& s);
 /// Raises `into` to the element-wise maximum.
 void merge(frontier& into, const frontier& other);
+/// Removes the entries of 0.
+void drop_absent(frontier& f);
 /// True when `a` is at least `b` in every stream.
 bool covers(const frontier& a, const frontier& b);
 /// Element-wise minimum; a stream absent from either is absent.
@@ -36,7 +41,7 @@ struct ended_epochs {
 struct folded_frontier {
   frontier open;
   std::map<device_id, ended_epochs> ended;
-  auto operator<=>(const folded_frontier&) const = default;
+  std::strong_ordering operator<=>(const folded_frontier&) const = default;
 };
 /// `before`: origin → its first epoch that stays open.
 folded_frontier fold(const frontier& f, const std::map<device_id, uint64_t>& before);
@@ -58,7 +63,7 @@ struct token_contents {
   /// purge_hash of the node that made it: a purge leaves no deletes behind, so whoever follows
   /// changes must begin anew where more was purged.
   uint64_t purges = 0;
-  auto operator<=>(const token_contents&) const = default;
+  std::strong_ordering operator<=>(const token_contents&) const = default;
 };
 /// Opaque to users: url-safe base64 of the wire form, behind a version letter; then the purges,
 /// where there were any.

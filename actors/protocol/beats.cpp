@@ -44,7 +44,9 @@ uint64_t replicator::crowd() const {
 }
 
 void replicator::beat(const device_id& peer, session& s) {
-  s.last_beat_us = now_us_;
+  // In a large mesh each peer at a time of its own: else all of them speak to all at one moment.
+  s.next_beat_us = now_us_ + settings_.heartbeat_us
+                   - (crowd() > 1 ? random() % (settings_.heartbeat_us / 4) : 0);
   heartbeat m;
   m.ping = s.next_ping++;
   s.pings[m.ping] = now_us_;
@@ -101,10 +103,35 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
           || m.members_hash != hash_of_members());
   // A statement that a link lost, or that came before its follower, is found here.
   const bool statements = m.statements_hash != statements_hash_;
-  if ((unexplained || statements)
-      && now_us_ - s.last_exchange_us >= settings_.exchange_every_us * crowd())
-    ask_exchange(e.peer, s);
+  s.to_ask = (unexplained || statements)
+             && now_us_ - s.last_exchange_us >= settings_.exchange_every_us * crowd();
+  ask_next_exchange();
   note_digests(e.peer, s);
+}
+
+/// An exchange goes by the square of the members, and what is on its way to all makes the beats of
+/// all differ: a large mesh asks one peer after another, who was asked longest ago first. What the
+/// first has told may be all that the others would have.
+void replicator::ask_next_exchange() {
+  constexpr uint64_t in_turn = 40; // as many peers within the time in which one is asked once
+  do {
+    auto next = sessions_.end();
+    for (auto it = sessions_.begin(); it != sessions_.end(); ++it)
+      if (it->second.to_ask && it->second.state == session_state::live
+          && (next == sessions_.end()
+              || it->second.last_exchange_us < next->second.last_exchange_us))
+        next = it;
+    exchanges_due_ = next != sessions_.end();
+    if (!exchanges_due_)
+      return;
+    if (crowd() > 1) {
+      if (now_us_ < exchange_next_us_)
+        return;
+      exchange_next_us_ = now_us_ + settings_.exchange_every_us * crowd() / in_turn;
+    }
+    next->second.to_ask = false;
+    ask_exchange(next->first, next->second);
+  } while (crowd() == 1);
 }
 
 /// Statements are many and long: each side first says which it has.

@@ -33,7 +33,8 @@ void replicator::on(link_up& e) {
   sessions_.erase(e.peer); // a new connection starts a new session
   leave(e.peer);
   auto& s = sessions_[e.peer];
-  s.last_heard_us = s.last_beat_us = now_us_;
+  s.last_heard_us = now_us_;
+  s.next_beat_us = now_us_ + settings_.heartbeat_us;
   send_hello(e.peer, s);
 }
 
@@ -244,7 +245,9 @@ void replicator::on(stored& e) {
     flush_at_us_ = now_us_ + settings_.batch_window_us;
   }
   consider_statement();
-  if (e.members || !e.statements.empty()) // nothing else moves what all have said
+  // Nothing else moves what all have said. In a large mesh it is the next tick's: one statement of
+  // many moves little.
+  if (e.members || (!e.statements.empty() && crowd() == 1))
     consider_prune();
   if (e.members)
     choose_feeders();
@@ -358,8 +361,7 @@ void replicator::on(tick& e) {
     else if (s.state == session_state::live && !s.stale && now_us_ - s.last_heard_us > stale_us) {
       s.stale = true; // `choose_feeders` below looks for others
       beat(peer, s);
-    } else if (s.state == session_state::live
-               && (tell || now_us_ - s.last_beat_us >= settings_.heartbeat_us))
+    } else if (s.state == session_state::live && (tell || now_us_ >= s.next_beat_us))
       beat(peer, s);
   }
   if (tell)
@@ -380,6 +382,8 @@ void replicator::on(tick& e) {
   tick_comparison();
   try_full();
   ask_the_silent();
+  if (exchanges_due_)
+    ask_next_exchange();
   choose_feeders();
   const bool alone = std::none_of(members_.begin(), members_.end(), [&](const auto& m) {
     return m.first != settings_.self && !m.second.removed;
@@ -399,12 +403,15 @@ uint64_t replicator::next_tick_us(uint64_t now_us) const {
   uint64_t next = now_us + (sessions_.empty() ? 10'000'000 : 1'000'000);
   if (flush_at_us_ != 0)
     next = std::min(next, flush_at_us_);
+  if (exchanges_due_)
+    next = std::min(next, exchange_next_us_);
   if (feeders_due_)
     next = std::min(next, feeders_next_us_);
   if (changed_us_ != 0)
     next = std::min(next, changed_us_ + settings_.beat_after_change_us * crowd());
-  if ((stated_ != held_ || stated_quarantine_ != quarantine_) && !statement_pending_)
-    next = std::min(next, last_statement_us_ + settings_.prune_us * crowd());
+  if ((stated_ != held_ || stated_quarantine_ != quarantine_) && !statement_pending_ && may_state())
+    next =
+        std::min(next, crowd() > 1 ? statement_due_us_ : last_statement_us_ + settings_.prune_us);
   return std::max(next, now_us + 1000);
 }
 

@@ -49,12 +49,13 @@ struct session {
 
   bool stale = false; // silent for longer than a beat should take
   uint64_t last_heard_us = 0;
-  uint64_t last_beat_us = 0;
+  uint64_t next_beat_us = 0;
   uint64_t next_ping = 1;
   std::map<uint64_t, uint64_t> pings; // ping → when it was sent
   uint64_t echo = 0;
   uint64_t echo_since_us = 0;
   uint64_t last_exchange_us = 0;
+  bool to_ask = false; // for an exchange, when its turn comes
   std::optional<uint64_t> rtt_us;
   std::optional<int64_t> clock_offset_ms;
   std::optional<int64_t> clock_from_mono_ms; // its wall less this node's monotonic clock
@@ -238,6 +239,7 @@ private:
   uint64_t random();
   void request(const device_id& peer, const device_id& origin, bool follow);
   void ask_exchange(const device_id& peer, session& s);
+  void ask_next_exchange();
   std::map<device_id, known_statement> known_statements() const;
   void exchange(const device_id& peer, session& s, const watermark_exchange* asked = nullptr);
   void greet_with_statements(const device_id& peer, session& s);
@@ -261,6 +263,7 @@ private:
   bool has_all_but_full(const frontier& f) const;
   void try_full();
   // statements.cpp
+  bool may_state() const;
   void consider_statement();
   void consider_prune();
   void consider_marks();
@@ -312,9 +315,11 @@ private:
 
   std::map<device_id, device_id> feeders_; // origin → peer that was asked for it
   std::map<device_id, uint64_t>
-      feeder_stalled_us_;        // origin → since when another is ahead of its feeder
-  bool feeders_due_ = false;     // were to be chosen anew before
-  uint64_t feeders_next_us_ = 0; // they may be
+      feeder_stalled_us_;         // origin → since when another is ahead of its feeder
+  bool exchanges_due_ = false;    // some peer is to be asked for one,
+  uint64_t exchange_next_us_ = 0; // from then on
+  bool feeders_due_ = false;      // were to be chosen anew before
+  uint64_t feeders_next_us_ = 0;  // they may be
   std::map<stream_id, backoff> gaps_;
   uint64_t random_state_;
 
@@ -324,6 +329,7 @@ private:
   uint64_t asked_quarantine_ = 0;
   uint64_t stated_membership_ = 0;
   uint64_t last_statement_us_ = 0;
+  uint64_t statement_due_us_ = 0; // in a large mesh; 0: no cause for one yet
   bool statement_pending_ = false;
   frontier pruned_; // newest `prune` effect
   /// Round 1 of causal stability: all members hold `stable`; once they hold `level` too, no op that

@@ -72,7 +72,7 @@ void replicator::on_message(session& s, received& e, hello& m) {
        it != m.held.end() && it->first.origin == settings_.self; ++it)
     restored_ = restored_ || it->second > seq_of(held_, it->first);
   s.state = session_state::live;
-  s.last_beat_us = now_us_;
+  s.next_beat_us = now_us_ + settings_.heartbeat_us;
   s.window = std::min<uint64_t>(m.window, wire_limits::window_bytes);
   s.at_hello = m.held;
   s.filling = m.filling;

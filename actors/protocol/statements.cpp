@@ -7,18 +7,34 @@
 
 namespace shoal::protocol {
 
+/// What this node holds is what it has merged, and somebody counts its word.
+bool replicator::may_state() const {
+  return opened_ && settled_ && is_member(members_, settings_.self);
+}
+
 void replicator::consider_statement() {
   constexpr uint64_t give_up_us =
       5'000'000; // the store was not settled any more when it was to make one
   if (statement_pending_ && now_us_ - last_statement_us_ < give_up_us)
     return;
-  if (!opened_ || !settled_ || !is_member(members_, settings_.self))
+  if (!may_state())
     return;
   const auto membership = hash_of_membership();
   if (stated_ == held_ && stated_quarantine_ == quarantine_ && stated_membership_ == membership)
     return;
-  if (last_statement_us_ != 0 && now_us_ - last_statement_us_ < settings_.prune_us * crowd())
+  const auto every = settings_.prune_us * crowd();
+  if (crowd() > 1) {
+    // One write gives all nodes cause for a statement at one moment, and each goes to all: in a
+    // large mesh each node chooses a moment of its own.
+    if (statement_due_us_ == 0)
+      statement_due_us_ =
+          std::max(now_us_, last_statement_us_ + every * 3 / 4) + random() % (every / 2);
+    if (now_us_ < statement_due_us_)
+      return;
+    statement_due_us_ = 0;
+  } else if (last_statement_us_ != 0 && now_us_ - last_statement_us_ < every) {
     return;
+  }
   last_statement_us_ = now_us_;
   statement_pending_ = true;
   asked_ = held_;

@@ -52,7 +52,7 @@ static status stop_short(const kv_view& view, frontier& merged) {
       it->second = seq - 1;
     c->seek(keys::tagged('h', keys::by_seq(stream, UINT64_MAX)));
   }
-  std::erase_if(merged, [](const auto& m) { return m.second == 0; });
+  drop_absent(merged);
   return c->state();
 }
 

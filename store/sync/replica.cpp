@@ -321,7 +321,7 @@ frontier replica::merged() const {
   auto held = held_;
   for (const auto& [stream, seqs] : quarantined_)
     held[stream] = *seqs.begin() - 1;
-  std::erase_if(held, [](const auto& h) { return h.second == 0; });
+  drop_absent(held);
   return held;
 }
 

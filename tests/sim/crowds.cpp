@@ -1,0 +1,152 @@
+// What a large mesh does less of, or not all at one moment: each node speaks to all others, so that
+// whatever one of them says again and again goes by the square of their number.
+
+#include "sim/workload.hpp"
+#include "tests/sim/effects.hpp"
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <set>
+
+using namespace shoal;
+using namespace shoal::protocol;
+using shoal::sim::device_of;
+using shoal::sim::sent;
+
+namespace {
+
+constexpr size_t members = 40;
+constexpr uint64_t crowd = 4; // so much less often than in a mesh of ten, or fewer
+
+settings settings_of_node(size_t self) {
+  auto s = sim::settings_of(device_of(self));
+  s.boot_nonce = self + 1; // what a node draws begins with it
+  return s;
+}
+
+/// One of forty members, linked to all the others, at rest for longer than an exchange takes to be
+/// due again.
+struct node_of_many {
+  settings bounds;
+  replicator core;
+  uint64_t now = 1'000'000;
+
+  explicit node_of_many(size_t self = 0) : bounds(settings_of_node(self)), core(bounds, 0) {
+    stored first;
+    first.members.emplace();
+    for (size_t i = 0; i < members; ++i)
+      (*first.members)[device_of(i)];
+    first.digest = std::string(16, '0');
+    core.step(std::move(first), now);
+    for (size_t i = 0; i < members; ++i)
+      if (i != self) {
+        core.step(link_up{device_of(i)}, now);
+        hello m;
+        m.members = core.members();
+        hear(i, std::move(m));
+      }
+    now += 2 * bounds.exchange_every_us * crowd;
+    core.step(tick{}, now); // asks for its first statement
+    statement own;
+    own.member = device_of(self);
+    own.number = 1;
+    store({}, {own});
+  }
+  effects hear(size_t peer, message m) {
+    return core.step(received{device_of(peer), 0, 0, std::move(m)}, now);
+  }
+  void store(frontier held, std::vector<statement> statements = {}) {
+    stored s;
+    s.statements = std::move(statements);
+    s.held = std::move(held);
+    s.digest = std::string(16, 'd');
+    core.step(std::move(s), now);
+  }
+  effects next_tick() {
+    now = core.next_tick_us(now);
+    return core.step(tick{}, now);
+  }
+};
+
+/// To whom a message of the kind goes, once for each.
+template <class Message>
+std::vector<device_id> told(const effects& all) {
+  std::vector<device_id> out;
+  for (const auto& e : all)
+    if (const auto* s = std::get_if<protocol::send>(&e);
+        s && std::holds_alternative<Message>(s->body))
+      out.insert(out.end(), s->to.begin(), s->to.end());
+  return out;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(crowds)
+
+BOOST_AUTO_TEST_CASE(peers_whose_beats_all_differ_are_asked_for_an_exchange_one_after_another) {
+  node_of_many node;
+  std::vector<device_id> asked;
+  const auto note = [&](const effects& all) {
+    const auto now = told<watermark_exchange>(all);
+    BOOST_TEST(now.size() <= 1);
+    asked.insert(asked.end(), now.begin(), now.end());
+  };
+  for (size_t i = 1; i < members; ++i) {
+    heartbeat m;
+    m.frontier_hash = 17;
+    m.members_hash = hash_of(node.core.members());
+    note(node.hear(i, std::move(m)));
+  }
+  BOOST_TEST(asked.size() == 1);
+  const auto end = node.now + node.bounds.exchange_every_us * crowd;
+  while (node.now < end)
+    note(node.next_tick());
+  BOOST_TEST(asked.size() == members - 1);
+  BOOST_TEST(std::set(asked.begin(), asked.end()).size() == members - 1); // each of them once
+}
+
+BOOST_AUTO_TEST_CASE(one_write_gives_each_node_its_own_moment_for_a_statement) {
+  std::set<uint64_t> moments;
+  for (size_t self = 0; self < 8; ++self) {
+    node_of_many node(self);
+    const auto wrote = node.now;
+    node.store({{{device_of(9), 5}, 1}});
+    bool stated = false;
+    size_t ticks = 0;
+    while (!stated && ++ticks < 100)
+      for (const auto& e : node.next_tick())
+        stated = stated || std::holds_alternative<make_statement>(e);
+    BOOST_TEST(stated);
+    BOOST_TEST(ticks < 20); // it waits without looking all the time whether it is due
+    BOOST_TEST(node.now - wrote <= node.bounds.prune_us * crowd + 1'000'000);
+    moments.insert(node.now);
+  }
+  BOOST_TEST(moments.size() > 4);
+}
+
+BOOST_AUTO_TEST_CASE(beats_that_were_told_at_one_moment_come_apart) {
+  node_of_many node;
+  node.store({{{device_of(9), 5}, 1}});
+  size_t most = 0;
+  const auto at_once =
+      told<heartbeat>(node.core.step(tick{}, node.now += node.bounds.beat_after_change_us * crowd));
+  BOOST_TEST(at_once.size() == members - 1); // the change
+  const auto end = node.now + node.bounds.heartbeat_us + 1'000'000;
+  size_t all = 0;
+  while (node.now < end) {
+    const auto now = told<heartbeat>(node.next_tick()).size();
+    most = std::max(most, now);
+    all += now;
+    for (size_t i = 1; i < members; ++i) { // the links live
+      heartbeat m;
+      m.frontier_hash = hash_of(node.core.held());
+      m.members_hash = hash_of(node.core.members());
+      m.echo = 1;
+      node.hear(i, std::move(m));
+    }
+  }
+  BOOST_TEST(all >= members - 1);
+  BOOST_TEST(most < (members - 1) * 3 / 4);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
