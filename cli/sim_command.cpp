@@ -175,9 +175,9 @@ void add_sim_command(CLI::App& root, context& ctx) {
       "sim", "Simulate nodes, networks, disks and clocks under faults, from seeds");
   command->add_option("--seeds", w->seeds, "FROM..TO, both included, or one seed")
       ->capture_default_str();
-  command->add_option("--nodes", w->what.nodes, "Nodes per seed, 2 to 9")
+  command->add_option("--nodes", w->what.nodes, "Nodes per seed, 2 to 40")
       ->capture_default_str()
-      ->check(CLI::Range(2, 9));
+      ->check(CLI::Range(2, 40));
   command
       ->add_option("--steps", w->what.steps,
                    "Events per seed until faults end; what it takes to be level again comes on top")

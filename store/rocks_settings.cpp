@@ -69,6 +69,7 @@ rocksdb::DBOptions database_options(const rocks_options& options, const rocks_me
   o.max_open_files = options.open_files_max;
   o.write_buffer_manager = memory.write_buffers;
   o.max_total_wal_size = limits::write_buffers_bytes; // bounds what an open replays
+  o.allow_concurrent_memtable_write = false;          // only one thread writes
   o.max_background_jobs = 2;
   o.bytes_per_sync = size_t{1} << 20;
   o.avoid_unnecessary_blocking_io = true; // no file is deleted on the thread that ends a scan

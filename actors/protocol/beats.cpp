@@ -105,6 +105,7 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
   const bool statements = m.statements_hash != statements_hash_;
   s.to_ask = (unexplained || statements)
              && now_us_ - s.last_exchange_us >= settings_.exchange_every_us * crowd();
+  exchanges_due_ = exchanges_due_ || s.to_ask;
   ask_next_exchange();
   note_digests(e.peer, s);
 }
@@ -114,7 +115,7 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
 /// first has told may be all that the others would have.
 void replicator::ask_next_exchange() {
   constexpr uint64_t in_turn = 40; // as many peers within the time in which one is asked once
-  do {
+  while (exchanges_due_ && (crowd() == 1 || now_us_ >= exchange_next_us_)) {
     auto next = sessions_.end();
     for (auto it = sessions_.begin(); it != sessions_.end(); ++it)
       if (it->second.to_ask && it->second.state == session_state::live
@@ -124,14 +125,10 @@ void replicator::ask_next_exchange() {
     exchanges_due_ = next != sessions_.end();
     if (!exchanges_due_)
       return;
-    if (crowd() > 1) {
-      if (now_us_ < exchange_next_us_)
-        return;
-      exchange_next_us_ = now_us_ + settings_.exchange_every_us * crowd() / in_turn;
-    }
+    exchange_next_us_ = now_us_ + settings_.exchange_every_us * crowd() / in_turn;
     next->second.to_ask = false;
     ask_exchange(next->first, next->second);
-  } while (crowd() == 1);
+  }
 }
 
 /// Statements are many and long: each side first says which it has.

@@ -382,8 +382,7 @@ void replicator::on(tick& e) {
   tick_comparison();
   try_full();
   ask_the_silent();
-  if (exchanges_due_)
-    ask_next_exchange();
+  ask_next_exchange();
   choose_feeders();
   const bool alone = std::none_of(members_.begin(), members_.end(), [&](const auto& m) {
     return m.first != settings_.self && !m.second.removed;

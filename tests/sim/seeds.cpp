@@ -67,6 +67,19 @@ BOOST_AUTO_TEST_CASE(every_seed_converges_and_loses_nothing) {
   }
 }
 
+// From 20 members on much is said less often, and by one node after another (replicator::crowd).
+BOOST_AUTO_TEST_CASE(large_meshes_converge_and_lose_nothing) {
+  auto c = wanted(1, 10);
+  c.nodes = 24;
+  c.steps = 4000;
+  const auto sum = run(c);
+  for (const auto& [seed, why] : sum.failures)
+    std::cout << "SHOAL_SEED=" << seed << " " << why.found.checker << ": " << why.found.what
+              << "\n  " << why.plan << "\n";
+  BOOST_TEST(sum.failures.empty());
+  BOOST_TEST(sum.acknowledged_ops > 20 * (c.to - c.from));
+}
+
 BOOST_AUTO_TEST_CASE(one_seed_is_one_run) {
   for (uint64_t seed = 1; seed <= 12; ++seed) {
     const auto first = world(make_plan(seed)).run();
