@@ -126,6 +126,9 @@ std::string world::unsettled(const shelf& library) const {
   return {};
 }
 
+/// A comparison asks one peer after another, and each of them stream by stream.
+uint64_t world::patience_us() const { return std::max<uint64_t>(10, plan_.nodes) * 12'000'000; }
+
 void world::settle(uint64_t at_most_us) {
   const auto end = time_.now() + at_most_us;
   while (!failed()) {
@@ -222,7 +225,7 @@ void world::restore_late() {
     if (net_.neighbours(n, node) && members_.contains(device_of(n)))
       changed_.insert(n);
   tell_members();
-  settle(120'000'000);
+  settle(patience_us());
 }
 
 void world::take_images() {
@@ -284,7 +287,7 @@ verdict world::run() {
   for (size_t n = 0; n < plan_.nodes; ++n)
     if (is_here(n) && !at(n).up())
       at(n).start();
-  settle(120'000'000);
+  settle(patience_us());
   if (!failed())
     restore_late();
   if (!failed())

@@ -56,6 +56,7 @@ private:
   std::string unsettled() const;
   std::string unsettled(const shelf& s) const;
   /// Runs until nothing is left to do, or fails with what is in the way.
+  uint64_t patience_us() const;
   void settle(uint64_t at_most_us);
   void last_checks();
   void run_for(uint64_t us);
