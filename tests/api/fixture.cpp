@@ -7,6 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <iostream>
+
 namespace shoal::test {
 namespace {
 
@@ -148,6 +151,14 @@ folded_frontier test_library::folded_now() const {
   return fold(replica_->held(), replica_->ended());
 }
 
+/// On any thread: Boost.Test's checks are the main thread's alone.
+static void commit_whole(kv_store& store, kv_transaction& txn) {
+  if (const auto committed = store.commit(txn.take()); !committed) {
+    std::cerr << "the test's store: " << committed.err().message << '\n';
+    std::abort();
+  }
+}
+
 void test_library::write(std::vector<edit> edits, std::optional<api::idempotency> once,
                          api::callback<api::write_answer> done) {
   if (swallow)
@@ -167,7 +178,7 @@ void test_library::write(std::vector<edit> edits, std::optional<api::idempotency
       return done(made.err());
     }
     replica_->seal(txn);
-    BOOST_REQUIRE(store_.commit(txn.take()).ok());
+    commit_whole(store_, txn);
     api::write_answer answer{to_token(fold(replica_->held(), replica_->ended())),
                              std::move(made->results)};
     lock.unlock();
@@ -182,7 +193,7 @@ void test_library::receive(const range& r) {
   auto applied = replica_->apply(txn, std::span(&r, 1), ++wall_ms_);
   BOOST_REQUIRE_MESSAGE(applied.ok(), (applied.ok() ? std::string() : applied.err().message));
   replica_->seal(txn);
-  BOOST_REQUIRE(store_.commit(txn.take()).ok());
+  commit_whole(store_, txn);
   bell_->ring();
 }
 
@@ -192,7 +203,7 @@ void test_library::change(const std::function<void(replica&, kv_transaction&)>& 
     kv_transaction txn(store_);
     how(*replica_, txn);
     replica_->seal(txn);
-    BOOST_REQUIRE(store_.commit(txn.take()).ok());
+    commit_whole(store_, txn);
   }
   bell_->ring();
 }
@@ -215,7 +226,7 @@ void test_library::retry_held(std::optional<dot> which, api::callback<api::retry
       out.merged = *replica_->release(txn, wall_ms_, 1000);
     }
     replica_->seal(txn);
-    BOOST_REQUIRE(store_.commit(txn.take()).ok());
+    commit_whole(store_, txn);
     lock.unlock();
     done(out);
   });
@@ -231,7 +242,7 @@ void test_library::release_held(dot which, api::callback<api::release_answer> do
       return done(made.err());
     }
     replica_->seal(txn);
-    BOOST_REQUIRE(store_.commit(txn.take()).ok());
+    commit_whole(store_, txn);
     api::release_answer out;
     out.write = {to_token(fold(replica_->held(), replica_->ended())),
                  std::move(made->made.results)};
@@ -248,7 +259,7 @@ void test_library::hide_held(dot which, api::callback<nothing> done) {
     kv_transaction txn(store_);
     auto hidden = replica_->hide(txn, which);
     replica_->seal(txn);
-    BOOST_REQUIRE(store_.commit(txn.take()).ok());
+    commit_whole(store_, txn);
     lock.unlock();
     done(hidden);
   });
