@@ -11,11 +11,14 @@ uint64_t seq_of(const frontier& f, const stream_id& s) {
 
 void merge(frontier& into, const frontier& other) {
   std::vector<frontier::value_type> absent;
+  const bool few = other.size() < into.size() / 16; // are looked up, one by one
   auto mine = into.begin();
   for (const auto& theirs : other) {
-    if (theirs.second
-        == 0) // counts as absent; an entry would only make equal frontiers look unequal
+    // Counts as absent; an entry would only make equal frontiers look unequal.
+    if (theirs.second == 0)
       continue;
+    if (few)
+      mine = into.lower_bound(theirs.first);
     while (mine != into.end() && mine->first < theirs.first)
       ++mine;
     if (mine != into.end() && mine->first == theirs.first)
@@ -96,11 +99,12 @@ static frontier ended_before(const frontier& f, const device_id& origin, uint64_
 folded_frontier fold(const frontier& f, const std::map<device_id, uint64_t>& before) {
   folded_frontier out{f, {}};
   for (const auto& [origin, epoch] : before) {
-    const auto ended = ended_before(f, origin, epoch);
-    if (ended.size() < 2) // one costs as much in full
+    const auto begin = out.open.lower_bound({origin, 0});
+    const auto end = out.open.lower_bound({origin, epoch});
+    if (end - begin < 2) // one costs as much in full
       continue;
-    for (const auto& [stream, seq] : ended)
-      out.open.erase(stream);
+    const frontier ended(begin, end);
+    out.open.erase(begin, end);
     out.ended[origin] = {epoch, ended.size(), hash_of(ended)};
   }
   return out;

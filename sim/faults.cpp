@@ -38,7 +38,7 @@ void world::drive_all() {
       continue;
     auto& node = at(n);
     for (auto& s : shelves_)
-      drive(source::edit, n | s.around.library << 4, p.edit_every_us,
+      drive(source::edit, n | s.around.library << (p.nodes > 16 ? 6 : 4), p.edit_every_us,
             [this, n, &s](const happening& h, random_source& r) {
               auto edits = s.loads[n].draw(r);
               if (!s.nodes[n]->up())

@@ -33,7 +33,7 @@ enum class source : uint8_t {
 
 struct happening {
   source from = source::edit;
-  uint8_t node = 0; // for those that each node has; of edits, with 16 × the library's number
+  uint8_t node = 0; // for those that each node has; of edits, with 16 (64) × the library's number
   uint32_t index = 0;
   auto operator<=>(const happening&) const = default;
 };

@@ -55,8 +55,8 @@ private:
   bool failed() const;
   std::string unsettled() const;
   std::string unsettled(const shelf& s) const;
-  /// Runs until nothing is left to do, or fails with what is in the way.
   uint64_t patience_us() const;
+  /// Runs until nothing is left to do, or fails with what is in the way.
   void settle(uint64_t at_most_us);
   void last_checks();
   void run_for(uint64_t us);

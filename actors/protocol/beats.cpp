@@ -38,9 +38,11 @@ uint64_t replicator::hash_of_membership() const {
 
 /// As many peers as there are speak to this node. What each says again and again it says less often
 /// in a large mesh, so that no node hears more of it than from ten.
-uint64_t replicator::crowd() const {
+void replicator::note_crowd() {
   constexpr size_t heard = 10;
-  return std::max<size_t>(1, members_.size() / heard);
+  const auto members = static_cast<size_t>(std::count_if(
+      members_.begin(), members_.end(), [](const auto& m) { return !m.second.removed; }));
+  crowd_ = std::max<size_t>(1, members / heard);
 }
 
 void replicator::beat(const device_id& peer, session& s) {
@@ -95,39 +97,52 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
   if (!s.rtt_us && m.echo == 0)
     beat(e.peer, s);
   s.beat_differs = m.frontier_hash != hash_of_held();
-  const bool differs = s.beat_differs || m.members_hash != hash_of_members();
-  const auto known = announced_.find(e.peer);
-  const bool unexplained =
-      differs
-      && (known == announced_.end() || hash_of(known->second) != m.frontier_hash
-          || m.members_hash != hash_of_members());
-  // A statement that a link lost, or that came before its follower, is found here.
-  const bool statements = m.statements_hash != statements_hash_;
-  s.to_ask = (unexplained || statements)
-             && now_us_ - s.last_exchange_us >= settings_.exchange_every_us * crowd();
-  exchanges_due_ = exchanges_due_ || s.to_ask;
+  s.beat_statements_hash = m.statements_hash;
+  s.to_ask = cause_to_ask(e.peer, s);
+  exchanges_due_ = exchanges_due_ || s.to_ask != exchange_cause::none;
   ask_next_exchange();
   note_digests(e.peer, s);
 }
 
+/// What the peer's newest beat tells of, as far as that is not known here by now.
+exchange_cause replicator::cause_to_ask(const device_id& peer, const session& s) const {
+  if (s.state != session_state::live
+      || now_us_ - s.last_exchange_us < settings_.exchange_every_us * crowd())
+    return exchange_cause::none;
+  const auto known = announced_.find(peer);
+  if (s.beat_members_hash != hash_of_members()
+      || (s.beat_frontier_hash != hash_of_held()
+          && (known == announced_.end() || hash_of(known->second) != s.beat_frontier_hash)))
+    return exchange_cause::holdings;
+  // A statement that a link lost, or that came before its follower, is found here.
+  return s.beat_statements_hash != statements_hash_ ? exchange_cause::statements
+                                                    : exchange_cause::none;
+}
+
 /// An exchange goes by the square of the members, and what is on its way to all makes the beats of
-/// all differ: a large mesh asks one peer after another, who was asked longest ago first. What the
-/// first has told may be all that the others would have.
+/// all differ: a large mesh asks one peer after another. What the first has told may be all that
+/// the others would have.
 void replicator::ask_next_exchange() {
-  constexpr uint64_t in_turn = 40; // as many peers within the time in which one is asked once
   while (exchanges_due_ && (crowd() == 1 || now_us_ >= exchange_next_us_)) {
     auto next = sessions_.end();
-    for (auto it = sessions_.begin(); it != sessions_.end(); ++it)
-      if (it->second.to_ask && it->second.state == session_state::live
-          && (next == sessions_.end()
-              || it->second.last_exchange_us < next->second.last_exchange_us))
+    for (auto it = sessions_.begin(); it != sessions_.end(); ++it) {
+      const auto& s = it->second;
+      if (s.to_ask != exchange_cause::none
+          && (next == sessions_.end() || s.to_ask > next->second.to_ask
+              || (s.to_ask == next->second.to_ask
+                  && s.last_exchange_us < next->second.last_exchange_us)))
         next = it;
+    }
     exchanges_due_ = next != sessions_.end();
     if (!exchanges_due_)
       return;
-    exchange_next_us_ = now_us_ + settings_.exchange_every_us * crowd() / in_turn;
-    next->second.to_ask = false;
-    ask_exchange(next->first, next->second);
+    auto& [peer, s] = *next;
+    s.to_ask = exchange_cause::none;
+    if (cause_to_ask(peer, s) == exchange_cause::none)
+      continue; // an earlier one told
+    exchange_next_us_ =
+        now_us_ + settings_.exchange_every_us / 4 * std::min<uint64_t>(crowd(), 10) / 10;
+    ask_exchange(peer, s);
   }
 }
 

@@ -270,6 +270,7 @@ void replicator::take_members(const member_set& set) {
   members_ = set;
   members_hash_.reset();
   membership_hash_.reset();
+  note_crowd();
 }
 
 bool replicator::superseded() const {

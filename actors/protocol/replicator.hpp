@@ -23,6 +23,9 @@ namespace shoal::protocol {
 
 enum class session_state { greeting, live, refused };
 
+/// Why a peer is to be asked for an exchange, the more pressing the greater.
+enum class exchange_cause { none, statements, holdings };
+
 /// What is known of one linked peer.
 struct session {
   session_state state = session_state::greeting;
@@ -55,12 +58,13 @@ struct session {
   uint64_t echo = 0;
   uint64_t echo_since_us = 0;
   uint64_t last_exchange_us = 0;
-  bool to_ask = false; // for an exchange, when its turn comes
+  exchange_cause to_ask = exchange_cause::none; // when its turn comes
   std::optional<uint64_t> rtt_us;
   std::optional<int64_t> clock_offset_ms;
   std::optional<int64_t> clock_from_mono_ms; // its wall less this node's monotonic clock
   uint64_t beat_frontier_hash = 0;           // of its last heartbeat
   uint64_t beat_members_hash = 0;
+  uint64_t beat_statements_hash = 0;
   std::string beat_digest;
   bool beat_differs = false; // it told of another frontier than this node's
   uint64_t compared_us = 0;  // when unequal digests led to a comparison last
@@ -227,7 +231,8 @@ private:
   void consider_filled();
   bool takes_from(const device_id& peer) const;
   void send_hello(const device_id& peer, session& s);
-  uint64_t crowd() const;
+  uint64_t crowd() const { return crowd_; }
+  void note_crowd();
   void beat(const device_id& peer, session& s);
   uint64_t hash_of_held() const;
   uint64_t hash_of_members() const;
@@ -239,6 +244,7 @@ private:
   uint64_t random();
   void request(const device_id& peer, const device_id& origin, bool follow);
   void ask_exchange(const device_id& peer, session& s);
+  exchange_cause cause_to_ask(const device_id& peer, const session& s) const;
   void ask_next_exchange();
   std::map<device_id, known_statement> known_statements() const;
   void exchange(const device_id& peer, session& s, const watermark_exchange* asked = nullptr);
@@ -282,6 +288,7 @@ private:
   frontier held_;
   // Of what they are named for; empty: not computed since it changed.
   mutable std::optional<uint64_t> held_hash_, members_hash_, membership_hash_;
+  uint64_t crowd_ = 1;
   uint64_t statements_hash_ = 0;
   frontier submitted_; // held, plus what was handed to the store and not answered yet
   bool opened_ = false;

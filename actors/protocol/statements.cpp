@@ -26,14 +26,17 @@ void replicator::consider_statement() {
   if (crowd() > 1) {
     // One write gives all nodes cause for a statement at one moment, and each goes to all: in a
     // large mesh each node chooses a moment of its own.
+    statement_due_us_ = std::min(statement_due_us_, now_us_ + every * 5 / 4); // of a larger one
     if (statement_due_us_ == 0)
       statement_due_us_ =
           std::max(now_us_, last_statement_us_ + every * 3 / 4) + random() % (every / 2);
     if (now_us_ < statement_due_us_)
       return;
     statement_due_us_ = 0;
-  } else if (last_statement_us_ != 0 && now_us_ - last_statement_us_ < every) {
-    return;
+  } else {
+    statement_due_us_ = 0;
+    if (last_statement_us_ != 0 && now_us_ - last_statement_us_ < every)
+      return;
   }
   last_statement_us_ = now_us_;
   statement_pending_ = true;

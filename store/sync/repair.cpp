@@ -170,6 +170,47 @@ result<bool> replica::is_own_and_here(const kv_view& view, const op& theirs,
   return !says_nothing(content(*here, {stream.origin, stream.epoch, theirs.seq}));
 }
 
+/// Of what the peer has, the part that marks here mask though the peer has merged what made them:
+/// it lacks them, or the op would not stand there. They go, for the peer is right; no others do.
+status replica::yield_to(kv_transaction& txn, const op& theirs, const stream_id& stream,
+                         const range& last) {
+  const auto key = keys::row(theirs.cls, theirs.model, theirs.id, stream.origin);
+  auto raw = txn.get(theirs.cls == record_class::owned ? family::owned : family::shared, key);
+  if (!raw || !*raw)
+    return raw ? success() : raw.err();
+  auto mine = read_row(txn, theirs.cls, key, **raw);
+  if (!mine)
+    return mine.err();
+  const version at{theirs.stamp, stream.epoch, theirs.seq};
+  std::vector<version> masks;
+  for (const auto& m : marks(*mine))
+    if (m.stamp > theirs.stamp && m.seq <= seq_of(last.until, m.at().stream())
+        && std::find(last.unmerged.begin(), last.unmerged.end(), m.at()) == last.unmerged.end())
+      masks.push_back(m);
+  const auto without = [&](const std::vector<version>& kept) {
+    row r = *mine;
+    for (const auto& m : masks)
+      if (std::find(kept.begin(), kept.end(), m) == kept.end())
+        drop_marks(r, m);
+    return r;
+  };
+  const auto shown = [&](row r) {
+    merge(r, theirs, at);
+    return content(r, at.at());
+  };
+  const auto most = shown(without({}));
+  if (masks.empty() || shown(*mine) == most)
+    return success();
+  std::vector<version> kept; // that mask nothing of it
+  for (const auto& m : masks) {
+    kept.push_back(m);
+    if (shown(without(kept)) != most)
+      kept.pop_back();
+  }
+  row after = without(kept);
+  return shrink_row(txn, theirs.cls, key, *mine, after);
+}
+
 result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> parts, bool adopt,
                                  uint64_t wall_ms) {
   if (parts.empty())
@@ -267,6 +308,9 @@ result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> par
         if (*mine)
           continue;
       }
+      if (adopt)
+        if (auto yielded = yield_to(txn, o.decoded, stream, parts.back()); !yielded)
+          return fail(yielded.err());
       const auto digest = digest_;
       if (auto done = apply_op(txn, o.decoded, stream, o.bytes, false); !done)
         return fail(done.err());

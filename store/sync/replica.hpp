@@ -269,6 +269,8 @@ private:
   /// At opening, and when a call that had held ops was undone.
   result<bool> is_own_and_here(const kv_view& view, const op& theirs,
                                const stream_id& stream) const; // repair.cpp
+  status yield_to(kv_transaction& txn, const op& theirs, const stream_id& stream,
+                  const range& last);
   // tips.cpp
   status load_owner_digests(const kv_view& store);
   void move_owner_digest(const device_id& owner, const digest_value& before,

@@ -1,7 +1,9 @@
 #include "bytes.hpp"
 #include "generator.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <map>
 
 using namespace shoal;
 using namespace shoal::tests;
@@ -74,6 +76,41 @@ BOOST_AUTO_TEST_CASE(merge_and_minimum_are_the_bounds_of_both) {
     BOOST_REQUIRE(covers(b, least));
     for (const auto& s : {first, second, third})
       BOOST_REQUIRE(seq_of(least, s) == std::min(seq_of(a, s), seq_of(b, s)));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(frontiers_of_any_size_merge_stream_by_stream) {
+  generator g(test_seed());
+  const auto draw = [&](uint64_t most) {
+    frontier f;
+    for (auto n = g.upto(most); n > 0; --n)
+      f[{id_of<device_id>(static_cast<uint8_t>(g.upto(20))), g.upto(9)}] = g.upto(5);
+    return f;
+  };
+  for (int i = 0; i < 3000; ++i) {
+    const auto a = draw(i % 3 == 0 ? 150 : 8);
+    const auto b = draw(i % 3 == 1 ? 150 : 8);
+    std::map<stream_id, uint64_t> most(a.begin(), a.end());
+    for (const auto& [stream, seq] : b)
+      if (seq != 0)
+        most[stream] = std::max(most[stream], seq);
+    auto merged = a;
+    merge(merged, b);
+    BOOST_REQUIRE(std::equal(
+        merged.begin(), merged.end(), most.begin(), most.end(),
+        [](const auto& x, const auto& y) { return x.first == y.first && x.second == y.second; }));
+    bool all = true;
+    for (const auto& [stream, seq] : b)
+      all = all && seq_of(a, stream) >= seq;
+    BOOST_REQUIRE(covers(a, b) == all);
+    const auto least = minimum(a, b);
+    for (const auto& [stream, seq] : most)
+      BOOST_REQUIRE(seq_of(least, stream) == std::min(seq_of(a, stream), seq_of(b, stream)));
+    for (const auto& [stream, seq] : least)
+      BOOST_REQUIRE(seq != 0);
+    drop_absent(merged);
+    for (const auto& [stream, seq] : most)
+      BOOST_REQUIRE(merged.contains(stream) == (seq != 0));
   }
 }
 

@@ -31,14 +31,16 @@ struct node_of_many {
   replicator core;
   uint64_t now = 1'000'000;
 
-  explicit node_of_many(size_t self = 0) : bounds(settings_of_node(self)), core(bounds, 0) {
+  /// Of that many, the last ones may have been removed.
+  explicit node_of_many(size_t self = 0, size_t removed = 0)
+      : bounds(settings_of_node(self)), core(bounds, 0) {
     stored first;
     first.members.emplace();
     for (size_t i = 0; i < members; ++i)
-      (*first.members)[device_of(i)];
+      (*first.members)[device_of(i)].removed = i >= members - removed;
     first.digest = std::string(16, '0');
     core.step(std::move(first), now);
-    for (size_t i = 0; i < members; ++i)
+    for (size_t i = 0; i < members - removed; ++i)
       if (i != self) {
         core.step(link_up{device_of(i)}, now);
         hello m;
@@ -103,6 +105,51 @@ BOOST_AUTO_TEST_CASE(peers_whose_beats_all_differ_are_asked_for_an_exchange_one_
     note(node.next_tick());
   BOOST_TEST(asked.size() == members - 1);
   BOOST_TEST(std::set(asked.begin(), asked.end()).size() == members - 1); // each of them once
+}
+
+BOOST_AUTO_TEST_CASE(
+    who_lacks_more_than_statements_is_asked_first_and_who_is_level_by_then_is_not) {
+  node_of_many node;
+  const frontier later{{{device_of(9), 5}, 3}};
+  uint64_t statements = 0; // of those that are known here, as its own beats tell
+  const auto beat = [&](size_t from, uint64_t frontier_hash, bool differs) {
+    heartbeat m;
+    m.frontier_hash = frontier_hash;
+    m.members_hash = hash_of(node.core.members());
+    m.statements_hash = differs ? 17 : statements;
+    const auto out = node.hear(from, std::move(m));
+    for (const auto& own : sent<heartbeat>(out))
+      statements = own.statements_hash;
+    return told<watermark_exchange>(out);
+  };
+  const auto here = hash_of(node.core.held());
+  BOOST_TEST(beat(1, here, true).size() == 1); // the turn is taken
+  for (size_t i = 2; i < 20; ++i)
+    BOOST_TEST(beat(i, here, true).empty());
+  for (size_t i = 20; i < 30; ++i)
+    BOOST_TEST(beat(i, hash_of(later), false).empty());
+  BOOST_TEST(beat(30, 17, false).empty()); // of what nobody else tells
+  node.store(later);                       // what those from 20 on had comes here
+  std::vector<device_id> asked;
+  const auto end = node.now + node.bounds.exchange_every_us * crowd;
+  while (node.now < end)
+    for (const auto& peer : told<watermark_exchange>(node.next_tick()))
+      asked.push_back(peer);
+  BOOST_REQUIRE(!asked.empty());
+  BOOST_TEST((asked.front() == device_of(30)));
+  BOOST_TEST(asked.size() == 19); // and those of whom statements are missing
+}
+
+BOOST_AUTO_TEST_CASE(members_that_were_removed_make_no_crowd) {
+  node_of_many node(0, members - 5);
+  size_t asked = 0;
+  for (size_t i = 1; i < 5; ++i) {
+    heartbeat m;
+    m.frontier_hash = 17;
+    m.members_hash = hash_of(node.core.members());
+    asked += told<watermark_exchange>(node.hear(i, std::move(m))).size();
+  }
+  BOOST_TEST(asked == 4);
 }
 
 BOOST_AUTO_TEST_CASE(one_write_gives_each_node_its_own_moment_for_a_statement) {
