@@ -187,6 +187,8 @@ status replica::yield_to(kv_transaction& txn, const op& theirs, const stream_id&
     if (m.stamp > theirs.stamp && m.seq <= seq_of(last.until, m.at().stream())
         && std::find(last.unmerged.begin(), last.unmerged.end(), m.at()) == last.unmerged.end())
       masks.push_back(m);
+  if (masks.empty())
+    return success();
   const auto without = [&](const std::vector<version>& kept) {
     row r = *mine;
     for (const auto& m : masks)
@@ -199,7 +201,7 @@ status replica::yield_to(kv_transaction& txn, const op& theirs, const stream_id&
     return content(r, at.at());
   };
   const auto most = shown(without({}));
-  if (masks.empty() || shown(*mine) == most)
+  if (shown(*mine) == most)
     return success();
   std::vector<version> kept; // that mask nothing of it
   for (const auto& m : masks) {

@@ -266,9 +266,9 @@ private:
   void let_go(kv_transaction& txn, const held_op& h);
   result<bool> merge_held(kv_transaction& txn, const dot& at, uint64_t wall_ms);
   result<uint64_t> retry_some(kv_transaction& txn, uint64_t wall_ms, uint64_t max);
-  /// At opening, and when a call that had held ops was undone.
+  // repair.cpp
   result<bool> is_own_and_here(const kv_view& view, const op& theirs,
-                               const stream_id& stream) const; // repair.cpp
+                               const stream_id& stream) const;
   status yield_to(kv_transaction& txn, const op& theirs, const stream_id& stream,
                   const range& last);
   // tips.cpp
