@@ -147,9 +147,17 @@ public:
     auto& fresh = nodes_.add_newcomer(
         name, [&](const node& dialled) { return wires_.between(name, dialled); }, terms);
     fresh.start();
-    const auto added =
-        nodes_[host].cli({"member", "add", "lab", fresh.device() + "@" + fresh.address()});
-    BOOST_REQUIRE_MESSAGE(added.code == 0, added.err);
+    // A store that a full disk has failed is opened again, now that there is room; until then its
+    // node asks to be tried again.
+    finished added;
+    const bool answered = eventually(
+        [&] {
+          added =
+              nodes_[host].cli({"member", "add", "lab", fresh.device() + "@" + fresh.address()});
+          return added.err.find("unavailable") == std::string::npos;
+        },
+        60s);
+    BOOST_REQUIRE_MESSAGE((answered && added.code == 0), added.err);
     let_write(nodes_.size() - 1);
   }
 
