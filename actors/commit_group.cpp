@@ -142,11 +142,13 @@ void commit_group::operator()(prune_marks_job& p) {
 
 void commit_group::operator()(repair_job& r) {
   const auto& first = r.what.parts.front();
-  auto changed = data_.repair(txn_, r.what.parts, r.what.adopt, setup_.wall_ms());
-  if (!changed && is_ours(changed.err()))
-    return void(failure_ = changed.err());
-  stored_->repairs.push_back({r.what.peer, first.stream, first.from, r.what.parts.back().to,
-                              r.what.cost, changed ? *changed : 0, !changed});
+  auto done = data_.repair(txn_, r.what.parts, r.what.goal, setup_.wall_ms());
+  if (!done && is_ours(done.err()))
+    return void(failure_ = done.err());
+  const bool failed = !done;
+  auto outcome = done ? std::move(*done) : replica::repair_outcome{};
+  stored_->repairs.push_back({r.what.peer, first.stream, first.from, first.to, r.what.cost,
+                              outcome.changed, failed, r.what.goal, std::move(outcome.lost_there)});
 }
 
 void commit_group::operator()(keep_state_job& k) {
@@ -233,8 +235,15 @@ void commit_group::refuse(const job& j, const error& why) {
     stored_->applied.push_back(std::move(r));
   } else if (const auto* m = std::get_if<repair_job>(&j)) {
     const auto& first = m->what.parts.front();
-    stored_->repairs.push_back(
-        {m->what.peer, first.stream, first.from, m->what.parts.back().to, m->what.cost, 0, true});
+    stored_->repairs.push_back({m->what.peer,
+                                first.stream,
+                                first.from,
+                                first.to,
+                                m->what.cost,
+                                0,
+                                true,
+                                m->what.goal,
+                                {}});
   }
 }
 

@@ -84,7 +84,8 @@ struct range {
   /// Place among the range's parts, from 0: a receiver that missed one must not take the rest for
   /// the whole.
   uint32_t part = 0;
-  /// Answers a shared_change_request: is merged whatever the receiver holds.
+  /// Answers a shared_change_request: is merged whatever the receiver holds. Or unasked: it holds
+  /// deletes of which the receiver, when the two compared, was found to have lost the effect.
   bool repair = false;
   /// With it, last part: hash of the ops that the sender holds and cannot read; 0 when there are
   /// none.

@@ -1,12 +1,19 @@
 #pragma once
-// What a node does whose peer has forgotten deletes that it never heard of, or that holds records
-// of a device which that device did not write.
+// How a node becomes equal to a peer again; and what it does when that has forgotten deletes that
+// it never heard of, or when it holds records of a device which that device did not write.
 
 #include "messages/frontier.hpp"
 
 #include <optional>
 
 namespace shoal {
+
+/// How what a peer has in an interval of a stream is merged, whatever is held here.
+enum class repair_goal : uint8_t {
+  unite,  // take what this node lacks; nothing goes
+  adopt,  // what stands here and not there goes as well
+  remind, // only deletes, cleared fields and the like: what hides here what should not stand
+};
 
 /// It compares all it held with a peer, and drops what the peer no longer has. Or, with an `owner`,
 /// it has dropped that device's records, and takes what the peer has of them. Durable until it is

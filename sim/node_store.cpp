@@ -305,11 +305,11 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::prune_marks& r) {
 
 void sim_node::run(kv_transaction& txn, group& g, protocol::repair& r) {
   const auto& first = r.parts.front();
-  auto changed = data_->repair(txn, r.parts, r.adopt, bounded_wall_ms());
-  if (!changed)
-    return failed(g, "repair", changed.err());
-  g.answer.repairs.push_back(
-      {r.peer, first.stream, first.from, first.to, r.cost, changed ? *changed : 0, !changed});
+  auto done = data_->repair(txn, r.parts, r.goal, bounded_wall_ms());
+  if (!done)
+    return failed(g, "repair", done.err());
+  g.answer.repairs.push_back({r.peer, first.stream, first.from, first.to, r.cost, done->changed,
+                              false, r.goal, std::move(done->lost_there)});
 }
 
 void sim_node::run(kv_transaction& txn, group& g, protocol::keep_state& r) {

@@ -172,38 +172,56 @@ void replicator::finish_repair(const device_id& peer, session& s) {
   const bool wanted = comparison_ && comparison_->peer == peer && comparison_->now == r.stream
                       && comparison_->waits == comparison::waiting::interval
                       && comparison_->differing.front().from == r.from;
-  if (!wanted) {
-    out_.push_back(send{{peer}, link_ack{{}, cost}});
-    return;
-  }
-  if (!takes_bytes(peer, cost)) // asked for again by the clock
+  // The peer compared, and found that this node has lost what it had merged.
+  const bool reminded = !wanted && !kept_.resync && !kept_.filling && !distrusts(peer);
+  if ((!wanted && !reminded) || !takes_bytes(peer, cost)) // asked for again by the clock
     return out_.push_back(send{{peer}, link_ack{{}, cost}});
+  if (reminded)
+    return out_.push_back(repair{peer, std::move(parts), repair_goal::remind, cost});
   comparison_->waits = comparison::waiting::store;
   comparison_->retry.succeeded();
   // Of an owner's dropped records nothing stands here that the peer could lack.
   const bool adopt =
       comparison_->goal == comparison_goal::adopt && !(kept_.resync && kept_.resync->owner);
-  out_.push_back(repair{peer, std::move(parts), adopt, cost});
+  out_.push_back(
+      repair{peer, std::move(parts), adopt ? repair_goal::adopt : repair_goal::unite, cost});
 }
 
 void replicator::on_repaired(const repaired& r) {
   if (r.records > 0)
     note_relayed(r.stream.origin, r.peer);
   if (const auto s = sessions_.find(r.peer);
-      s != sessions_.end() && s->second.state == session_state::live)
+      s != sessions_.end() && s->second.state == session_state::live) {
     out_.push_back(send{{r.peer}, link_ack{{}, r.cost}});
-  if (!comparison_ || comparison_->peer != r.peer || comparison_->now != r.stream
-      || comparison_->waits != comparison::waiting::store)
+    remind(r.peer, r.lost_there);
+  }
+  const bool wanted = r.goal != repair_goal::remind && comparison_ && comparison_->peer == r.peer
+                      && comparison_->now == r.stream
+                      && comparison_->waits == comparison::waiting::store;
+  if (r.failed && (wanted || r.goal == repair_goal::remind))
+    return close(r.peer, "what it sent to mend a difference could not be merged");
+  if (!wanted)
     return;
   auto& c = *comparison_;
-  if (r.failed)
-    return close(r.peer, "what it sent to mend a difference could not be merged");
   c.report.records_changed += r.records;
   auto& interval = c.differing.front();
   interval.from = std::max(interval.from + 1, r.to);
   if (interval.from >= interval.to)
     c.differing.pop_front();
   ask_interval();
+}
+
+/// Digests say nothing of deletes, which are forgotten at another time on every node; so the peer
+/// would not ask for those that it lost.
+void replicator::remind(const device_id& peer, const std::vector<dot>& lost_there) {
+  for (auto it = lost_there.begin(); it != lost_there.end();) {
+    const auto first = *it;
+    auto last = first.seq;
+    for (++it; it != lost_there.end() && it->stream() == first.stream() && it->seq == last + 1;
+         ++it)
+      ++last;
+    out_.push_back(load_standing{peer, first.stream(), first.seq - 1, last});
+  }
 }
 
 void replicator::end_comparison(bool done) {

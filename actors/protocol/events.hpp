@@ -58,6 +58,8 @@ struct repaired {
   uint64_t cost = 0;
   uint64_t records = 0; // that changed
   bool failed = false;
+  repair_goal goal = repair_goal::unite;
+  std::vector<dot> lost_there; // when uniting: see replica::repair_outcome
 };
 /// What is durable besides records and frontiers.
 struct durable_state {
@@ -182,7 +184,7 @@ struct load_standing {
 struct repair {
   device_id peer;
   std::vector<range> parts;
-  bool adopt = false;
+  repair_goal goal = repair_goal::unite;
   uint64_t cost = 0;
 };
 /// Changes of `durable_state`; answered in `stored`.

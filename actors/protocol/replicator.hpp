@@ -211,6 +211,7 @@ private:
   void end_comparison(bool done);
   void finish_repair(const device_id& peer, session& s);
   void on_repaired(const repaired& r);
+  void remind(const device_id& peer, const std::vector<dot>& lost_there);
   void tick_comparison();
   void note_digests(const device_id& peer, session& s);
   void consider_lost();

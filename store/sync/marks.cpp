@@ -116,6 +116,29 @@ op content(const row& r, const dot& at) {
   return o;
 }
 
+bool keep_marks(op& o) {
+  if (o.kind == op_kind::remove)
+    return true;
+  o.kind = op_kind::update;
+  std::erase_if(o.fields, [](field_op& f) {
+    switch (f.kind) {
+    case field_kind::lww:
+    case field_kind::parent: return !is_nil(f.value);
+    case field_kind::set:
+      for (auto& e : f.elements)
+        e.adds = false;
+      std::erase_if(f.elements, [](const set_change& e) { return e.removes.empty(); });
+      return f.elements.empty();
+    case field_kind::counter: return true;
+    case field_kind::map:
+      std::erase_if(f.keys, [](const map_change& k) { return !is_nil(k.value); });
+      return f.keys.empty();
+    }
+    return true;
+  });
+  return !o.fields.empty();
+}
+
 bool says_nothing(const op& o) { return o.kind != op_kind::insert && o.fields.empty(); }
 
 bool keep_content(row& r, const dot& at, const op& kept) {

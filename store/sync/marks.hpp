@@ -18,6 +18,8 @@ bool drop_marks(row& r, const version& at);
 op content(const row& r, const dot& at);
 /// An op with neither an insert nor a field says nothing.
 bool says_nothing(const op& o);
+/// Takes out of an op all but the marks that it makes; false when there are none.
+bool keep_marks(op& o);
 /// Takes out of the row what the op at `at` wrote and `kept` does not have; marks stay. True when
 /// there was any.
 bool keep_content(row& r, const dot& at, const op& kept);

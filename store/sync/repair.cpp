@@ -7,6 +7,7 @@
 #include "store/sync/stored_row.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace shoal {
 
@@ -170,15 +171,15 @@ result<bool> replica::is_own_and_here(const kv_view& view, const op& theirs,
   return !says_nothing(content(*here, {stream.origin, stream.epoch, theirs.seq}));
 }
 
-/// Of what the peer has, the part that marks here mask though the peer has merged what made them:
-/// it lacks them, or the op would not stand there. They go, for the peer is right; no others do.
-status replica::yield_to(kv_transaction& txn, const op& theirs, const stream_id& stream,
-                         const range& last) {
+/// The marks here that hide some of what stands at the peer, though it has merged what made them:
+/// it has lost them, or the op would not stand there.
+result<std::vector<version>> replica::masks_over(const kv_view& view, const op& theirs,
+                                                 const stream_id& stream, const range& last) const {
   const auto key = keys::row(theirs.cls, theirs.model, theirs.id, stream.origin);
-  auto raw = txn.get(theirs.cls == record_class::owned ? family::owned : family::shared, key);
+  auto raw = view.get(theirs.cls == record_class::owned ? family::owned : family::shared, key);
   if (!raw || !*raw)
-    return raw ? success() : raw.err();
-  auto mine = read_row(txn, theirs.cls, key, **raw);
+    return raw ? std::vector<version>{} : result<std::vector<version>>(raw.err());
+  auto mine = read_row(view, theirs.cls, key, **raw);
   if (!mine)
     return mine.err();
   const version at{theirs.stamp, stream.epoch, theirs.seq};
@@ -188,47 +189,65 @@ status replica::yield_to(kv_transaction& txn, const op& theirs, const stream_id&
         && std::find(last.unmerged.begin(), last.unmerged.end(), m.at()) == last.unmerged.end())
       masks.push_back(m);
   if (masks.empty())
-    return success();
-  const auto without = [&](const std::vector<version>& kept) {
+    return masks;
+  const auto shown_without = [&](const std::vector<version>& some) {
     row r = *mine;
-    for (const auto& m : masks)
-      if (std::find(kept.begin(), kept.end(), m) == kept.end())
-        drop_marks(r, m);
-    return r;
-  };
-  const auto shown = [&](row r) {
+    for (const auto& m : some)
+      drop_marks(r, m);
     merge(r, theirs, at);
     return content(r, at.at());
   };
-  const auto most = shown(without({}));
-  if (shown(*mine) == most)
-    return success();
-  std::vector<version> kept; // that mask nothing of it
-  for (const auto& m : masks) {
-    kept.push_back(m);
-    if (shown(without(kept)) != most)
-      kept.pop_back();
+  const auto most = shown_without(masks);
+  if (shown_without({}) == most)
+    return std::vector<version>{};
+  // Those that hide nothing of it are left alone.
+  for (size_t i = masks.size(); i-- > 0;) {
+    auto fewer = masks;
+    fewer.erase(fewer.begin() + static_cast<ptrdiff_t>(i));
+    if (shown_without(fewer) == most)
+      masks = std::move(fewer);
   }
-  row after = without(kept);
+  return masks;
+}
+
+/// For the peer is right.
+status replica::yield_to(kv_transaction& txn, const op& theirs, const stream_id& stream,
+                         const range& last) {
+  const auto masks = masks_over(txn, theirs, stream, last);
+  if (!masks || masks->empty())
+    return masks ? success() : masks.err();
+  const auto key = keys::row(theirs.cls, theirs.model, theirs.id, stream.origin);
+  auto raw = txn.get(theirs.cls == record_class::owned ? family::owned : family::shared, key);
+  if (!raw || !*raw)
+    return raw ? success() : raw.err();
+  auto mine = read_row(txn, theirs.cls, key, **raw);
+  if (!mine)
+    return mine.err();
+  row after = *mine;
+  for (const auto& m : *masks)
+    drop_marks(after, m);
   return shrink_row(txn, theirs.cls, key, *mine, after);
 }
 
-result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> parts, bool adopt,
-                                 uint64_t wall_ms) {
+result<replica::repair_outcome> replica::repair(kv_transaction& txn, std::span<const range> parts,
+                                                repair_goal goal, uint64_t wall_ms) {
+  repair_outcome out;
   if (parts.empty())
-    return uint64_t{0};
+    return out;
+  const bool adopt = goal == repair_goal::adopt;
   // An op that the sender cannot read counts in its statements, so the marks of what it deletes may
   // be gone here, while what it deletes stands there.
   if (const auto unread = parts.back().unread;
       !adopt && unread != 0 && unread != held_counts_.unread)
-    return uint64_t{0};
+    return out;
   wall_ms_ = wall_ms;
   const auto stream = parts.front().stream;
   const auto from = parts.front().from;
   const auto to = std::min(parts.front().to, seq_of(held_, stream));
   auto before = save_ranges(txn);
   const auto fail = [&](const error& e) { return undo(txn, std::move(before), e); };
-  uint64_t changed = 0;
+  auto& changed = out.changed;
+  std::set<dot> lost_there;
   std::map<uint64_t, op> theirs;
   std::vector<std::vector<ranged_op>> decoded;
   for (const auto& part : parts) {
@@ -293,8 +312,8 @@ result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> par
       ++changed;
     }
   }
-  for (const auto& ops : decoded)
-    for (const auto& o : ops) {
+  for (auto& ops : decoded)
+    for (auto& o : ops) {
       if (o.decoded.seq > to)
         continue; // comes in its own range
       auto aside = is_set_aside(txn, o, stream, wall_ms);
@@ -310,9 +329,20 @@ result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> par
         if (*mine)
           continue;
       }
-      if (adopt)
+      if (goal == repair_goal::adopt) {
         if (auto yielded = yield_to(txn, o.decoded, stream, parts.back()); !yielded)
           return fail(yielded.err());
+      } else if (goal == repair_goal::unite) {
+        auto masks = masks_over(txn, o.decoded, stream, parts.back());
+        if (!masks)
+          return fail(masks.err());
+        for (const auto& m : *masks)
+          lost_there.insert(m.at());
+      } else if (!keep_marks(o.decoded)) {
+        // Of an op that is held, what it hides may be hidden again at any time; what it wrote may
+        // have been deleted and forgotten since it was read.
+        continue;
+      }
       const auto digest = digest_;
       if (auto done = apply_op(txn, o.decoded, stream, o.bytes, false); !done)
         return fail(done.err());
@@ -326,7 +356,8 @@ result<uint64_t> replica::repair(kv_transaction& txn, std::span<const range> par
   if (changed > 0 && !resync_ && !filling_)
     if (auto told = change_below(txn); !told)
       return fail(told.err());
-  return changed;
+  out.lost_there.assign(lost_there.begin(), lost_there.end());
+  return out;
 }
 
 } // namespace shoal

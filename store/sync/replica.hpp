@@ -130,10 +130,15 @@ public:
   /// these are stable as well, all of it goes.
   result<std::vector<edit>> buried(const kv_transaction& txn, const frontier& stable,
                                    uint64_t before_ms, size_t max) const;
-  /// Merges what stands at a peer in the parts' interval, whatever is held; with `adopt` it drops
-  /// what stands here and not there instead. Returns how many versions or records changed.
-  result<uint64_t> repair(kv_transaction& txn, std::span<const range> parts, bool adopt,
-                          uint64_t wall_ms);
+  struct repair_outcome {
+    uint64_t changed = 0; // versions or records
+    /// When uniting: what hides here some of what stands at the peer, though the peer has merged
+    /// it. Each once.
+    std::vector<dot> lost_there;
+  };
+  /// Merges what stands at a peer in the parts' interval, whatever is held.
+  result<repair_outcome> repair(kv_transaction& txn, std::span<const range> parts, repair_goal goal,
+                                uint64_t wall_ms);
   /// What of these streams was waited for exists nowhere any more, and all else has been compared.
   void lower_until(kv_transaction& txn, const std::vector<stream_id>& lost);
   /// One that begins with an `owner` drops that device's records.
@@ -269,6 +274,8 @@ private:
   // repair.cpp
   result<bool> is_own_and_here(const kv_view& view, const op& theirs,
                                const stream_id& stream) const;
+  result<std::vector<version>> masks_over(const kv_view& view, const op& theirs,
+                                          const stream_id& stream, const range& last) const;
   status yield_to(kv_transaction& txn, const op& theirs, const stream_id& stream,
                   const range& last);
   // tips.cpp

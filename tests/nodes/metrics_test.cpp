@@ -25,6 +25,15 @@ struct measured : cluster {
     return *value;
   }
   std::string other(size_t n) { return "peer=\"" + (*this)[1 - n].device() + "\""; }
+  /// The store of a node that is stopped; see tests/nodes/alter.
+  void alter(size_t n, const std::vector<std::string>& how) {
+    std::vector<std::string> words = {SHOAL_ALTER_RECORD,
+                                      (*this)[n].dir() / "data" / "libraries" / library() / "db",
+                                      (*this)[n].device()};
+    words.insert(words.end(), how.begin(), how.end());
+    process alter(words, scratch() / "alter.log");
+    BOOST_REQUIRE_MESSAGE(alter.ended_within(60s) == 0, read_file(scratch() / "alter.log"));
+  }
   std::string put(size_t n, const std::string& name) {
     const auto got = (*this)[n].client().put(record("tag", "new"), {{"canonical_name", name}});
     BOOST_REQUIRE(got.ok());
@@ -132,12 +141,8 @@ BOOST_AUTO_TEST_CASE(records_that_differ_at_equal_frontiers_are_counted_named_an
   BOOST_REQUIRE(converge());
   const auto expected = exported(1);
   BOOST_REQUIRE((*this)[0].stop() == 0);
-  const auto store = (*this)[0].dir() / "data" / "libraries" / library() / "db";
   // Of two values with one stamp the greater stands, so that all nodes agree on one.
-  process alter(
-      {SHOAL_ALTER_RECORD, store, (*this)[0].device(), "as it was written", "AS IT WAS WRITTEN"},
-      scratch() / "alter.log");
-  BOOST_REQUIRE_MESSAGE(alter.ended_within(60s) == 0, read_file(scratch() / "alter.log"));
+  alter(0, {"replace", "as it was written", "AS IT WAS WRITTEN"});
   (*this)[0].start();
   BOOST_TEST(eventually([&] {
     return at(0, "shoal_digest_mismatch_total") + at(1, "shoal_digest_mismatch_total") > 0;
@@ -158,6 +163,27 @@ BOOST_AUTO_TEST_CASE(records_that_differ_at_equal_frontiers_are_counted_named_an
   BOOST_REQUIRE(converge());
   for (size_t n = 0; n < 2; ++n)
     BOOST_TEST(at(n, "shoal_digest_mismatch_total") == counted[n]);
+}
+
+// Both are settled, and digests say nothing of deletes: they disagreed for ever.
+BOOST_AUTO_TEST_CASE(a_delete_that_a_node_has_lost_comes_to_it_again) {
+  const auto id = put(0, "to be deleted");
+  put(0, "to stay");
+  BOOST_REQUIRE(converge());
+  BOOST_REQUIRE((*this)[0].stop() == 0);
+  const auto rows = scratch() / "rows";
+  alter(0, {"keep", "to be deleted", rows});
+  (*this)[0].start();
+  BOOST_REQUIRE((*this)[1].client().remove(record("tag", id)).ok());
+  BOOST_REQUIRE(converge());
+  const auto expected = exported(1);
+  BOOST_REQUIRE((*this)[0].stop() == 0);
+  alter(0, {"put", rows});
+  (*this)[0].start();
+  BOOST_TEST(eventually([&] { return exported(0) == expected; }));
+  BOOST_TEST(exported(1) == expected);
+  BOOST_REQUIRE(converge());
+  check_exports();
 }
 
 BOOST_AUTO_TEST_CASE(members_are_named_for_as_long_as_they_are_members) {

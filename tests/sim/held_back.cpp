@@ -155,20 +155,20 @@ BOOST_AUTO_TEST_CASE(a_repair_neither_merges_what_waits_nor_takes_it_for_gone) {
   a.wall += story_hour_ms;
   a.write(named_tag(1, "new"));
   b.fetch(a, a.stream);
-  const auto repair = [&](replica_node& n, const replica_node& from, bool adopt) {
+  const auto repair = [&](replica_node& n, const replica_node& from, repair_goal goal) {
     const auto parts = *read_standing(from.disk, a.stream, 0, 2, 1 << 20);
     return *n.in_group(
-        [&](kv_transaction& txn) { return n.data->repair(txn, parts, adopt, n.wall); });
+        [&](kv_transaction& txn) { return n.data->repair(txn, parts, goal, n.wall); });
   };
-  repair(b, a, false);
+  repair(b, a, repair_goal::unite);
   BOOST_TEST(tag_of(b, 1) == "old");
   BOOST_TEST(b.now().held_back.quarantined == 1);
   BOOST_TEST(b.data->settled());
   const auto digest = a.now().digest;
-  repair(a, b, true); // b holds it, though it stands in no row there
+  repair(a, b, repair_goal::adopt); // b holds it, though it stands in no row there
   BOOST_TEST(tag_of(a, 1) == "new");
   BOOST_TEST((a.now().digest == digest));
-  repair(b, a, true); // what it superseded at a is gone here now too
+  repair(b, a, repair_goal::adopt); // what it superseded at a is gone here now too
   BOOST_TEST(!b.data->settled());
   b.wall = a.wall;
   b.release();

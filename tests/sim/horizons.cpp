@@ -212,8 +212,8 @@ BOOST_AUTO_TEST_CASE(a_node_below_the_horizon_compares_what_it_held_before_it_ta
   n.hear(repair_of(theirs, 0, 3));
   const auto repairs = all_of<repair>(n.last);
   BOOST_REQUIRE(repairs.size() == 1);
-  BOOST_TEST(repairs[0].adopt);
-  n.disk.repairs = {{peer, theirs, 0, 3, repairs[0].cost, 1, false}};
+  BOOST_TEST((repairs[0].goal == repair_goal::adopt));
+  n.disk.repairs = {{peer, theirs, 0, 3, repairs[0].cost, 1, false, repair_goal::adopt, {}}};
   n.tell();
   n.disk.repairs.clear();
   // Now it asks for the rest, saying that it has compared.
@@ -318,7 +318,42 @@ BOOST_AUTO_TEST_CASE(unequal_digests_at_one_frontier_start_a_comparison_that_tak
   n.differ_for_good();
   n.hear(repair_of(own, 0, 2));
   BOOST_REQUIRE(all_of<repair>(n.last).size() == 1);
-  BOOST_TEST(!all_of<repair>(n.last)[0].adopt);
+  BOOST_TEST((all_of<repair>(n.last)[0].goal == repair_goal::unite));
+  // Deletes that hide here what stands there: it is sent them, each once, and what lies between
+  // not.
+  const auto cost = all_of<repair>(n.last)[0].cost;
+  n.disk.repairs = {{peer,
+                     own,
+                     0,
+                     2,
+                     cost,
+                     0,
+                     false,
+                     repair_goal::unite,
+                     {{theirs.origin, theirs.epoch, 2},
+                      {theirs.origin, theirs.epoch, 3},
+                      {theirs.origin, theirs.epoch, 7}}}};
+  n.tell();
+  const auto reads = all_of<load_standing>(n.last);
+  BOOST_REQUIRE(reads.size() == 2);
+  BOOST_TEST((reads[0].stream == theirs && reads[0].from == 1 && reads[0].to == 3));
+  BOOST_TEST((reads[1].stream == theirs && reads[1].from == 6 && reads[1].to == 7));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_peer_sends_unasked_to_mend_this_node_only_deletes) {
+  member_node n({{own, 2}, {theirs, 3}});
+  n.greet(holding({{own, 2}, {theirs, 3}}));
+  n.hear(repair_of(theirs, 1, 3));
+  const auto repairs = all_of<repair>(n.last);
+  BOOST_REQUIRE(repairs.size() == 1);
+  BOOST_TEST((repairs[0].goal == repair_goal::remind));
+  // Who compares all it held takes nobody's word in between.
+  durable_state s;
+  s.resync = resync_state{{{theirs, 3}}, {}, {{theirs, 5}}};
+  member_node other({{theirs, 3}}, s);
+  other.greet(holding({{theirs, 8}}));
+  other.hear(repair_of(own, 0, 1));
+  BOOST_TEST(all_of<repair>(other.last).empty());
 }
 
 // An edit was between the reads of the two sides.
