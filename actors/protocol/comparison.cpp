@@ -173,7 +173,7 @@ void replicator::finish_repair(const device_id& peer, session& s) {
                       && comparison_->waits == comparison::waiting::interval
                       && comparison_->differing.front().from == r.from;
   // The peer compared, and found that this node has lost what it had merged.
-  const bool reminded = !wanted && !kept_.resync && !kept_.filling && !distrusts(peer);
+  const bool reminded = !wanted && !(kept_.resync && kept_.resync->owner) && !distrusts(peer);
   if ((!wanted && !reminded) || !takes_bytes(peer, cost)) // asked for again by the clock
     return out_.push_back(send{{peer}, link_ack{{}, cost}});
   if (reminded)

@@ -59,7 +59,7 @@ struct repaired {
   uint64_t records = 0; // that changed
   bool failed = false;
   repair_goal goal = repair_goal::unite;
-  std::vector<dot> lost_there; // when uniting: see replica::repair_outcome
+  std::vector<dot> lost_there; // see replica::repair_outcome
 };
 /// What is durable besides records and frontiers.
 struct durable_state {

@@ -210,25 +210,6 @@ result<std::vector<version>> replica::masks_over(const kv_view& view, const op& 
   return masks;
 }
 
-/// For the peer is right.
-status replica::yield_to(kv_transaction& txn, const op& theirs, const stream_id& stream,
-                         const range& last) {
-  const auto masks = masks_over(txn, theirs, stream, last);
-  if (!masks || masks->empty())
-    return masks ? success() : masks.err();
-  const auto key = keys::row(theirs.cls, theirs.model, theirs.id, stream.origin);
-  auto raw = txn.get(theirs.cls == record_class::owned ? family::owned : family::shared, key);
-  if (!raw || !*raw)
-    return raw ? success() : raw.err();
-  auto mine = read_row(txn, theirs.cls, key, **raw);
-  if (!mine)
-    return mine.err();
-  row after = *mine;
-  for (const auto& m : *masks)
-    drop_marks(after, m);
-  return shrink_row(txn, theirs.cls, key, *mine, after);
-}
-
 result<replica::repair_outcome> replica::repair(kv_transaction& txn, std::span<const range> parts,
                                                 repair_goal goal, uint64_t wall_ms) {
   repair_outcome out;
@@ -329,10 +310,7 @@ result<replica::repair_outcome> replica::repair(kv_transaction& txn, std::span<c
         if (*mine)
           continue;
       }
-      if (goal == repair_goal::adopt) {
-        if (auto yielded = yield_to(txn, o.decoded, stream, parts.back()); !yielded)
-          return fail(yielded.err());
-      } else if (goal == repair_goal::unite) {
+      if (goal != repair_goal::remind) {
         auto masks = masks_over(txn, o.decoded, stream, parts.back());
         if (!masks)
           return fail(masks.err());

@@ -132,8 +132,7 @@ public:
                                    uint64_t before_ms, size_t max) const;
   struct repair_outcome {
     uint64_t changed = 0; // versions or records
-    /// When uniting: what hides here some of what stands at the peer, though the peer has merged
-    /// it. Each once.
+    /// What hides here some of what stands at the peer, though the peer has merged it. Each once.
     std::vector<dot> lost_there;
   };
   /// Merges what stands at a peer in the parts' interval, whatever is held.
@@ -276,8 +275,6 @@ private:
                                const stream_id& stream) const;
   result<std::vector<version>> masks_over(const kv_view& view, const op& theirs,
                                           const stream_id& stream, const range& last) const;
-  status yield_to(kv_transaction& txn, const op& theirs, const stream_id& stream,
-                  const range& last);
   // tips.cpp
   status load_owner_digests(const kv_view& store);
   void move_owner_digest(const device_id& owner, const digest_value& before,

@@ -1,0 +1,95 @@
+// One replicator, message by message: comparing with a peer, and mending what differs.
+
+#include "tests/sim/member_node.hpp"
+
+using namespace shoal;
+using namespace shoal::protocol;
+using namespace shoal::protocol::tests;
+
+BOOST_AUTO_TEST_SUITE(comparisons)
+
+BOOST_AUTO_TEST_CASE(unequal_digests_at_one_frontier_start_a_comparison_that_takes_nothing_away) {
+  member_node n({{own, 2}});
+  n.greet(holding({{own, 2}}));
+  n.hear(n.beat(one));
+  BOOST_TEST(sent<compare_request>(n.last).empty());
+  n.hear(n.beat(two));
+  BOOST_REQUIRE(sent<compare_request>(n.last).size() == 1);
+  n.differ_for_good();
+  n.hear(repair_of(own, 0, 2));
+  BOOST_REQUIRE(all_of<repair>(n.last).size() == 1);
+  BOOST_TEST((all_of<repair>(n.last)[0].goal == repair_goal::unite));
+  // Deletes that hide here what stands there: it is sent them, each once, and what lies between
+  // not.
+  const auto cost = all_of<repair>(n.last)[0].cost;
+  n.disk.repairs = {{peer,
+                     own,
+                     0,
+                     2,
+                     cost,
+                     0,
+                     false,
+                     repair_goal::unite,
+                     {{theirs.origin, theirs.epoch, 2},
+                      {theirs.origin, theirs.epoch, 3},
+                      {theirs.origin, theirs.epoch, 7}}}};
+  n.tell();
+  const auto reads = all_of<load_standing>(n.last);
+  BOOST_REQUIRE(reads.size() == 2);
+  BOOST_TEST((reads[0].stream == theirs && reads[0].from == 1 && reads[0].to == 3));
+  BOOST_TEST((reads[1].stream == theirs && reads[1].from == 6 && reads[1].to == 7));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_peer_sends_unasked_to_mend_this_node_only_deletes) {
+  member_node n({{own, 2}, {theirs, 3}});
+  n.greet(holding({{own, 2}, {theirs, 3}}));
+  n.hear(repair_of(theirs, 1, 3));
+  const auto repairs = all_of<repair>(n.last);
+  BOOST_REQUIRE(repairs.size() == 1);
+  BOOST_TEST((repairs[0].goal == repair_goal::remind));
+  // Who has dropped what a device did not sign is not told of that device's deletes either.
+  durable_state s;
+  s.resync = resync_state{{{theirs, 3}}, {}, {}, theirs.origin};
+  member_node other({{theirs, 3}}, s);
+  other.greet(holding({{theirs, 3}}));
+  other.hear(repair_of(theirs, 1, 3));
+  BOOST_TEST(all_of<repair>(other.last).empty());
+}
+
+// An edit was between the reads of the two sides.
+BOOST_AUTO_TEST_CASE(an_interval_that_differs_once_and_then_no_more_is_no_difference) {
+  member_node n({{own, 2}});
+  n.greet(holding({{own, 2}}));
+  n.last = n.core.step(verify{}, n.now);
+  n.hear(compare_response{own, 0, 2, {{2, 2, 1}}});
+  n.last = n.core.step(summed{peer, own, 0, 2, false, {{2, 1, 3}}, false}, n.now);
+  BOOST_TEST(all_of<compared>(n.last).empty());
+  n.later(100'000);
+  BOOST_TEST(sent<compare_request>(n.last).empty());
+  n.later(600'000);
+  BOOST_REQUIRE(sent<compare_request>(n.last).size() == 1);
+  n.hear(compare_response{own, 0, 2, {{2, 1, 3}}});
+  n.last = n.core.step(summed{peer, own, 0, 2, false, {{2, 1, 3}}, false}, n.now);
+  BOOST_REQUIRE(all_of<compared>(n.last).size() == 1);
+  BOOST_TEST(all_of<compared>(n.last)[0].report.complete);
+  BOOST_TEST(all_of<compared>(n.last)[0].report.intervals_differing == 0);
+  BOOST_TEST(all_of<compared>(n.last)[0].report.versions == 1);
+  n.last = n.core.step(verify{}, n.now);
+  n.differ_for_good();
+  BOOST_REQUIRE(all_of<compared>(n.last).size() == 1);
+  BOOST_TEST(all_of<compared>(n.last)[0].report.intervals_differing == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_store_that_cannot_be_read_ends_the_link_and_with_it_the_comparison) {
+  member_node n({{theirs, 3}}, {}, restored());
+  n.greet(holding({{theirs, 8}}));
+  n.hear(snapshot_required{{{theirs, 5}}});
+  n.hear(compare_response{theirs, 0, 3, {{3, 1, 5}}});
+  n.last = n.core.step(summed{peer, theirs, 0, 3, false, {}, true}, n.now);
+  BOOST_TEST(all_of<close_link>(n.last).size() == 1); // and the next link begins it anew
+  BOOST_TEST(!n.core.comparing());
+  n.greet(holding({{theirs, 8}}));
+  BOOST_TEST(sent<compare_request>(n.last).size() == 1);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
