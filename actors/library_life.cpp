@@ -154,21 +154,6 @@ void library_loop::note_made_up() {
       ->info("{}: no older copy any more: what was lost has been fetched back", setup_.name);
 }
 
-/// After each step, so without a set made. Under the lock.
-bool library_loop::sessions_are_as_told() const {
-  auto linked = connected_.begin();
-  auto silent = stale_.begin();
-  for (const auto& [peer, s] : core_->protocol_->sessions()) {
-    if (s.state != protocol::session_state::live)
-      continue;
-    if (linked == connected_.end() || *linked++ != peer)
-      return false;
-    if (s.stale && (silent == stale_.end() || *silent++ != peer))
-      return false;
-  }
-  return linked == connected_.end() && silent == stale_.end();
-}
-
 /// At debug: every op as it becomes durable, so that it can be followed from node to node by its
 /// stream and seq, which `shoal trace` tells of a token.
 void library_loop::log_stored(const protocol::stored& s) {
@@ -199,8 +184,9 @@ void library_loop::note_sessions() {
   std::vector<std::pair<device_id, std::string>> lines;
   {
     const std::lock_guard guard(core_->mutex_);
-    if (sessions_are_as_told())
-      return;
+    if (core_->protocol_->session_changes() == session_changes_)
+      return; // as a rule
+    session_changes_ = core_->protocol_->session_changes();
     for (const auto& [peer, s] : core_->protocol_->sessions())
       if (s.state == protocol::session_state::live) {
         now.insert(peer);

@@ -84,7 +84,6 @@ private:
   void say_goodbye(const std::string& reason);
   void note_restored(const device_id& peer, const frontier& theirs);
   void note_made_up();
-  bool sessions_are_as_told() const;
   void note_sessions();
   bool may_say(const device_id& peer);
   void drop_strangers();
@@ -112,6 +111,7 @@ private:
   uint64_t armed_us_ = 0;                // when the next tick is due; 0: none is
   uint64_t generation_ = 0;
   bool paused_ = false;
+  uint64_t session_changes_ = 0;  // up to which sessions were logged last
   std::set<device_id> connected_; // live sessions, as last logged
   std::set<device_id> stale_;     // those of them that are silent
   struct ending {

@@ -24,6 +24,7 @@ plan quiet_plan(size_t nodes, topology shape, size_t children) {
   p.nodes = nodes;
   p.shape = shape;
   p.children = children;
+  p.lasting_links = true;
   p.latency_us = hop_us;
   p.jitter_us = hop_us / 10;
   p.sync_us = sync_us;

@@ -84,7 +84,8 @@ void sim_net::dial(size_t a, size_t b) {
       nodes_.linked(a, b);
       nodes_.linked(b, a);
     }
-    dial(a, b);
+    if (!there.up || !plan_.lasting_links)
+      dial(a, b);
   });
 }
 

@@ -33,6 +33,7 @@ struct plan {
   // Network.
   uint64_t latency_us = 2'000;
   uint64_t jitter_us = 2'000;
+  bool lasting_links = false;  // no link ends: who has one does not look after it
   uint64_t cut_every_us = 0;   // mean between cuts of any one link; 0: none
   uint64_t block_every_us = 0; // mean between partitions
   bool one_way_blocks = false;

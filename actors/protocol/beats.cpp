@@ -9,6 +9,8 @@ namespace shoal::protocol {
 // An exchange is the answer to heartbeats that differ, at most one a second.
 constexpr uint64_t exchanges_every_us = 200'000;
 constexpr uint64_t exchanges_at_once = 8;
+/// In a large mesh, for what a peer told of to come here by itself.
+constexpr uint64_t exchange_patience_us = 1'000'000;
 
 /// To who has these statements.
 static bool is_news(const statement& st, const std::map<device_id, known_statement>& known) {
@@ -43,6 +45,12 @@ void replicator::note_crowd() {
   const auto members = static_cast<size_t>(std::count_if(
       members_.begin(), members_.end(), [](const auto& m) { return !m.second.removed; }));
   crowd_ = std::max<size_t>(1, members / heard);
+}
+
+/// Links may be few where members are many: in a line, say.
+bool replicator::has_many_peers() const {
+  constexpr size_t many = 16;
+  return crowd() > 1 && sessions_.size() > many;
 }
 
 void replicator::beat(const device_id& peer, session& s) {
@@ -98,10 +106,30 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
     beat(e.peer, s);
   s.beat_differs = m.frontier_hash != hash_of_held();
   s.beat_statements_hash = m.statements_hash;
+  s.other_statements = m.statements_hash == statements_hash_ ? 0 : s.other_statements + 1;
+  s.beat_us = now_us_;
   s.to_ask = cause_to_ask(e.peer, s);
   exchanges_due_ = exchanges_due_ || s.to_ask != exchange_cause::none;
   ask_next_exchange();
   note_digests(e.peer, s);
+}
+
+void replicator::note_passed() {
+  constexpr size_t most = 1024;
+  if (!has_many_peers())
+    return passed_.clear();
+  while (!passed_.empty()
+         && (passed_.size() >= most || now_us_ - passed_.front().at_us > settings_.heartbeat_us))
+    passed_.pop_front();
+  if (const auto hash = hash_of_held(); passed_.empty() || passed_.back().hash != hash)
+    passed_.push_back({hash, now_us_});
+}
+
+/// A peer that tells of it is behind by what is on its way to it, or was about to be level.
+bool replicator::held_lately(uint64_t hash) const {
+  return std::any_of(passed_.begin(), passed_.end(), [&](const held_before& p) {
+    return p.hash == hash && now_us_ - p.at_us <= settings_.heartbeat_us;
+  });
 }
 
 /// What the peer's newest beat tells of, as far as that is not known here by now.
@@ -111,31 +139,40 @@ exchange_cause replicator::cause_to_ask(const device_id& peer, const session& s)
     return exchange_cause::none;
   const auto known = announced_.find(peer);
   if (s.beat_members_hash != hash_of_members()
-      || (s.beat_frontier_hash != hash_of_held()
+      || (s.beat_frontier_hash != hash_of_held() && !held_lately(s.beat_frontier_hash)
           && (known == announced_.end() || hash_of(known->second) != s.beat_frontier_hash)))
     return exchange_cause::holdings;
-  // A statement that a link lost, or that came before its follower, is found here.
-  return s.beat_statements_hash != statements_hash_ ? exchange_cause::statements
-                                                    : exchange_cause::none;
+  // A statement that a link lost, or that came before its follower, is found here. In a large mesh
+  // one or another is on its way at any moment.
+  return s.beat_statements_hash != statements_hash_ && (!has_many_peers() || s.other_statements > 1)
+             ? exchange_cause::statements
+             : exchange_cause::none;
 }
 
 /// An exchange goes by the square of the members, and what is on its way to all makes the beats of
 /// all differ: a large mesh asks one peer after another. What the first has told may be all that
 /// the others would have.
 void replicator::ask_next_exchange() {
+  const auto wait_us = has_many_peers() ? exchange_patience_us : 0;
   while (exchanges_due_ && (crowd() == 1 || now_us_ >= exchange_next_us_)) {
     auto next = sessions_.end();
+    uint64_t soon_us = 0; // when the first of those is due that are not yet
     for (auto it = sessions_.begin(); it != sessions_.end(); ++it) {
       const auto& s = it->second;
-      if (s.to_ask != exchange_cause::none
-          && (next == sessions_.end() || s.to_ask > next->second.to_ask
-              || (s.to_ask == next->second.to_ask
-                  && s.last_exchange_us < next->second.last_exchange_us)))
+      if (s.to_ask == exchange_cause::none)
+        continue;
+      if (const auto from = s.beat_us + wait_us; from > now_us_)
+        soon_us = soon_us == 0 ? from : std::min(soon_us, from);
+      else if ((next == sessions_.end() || s.to_ask > next->second.to_ask
+                || (s.to_ask == next->second.to_ask
+                    && s.last_exchange_us < next->second.last_exchange_us)))
         next = it;
     }
-    exchanges_due_ = next != sessions_.end();
-    if (!exchanges_due_)
+    exchanges_due_ = next != sessions_.end() || soon_us != 0;
+    if (next == sessions_.end()) {
+      exchange_next_us_ = std::max(exchange_next_us_, soon_us);
       return;
+    }
     auto& [peer, s] = *next;
     s.to_ask = exchange_cause::none;
     if (cause_to_ask(peer, s) == exchange_cause::none)

@@ -280,16 +280,18 @@ void replicator::note_digests(const device_id& peer, session& s) {
     return;
   // Of two that are not through yet the one may be an old copy, or both were given what a delete
   // took that others have forgotten: whoever is linked to one that is through learns from that.
-  const bool better = std::any_of(sessions_.begin(), sessions_.end(), [](const auto& other) {
-    return other.second.state == session_state::live && !other.second.filling;
-  });
+  const auto better = [&] {
+    return std::any_of(sessions_.begin(), sessions_.end(), [](const auto& other) {
+      return other.second.state == session_state::live && !other.second.filling;
+    });
+  };
   if (s.beat_digest == digest_) {
     // That two hold nothing yet says nothing of what they will be given.
-    if (!s.filling || (!better && !held_.empty()))
+    if (!s.filling || (!held_.empty() && !better()))
       consider_filled();
     return;
   }
-  if (s.filling && (!kept_.filling || better))
+  if (s.filling && (!kept_.filling || better()))
     return; // the peer looks to itself
   if (s.compared_us != 0 && now_us_ - s.compared_us < compare_every_us)
     return;

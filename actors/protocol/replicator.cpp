@@ -4,6 +4,8 @@
 
 namespace shoal::protocol {
 
+constexpr uint64_t said_look_every_us = 100'000;
+
 std::string_view to_string(library_state s) {
   switch (s) {
   case library_state::uninitialized: return "uninitialized";
@@ -30,6 +32,7 @@ effects replicator::step(event e, uint64_t now_us) {
 }
 
 void replicator::on(link_up& e) {
+  ++session_changes_;
   sessions_.erase(e.peer); // a new connection starts a new session
   leave(e.peer);
   auto& s = sessions_[e.peer];
@@ -39,6 +42,7 @@ void replicator::on(link_up& e) {
 }
 
 void replicator::on(link_down& e) {
+  ++session_changes_;
   sessions_.erase(e.peer);
   coming_statements_.clear(); // one of them may be why
   last_sign_us_[e.peer] = now_us_;
@@ -79,6 +83,7 @@ void replicator::on(received& e) {
   s.last_heard_us = now_us_;
   if (s.stale) {
     s.stale = false;
+    ++session_changes_;
     choose_feeders();
   }
   const bool greeting = s.state != session_state::live;
@@ -135,8 +140,10 @@ void replicator::on(stored& e) {
       send_hello(peer, s);
   }
   merge(submitted_, held_);
-  if (moved)
+  if (moved) {
     changed_us_ = now_us_;
+    note_passed();
+  }
 
   if (e.members) {
     take_members(*e.members);
@@ -361,6 +368,7 @@ void replicator::on(tick& e) {
       silent.push_back(peer);
     else if (s.state == session_state::live && !s.stale && now_us_ - s.last_heard_us > stale_us) {
       s.stale = true; // `choose_feeders` below looks for others
+      ++session_changes_;
       beat(peer, s);
     } else if (s.state == session_state::live && (tell || now_us_ >= s.next_beat_us))
       beat(peer, s);
@@ -376,10 +384,14 @@ void replicator::on(tick& e) {
   if (kept_.resync)
     choose_resync_peer(); // distrust may have ended, or a peer has been filled
   consider_statement();
-  consider_prune();
-  consider_marks();
+  // The work goes by the square of the members.
+  if (crowd() == 1 || now_us_ - said_look_us_ >= said_look_every_us * crowd()) {
+    said_look_us_ = now_us_;
+    consider_prune();
+    consider_marks();
+    consider_ended();
+  }
   consider_retention();
-  consider_ended();
   tick_comparison();
   try_full();
   ask_the_silent();

@@ -59,6 +59,8 @@ struct session {
   uint64_t echo_since_us = 0;
   uint64_t last_exchange_us = 0;
   exchange_cause to_ask = exchange_cause::none; // when its turn comes
+  uint64_t beat_us = 0;                         // when its newest heartbeat came
+  unsigned other_statements = 0; // how many heartbeats in a row told of others than this node has
   std::optional<uint64_t> rtt_us;
   std::optional<int64_t> clock_offset_ms;
   std::optional<int64_t> clock_from_mono_ms; // its wall less this node's monotonic clock
@@ -99,6 +101,8 @@ public:
   const frontier& held() const { return held_; }
   const member_set& members() const { return members_; }
   const std::map<device_id, session>& sessions() const { return sessions_; }
+  /// Another number whenever a session began, ended, or changed its `state` or `stale`.
+  uint64_t session_changes() const { return session_changes_; }
   /// What a member is known to hold durably: from its acks, its Hello, and its statements.
   frontier held_by(const device_id& device) const;
   /// Whether that covers `what`.
@@ -234,6 +238,7 @@ private:
   void send_hello(const device_id& peer, session& s);
   uint64_t crowd() const { return crowd_; }
   void note_crowd();
+  bool has_many_peers() const;
   void beat(const device_id& peer, session& s);
   uint64_t hash_of_held() const;
   uint64_t hash_of_members() const;
@@ -245,6 +250,8 @@ private:
   uint64_t random();
   void request(const device_id& peer, const device_id& origin, bool follow);
   void ask_exchange(const device_id& peer, session& s);
+  void note_passed();
+  bool held_lately(uint64_t hash) const;
   exchange_cause cause_to_ask(const device_id& peer, const session& s) const;
   void ask_next_exchange();
   std::map<device_id, known_statement> known_statements() const;
@@ -289,6 +296,11 @@ private:
   frontier held_;
   // Of what they are named for; empty: not computed since it changed.
   mutable std::optional<uint64_t> held_hash_, members_hash_, membership_hash_;
+  struct held_before {
+    uint64_t hash = 0; // of what was held
+    uint64_t at_us = 0;
+  };
+  std::deque<held_before> passed_; // in a large mesh, in the time of one heartbeat
   uint64_t crowd_ = 1;
   uint64_t statements_hash_ = 0;
   frontier submitted_; // held, plus what was handed to the store and not answered yet
@@ -308,6 +320,7 @@ private:
   member_set members_;
   std::map<device_id, uint64_t> last_sign_us_; // end of its link, or its newest statement
   std::map<device_id, session> sessions_;
+  uint64_t session_changes_ = 0;
   std::map<device_id, frontier>
       announced_; // kept when the link goes: what was durable stays durable
   std::map<device_id, statement> statements_;
@@ -339,7 +352,8 @@ private:
   uint64_t last_statement_us_ = 0;
   uint64_t statement_due_us_ = 0; // in a large mesh; 0: no cause for one yet
   bool statement_pending_ = false;
-  frontier pruned_; // newest `prune` effect
+  uint64_t said_look_us_ = 0; // when what all have said was looked at last
+  frontier pruned_;           // newest `prune` effect
   /// Round 1 of causal stability: all members hold `stable`; once they hold `level` too, no op that
   /// was made without knowing of it can still be on its way.
   struct stability_round {

@@ -71,7 +71,7 @@ void replicator::begin_resync(resync_state state) {
 }
 
 void replicator::choose_resync_peer() {
-  if (resync_peer_)
+  if (resync_peer_ || (!kept_.resync && !restored_))
     return;
   if (kept_.resync && kept_.resync->owner)
     return choose_source({});

@@ -72,6 +72,7 @@ void replicator::on_message(session& s, received& e, hello& m) {
        it != m.held.end() && it->first.origin == settings_.self; ++it)
     restored_ = restored_ || it->second > seq_of(held_, it->first);
   s.state = session_state::live;
+  ++session_changes_;
   s.next_beat_us = now_us_ + settings_.heartbeat_us;
   s.window = std::min<uint64_t>(m.window, wire_limits::window_bytes);
   s.at_hello = m.held;
@@ -98,6 +99,7 @@ void replicator::on_message(session& s, received& e, hello& m) {
 void replicator::rest(const device_id& peer, session& s) {
   s = session{};
   s.state = session_state::refused;
+  ++session_changes_;
   s.last_heard_us = last_sign_us_[peer] = now_us_;
   leave(peer);
   choose_resync_peer();

@@ -22,7 +22,7 @@ void replicator::consider_statement() {
   const auto membership = hash_of_membership();
   if (stated_ == held_ && stated_quarantine_ == quarantine_ && stated_membership_ == membership)
     return;
-  const auto every = settings_.prune_us * crowd();
+  const auto every = settings_.prune_us * crowd() * crowd(); // as many in any mesh, of all nodes
   if (crowd() > 1) {
     // One write gives all nodes cause for a statement at one moment, and each goes to all: in a
     // large mesh each node chooses a moment of its own.
