@@ -86,7 +86,7 @@ const std::array node_table = {
         [](options& o) -> slot { return &o.sync.retry_max_seconds; }},
     bound_key<options>{{"sync", "prune_seconds", form::integer, "1",
                         "how often acknowledgements are stated and the log is pruned; "
-                        "beyond ten members less often in proportion",
+                        "beyond ten members less often",
                         1, 3600},
                        [](options& o) -> slot { return &o.sync.prune_seconds; }},
     bound_key<options>{{"sync", "max_clock_drift_seconds", form::integer, "120",

@@ -12,7 +12,8 @@ namespace shoal {
 enum class repair_goal : uint8_t {
   unite,  // take what this node lacks; nothing goes
   adopt,  // what stands here and not there goes as well
-  remind, // only deletes, cleared fields and the like: what hides here what should not stand
+  remind, // only deletes, cleared fields and the like, of shared records: what hides what should
+          // not stand here
 };
 
 /// It compares all it held with a peer, and drops what the peer no longer has. Or, with an `owner`,

@@ -195,7 +195,7 @@ void world::catch_up() {
     run_for(50'000);
   }
   block_all(false);
-  settle(90'000'000);
+  settle(std::max<uint64_t>(90'000'000, patience_us()));
   if (failed())
     return;
   const auto missed = durable() - before;

@@ -38,25 +38,26 @@ uint64_t replicator::hash_of_membership() const {
   return *membership_hash_;
 }
 
-/// As many peers as there are speak to this node. What each says again and again it says less often
-/// in a large mesh, so that no node hears more of it than from ten.
+// As many peers as are linked speak to this node, and each member's word comes here, by whatever
+// way. What each says again and again it says less often when they are many, so that no node hears
+// more of it than from ten.
+constexpr size_t heard = 10;
+
+/// Links may be few where members are many: in a tree, say.
+uint64_t replicator::crowd_of_peers() const {
+  return std::max<size_t>(1, sessions_.size() / heard);
+}
+
 void replicator::note_crowd() {
-  constexpr size_t heard = 10;
   const auto members = static_cast<size_t>(std::count_if(
       members_.begin(), members_.end(), [](const auto& m) { return !m.second.removed; }));
   crowd_ = std::max<size_t>(1, members / heard);
 }
 
-/// Links may be few where members are many: in a line, say.
-bool replicator::has_many_peers() const {
-  constexpr size_t many = 16;
-  return crowd() > 1 && sessions_.size() > many;
-}
-
 void replicator::beat(const device_id& peer, session& s) {
   // In a large mesh each peer at a time of its own: else all of them speak to all at one moment.
   s.next_beat_us = now_us_ + settings_.heartbeat_us
-                   - (crowd() > 1 ? random() % (settings_.heartbeat_us / 4) : 0);
+                   - (crowd_of_peers() > 1 ? random() % (settings_.heartbeat_us / 4) : 0);
   heartbeat m;
   m.ping = s.next_ping++;
   s.pings[m.ping] = now_us_;
@@ -86,6 +87,8 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
     s.clock_offset_ms = theirs - static_cast<int64_t>(e.wall_ms);
     s.clock_from_mono_ms = theirs - static_cast<int64_t>(now_us_ / 1000);
   }
+  const bool still =
+      s.to_ask != exchange_cause::none && cause_to_ask(e.peer, s) != exchange_cause::none;
   s.echo = m.ping;
   s.echo_since_us = now_us_;
   s.beat_frontier_hash = m.frontier_hash;
@@ -107,7 +110,8 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
   s.beat_differs = m.frontier_hash != hash_of_held();
   s.beat_statements_hash = m.statements_hash;
   s.other_statements = m.statements_hash == statements_hash_ ? 0 : s.other_statements + 1;
-  s.beat_us = now_us_;
+  if (!still)
+    s.differs_since_us = now_us_;
   s.to_ask = cause_to_ask(e.peer, s);
   exchanges_due_ = exchanges_due_ || s.to_ask != exchange_cause::none;
   ask_next_exchange();
@@ -116,26 +120,29 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
 
 void replicator::note_passed() {
   constexpr size_t most = 1024;
-  if (!has_many_peers())
+  if (crowd_of_peers() == 1)
     return passed_.clear();
-  while (!passed_.empty()
-         && (passed_.size() >= most || now_us_ - passed_.front().at_us > settings_.heartbeat_us))
+  const auto hash = hash_of_held();
+  if (!passed_.empty() && passed_.back().hash == hash)
+    return;
+  if (!passed_.empty())
+    passed_.back().left_us = now_us_;
+  passed_.push_back({hash, now_us_});
+  while (passed_.size() > most || now_us_ - passed_.front().left_us > settings_.heartbeat_us)
     passed_.pop_front();
-  if (const auto hash = hash_of_held(); passed_.empty() || passed_.back().hash != hash)
-    passed_.push_back({hash, now_us_});
 }
 
 /// A peer that tells of it is behind by what is on its way to it, or was about to be level.
 bool replicator::held_lately(uint64_t hash) const {
   return std::any_of(passed_.begin(), passed_.end(), [&](const held_before& p) {
-    return p.hash == hash && now_us_ - p.at_us <= settings_.heartbeat_us;
+    return p.hash == hash && now_us_ - p.left_us <= settings_.heartbeat_us;
   });
 }
 
 /// What the peer's newest beat tells of, as far as that is not known here by now.
 exchange_cause replicator::cause_to_ask(const device_id& peer, const session& s) const {
   if (s.state != session_state::live
-      || now_us_ - s.last_exchange_us < settings_.exchange_every_us * crowd())
+      || now_us_ - s.last_exchange_us < settings_.exchange_every_us * crowd_of_peers())
     return exchange_cause::none;
   const auto known = announced_.find(peer);
   if (s.beat_members_hash != hash_of_members()
@@ -144,7 +151,8 @@ exchange_cause replicator::cause_to_ask(const device_id& peer, const session& s)
     return exchange_cause::holdings;
   // A statement that a link lost, or that came before its follower, is found here. In a large mesh
   // one or another is on its way at any moment.
-  return s.beat_statements_hash != statements_hash_ && (!has_many_peers() || s.other_statements > 1)
+  return s.beat_statements_hash != statements_hash_
+                 && (crowd_of_peers() == 1 || s.other_statements > 1)
              ? exchange_cause::statements
              : exchange_cause::none;
 }
@@ -153,15 +161,16 @@ exchange_cause replicator::cause_to_ask(const device_id& peer, const session& s)
 /// all differ: a large mesh asks one peer after another. What the first has told may be all that
 /// the others would have.
 void replicator::ask_next_exchange() {
-  const auto wait_us = has_many_peers() ? exchange_patience_us : 0;
-  while (exchanges_due_ && (crowd() == 1 || now_us_ >= exchange_next_us_)) {
+  const auto wait_us = crowd_of_peers() > 1 ? exchange_patience_us : 0;
+  while (exchanges_due_ && (crowd_of_peers() == 1 || now_us_ >= exchange_next_us_)) {
     auto next = sessions_.end();
     uint64_t soon_us = 0; // when the first of those is due that are not yet
     for (auto it = sessions_.begin(); it != sessions_.end(); ++it) {
       const auto& s = it->second;
       if (s.to_ask == exchange_cause::none)
         continue;
-      if (const auto from = s.beat_us + wait_us; from > now_us_)
+      const bool members = s.beat_members_hash != hash_of_members(); // nothing else brings those
+      if (const auto from = s.differs_since_us + (members ? 0 : wait_us); from > now_us_)
         soon_us = soon_us == 0 ? from : std::min(soon_us, from);
       else if ((next == sessions_.end() || s.to_ask > next->second.to_ask
                 || (s.to_ask == next->second.to_ask
@@ -178,7 +187,7 @@ void replicator::ask_next_exchange() {
     if (cause_to_ask(peer, s) == exchange_cause::none)
       continue; // an earlier one told
     exchange_next_us_ =
-        now_us_ + settings_.exchange_every_us / 4 * std::min<uint64_t>(crowd(), 10) / 10;
+        now_us_ + settings_.exchange_every_us / 4 * std::min<uint64_t>(crowd_of_peers(), 10) / 10;
     ask_exchange(peer, s);
   }
 }
@@ -229,7 +238,7 @@ void replicator::greet_with_statements(const device_id& peer, session& s) {
   for (const auto& member : {settings_.self, peer})
     if (const auto st = statements_.find(member); st != statements_.end())
       m.statements.push_back(st->second);
-  if (crowd() == 1) // a large mesh hears of each from itself, as a rule
+  if (crowd_of_peers() == 1) // a large mesh hears of each from itself, as a rule
     m.known = known_statements();
   out_.push_back(send{{peer}, std::move(m)});
 }

@@ -174,7 +174,8 @@ void replicator::finish_repair(const device_id& peer, session& s) {
                       && comparison_->differing.front().from == r.from;
   // The peer compared, and found that this node has lost what it had merged.
   const bool reminded = !wanted && !(kept_.resync && kept_.resync->owner) && !distrusts(peer);
-  if ((!wanted && !reminded) || !takes_bytes(peer, cost)) // asked for again by the clock
+  // Asked for again by the clock; what it was not reminded of is found by the next comparison.
+  if ((!wanted && !reminded) || !takes_bytes(peer, cost))
     return out_.push_back(send{{peer}, link_ack{{}, cost}});
   if (reminded)
     return out_.push_back(repair{peer, std::move(parts), repair_goal::remind, cost});
@@ -193,7 +194,7 @@ void replicator::on_repaired(const repaired& r) {
   if (const auto s = sessions_.find(r.peer);
       s != sessions_.end() && s->second.state == session_state::live) {
     out_.push_back(send{{r.peer}, link_ack{{}, r.cost}});
-    remind(r.peer, r.lost_there);
+    note_lost_there(r.peer, s->second, r.lost_there);
   }
   const bool wanted = r.goal != repair_goal::remind && comparison_ && comparison_->peer == r.peer
                       && comparison_->now == r.stream
@@ -213,15 +214,28 @@ void replicator::on_repaired(const repaired& r) {
 
 /// Digests say nothing of deletes, which are forgotten at another time on every node; so the peer
 /// would not ask for those that it lost.
-void replicator::remind(const device_id& peer, const std::vector<dot>& lost_there) {
-  for (auto it = lost_there.begin(); it != lost_there.end();) {
-    const auto first = *it;
-    auto last = first.seq;
-    for (++it; it != lost_there.end() && it->stream() == first.stream() && it->seq == last + 1;
-         ++it)
-      ++last;
-    out_.push_back(load_standing{peer, first.stream(), first.seq - 1, last});
+void replicator::note_lost_there(const device_id& peer, session& s,
+                                 const std::vector<dot>& lost_there) {
+  constexpr size_t most = 256; // runs; the next comparison finds the rest
+  constexpr uint64_t gap = 16; // what is between two is sent along
+  for (const auto& d : lost_there) {
+    auto& all = s.reminders;
+    // The first may be under way.
+    if (all.size() > 1 && all.back().stream == d.stream() && d.seq > all.back().to
+        && d.seq - all.back().to <= gap)
+      all.back().to = d.seq;
+    else if (all.size() < most)
+      all.push_back({d.stream(), d.seq - 1, d.seq});
   }
+  remind(peer, s);
+}
+
+void replicator::remind(const device_id& peer, session& s) {
+  if (s.reminders.empty() || s.reminding || !window_open(s))
+    return;
+  s.reminding = true;
+  const auto& r = s.reminders.front();
+  out_.push_back(load_standing{peer, r.stream, r.from, r.to});
 }
 
 void replicator::end_comparison(bool done) {

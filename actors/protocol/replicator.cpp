@@ -322,14 +322,26 @@ void replicator::on(loaded& e) {
     return;
   auto& s = it->second;
   const bool standing = !e.parts.empty() && e.parts.front().repair;
-  s.mending = s.mending && !standing && !e.parts.empty();
+  const bool reminder = standing && s.reminding && s.reminders.front().stream == e.stream
+                        && s.reminders.front().from == e.from;
+  if (reminder) {
+    s.reminding = false;
+    s.reminders.pop_front();
+  } else {
+    s.mending = s.mending && !standing && !e.parts.empty();
+  }
   if (!e.failed && standing) { // asked for as such, sent as it is
     for (auto& part : e.parts) {
+      if (reminder && !s.mending) { // it lacks nothing but that
+        part.until.clear();
+        part.unmerged.clear();
+      }
       part.compressed = compresses(s, part);
       s.in_flight += cost_of(part);
       out_.push_back(
           send{{e.peer}, range_message{message_kind::shared_change_response, std::move(part)}});
     }
+    remind(e.peer, s);
     return;
   }
   s.loading = false;
@@ -361,8 +373,8 @@ void replicator::on(tick& e) {
   const auto dead_us = settings_.heartbeat_us * settings_.heartbeat_misses;
   const auto stale_us = settings_.heartbeat_us * 3 / 2;
   std::vector<device_id> silent;
-  const bool tell =
-      changed_us_ != 0 && now_us_ - changed_us_ >= settings_.beat_after_change_us * crowd();
+  const bool tell = changed_us_ != 0
+                    && now_us_ - changed_us_ >= settings_.beat_after_change_us * crowd_of_peers();
   for (auto& [peer, s] : sessions_) {
     if (s.state == session_state::live && now_us_ - s.last_heard_us > dead_us)
       silent.push_back(peer);
@@ -420,7 +432,7 @@ uint64_t replicator::next_tick_us(uint64_t now_us) const {
   if (feeders_due_)
     next = std::min(next, feeders_next_us_);
   if (changed_us_ != 0)
-    next = std::min(next, changed_us_ + settings_.beat_after_change_us * crowd());
+    next = std::min(next, changed_us_ + settings_.beat_after_change_us * crowd_of_peers());
   if ((stated_ != held_ || stated_quarantine_ != quarantine_) && !statement_pending_ && may_state())
     next =
         std::min(next, crowd() > 1 ? statement_due_us_ : last_statement_us_ + settings_.prune_us);

@@ -59,7 +59,7 @@ struct session {
   uint64_t echo_since_us = 0;
   uint64_t last_exchange_us = 0;
   exchange_cause to_ask = exchange_cause::none; // when its turn comes
-  uint64_t beat_us = 0;                         // when its newest heartbeat came
+  uint64_t differs_since_us = 0;                // … since when its heartbeats have given cause
   unsigned other_statements = 0; // how many heartbeats in a row told of others than this node has
   std::optional<uint64_t> rtt_us;
   std::optional<int64_t> clock_offset_ms;
@@ -84,7 +84,14 @@ struct session {
   std::optional<frontier> demanded; // it said the same of this node
   bool summing = false;             // checksums for it are being read
   bool mending = false;             // what stands in an interval is being read for it
-  pace exchanges;                   // that it asked for
+  struct run {
+    stream_id stream;
+    uint64_t from = 0;
+    uint64_t to = 0;
+  };
+  std::deque<run> reminders; // what it has lost: sent as its window allows
+  bool reminding = false;    // the first of them is being read
+  pace exchanges;            // that it asked for
   uint64_t beat_quarantine = 0;
 };
 
@@ -215,7 +222,8 @@ private:
   void end_comparison(bool done);
   void finish_repair(const device_id& peer, session& s);
   void on_repaired(const repaired& r);
-  void remind(const device_id& peer, const std::vector<dot>& lost_there);
+  void note_lost_there(const device_id& peer, session& s, const std::vector<dot>& lost_there);
+  void remind(const device_id& peer, session& s);
   void tick_comparison();
   void note_digests(const device_id& peer, session& s);
   void consider_lost();
@@ -236,9 +244,9 @@ private:
   void consider_filled();
   bool takes_from(const device_id& peer) const;
   void send_hello(const device_id& peer, session& s);
-  uint64_t crowd() const { return crowd_; }
+  uint64_t crowd() const { return crowd_; } // of members
+  uint64_t crowd_of_peers() const;
   void note_crowd();
-  bool has_many_peers() const;
   void beat(const device_id& peer, session& s);
   uint64_t hash_of_held() const;
   uint64_t hash_of_members() const;
@@ -278,6 +286,7 @@ private:
   void try_full();
   // statements.cpp
   bool may_state() const;
+  uint64_t statement_every_us() const;
   void consider_statement();
   void consider_prune();
   void consider_marks();
@@ -297,8 +306,8 @@ private:
   // Of what they are named for; empty: not computed since it changed.
   mutable std::optional<uint64_t> held_hash_, members_hash_, membership_hash_;
   struct held_before {
-    uint64_t hash = 0; // of what was held
-    uint64_t at_us = 0;
+    uint64_t hash = 0;    // of what was held
+    uint64_t left_us = 0; // until when; of the last: when it came
   };
   std::deque<held_before> passed_; // in a large mesh, in the time of one heartbeat
   uint64_t crowd_ = 1;

@@ -351,8 +351,10 @@ void replicator::on_message(session& s, received& e, state_request& m) {
 
 void replicator::on_message(session& s, received& e, link_ack& m) {
   s.in_flight -= std::min(s.in_flight, m.credit);
-  if (believes(e.peer, m.held))
+  if (believes(e.peer, m.held)) {
     pump(e.peer, s);
+    remind(e.peer, s);
+  }
 }
 
 } // namespace shoal::protocol

@@ -12,6 +12,14 @@ bool replicator::may_state() const {
   return opened_ && settled_ && is_member(members_, settings_.self);
 }
 
+/// At most this often. In a mesh all nodes together make as many, however many they are; where
+/// links are few, statements alone tell who holds what, and go over each link once.
+uint64_t replicator::statement_every_us() const {
+  constexpr uint64_t mesh_max = 60; // so many times as long as in a mesh of ten
+  const auto pace = crowd_of_peers() == 1 ? crowd() : std::min(crowd() * crowd(), mesh_max);
+  return settings_.prune_us * std::max(pace, crowd());
+}
+
 void replicator::consider_statement() {
   constexpr uint64_t give_up_us =
       5'000'000; // the store was not settled any more when it was to make one
@@ -22,7 +30,9 @@ void replicator::consider_statement() {
   const auto membership = hash_of_membership();
   if (stated_ == held_ && stated_quarantine_ == quarantine_ && stated_membership_ == membership)
     return;
-  const auto every = settings_.prune_us * crowd() * crowd(); // as many in any mesh, of all nodes
+  // Other members void what all have said.
+  const auto every =
+      stated_membership_ == membership ? statement_every_us() : settings_.prune_us * crowd();
   if (crowd() > 1) {
     // One write gives all nodes cause for a statement at one moment, and each goes to all: in a
     // large mesh each node chooses a moment of its own.
@@ -217,7 +227,7 @@ void replicator::consider_retention() {
     // Linked to this node, or speaking through another.
     const auto since = last_sign_us_.find(device);
     const auto from = since == last_sign_us_.end() ? started_us_ : since->second;
-    if (now_us_ - from < settings_.passed_over_after_us)
+    if (now_us_ - from < std::max(settings_.passed_over_after_us, 3 * statement_every_us()))
       continue;
     keep_state k;
     k.passed_over = {device, std::max<uint64_t>(1, wall_ms_)};

@@ -15,7 +15,7 @@ constexpr size_t streams_taken = wire_limits::streams / 4 * 3;
 /// Encoded; frontier and statements share the frame.
 constexpr size_t member_set_bytes = size_t{512} << 10;
 /// Of one peer, on their way to the store. A sender overshoots its window by a range at most, and
-/// may be mending an interval too.
+/// may be mending an interval, or reminding of what was lost, too.
 constexpr uint64_t unstored_bytes = wire_limits::window_bytes + 2 * wire_limits::range_bytes;
 /// Changes of the member set by one peer: heartbeats find what comes faster.
 constexpr uint64_t members_every_us = 50'000;

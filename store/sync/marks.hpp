@@ -10,6 +10,8 @@ namespace shoal {
 /// Versions of which a mark stands: the delete mark, removed dots, cleared fields and keys; each
 /// once.
 std::vector<version> marks(const row& r);
+/// Those of them that may hide some of what the op at `at` wrote.
+std::vector<version> marks_over(const row& r, const op& o, const dot& at);
 /// Drops the marks that `at` made, and only those; true when there were any.
 bool drop_marks(row& r, const version& at);
 

@@ -171,27 +171,19 @@ result<bool> replica::is_own_and_here(const kv_view& view, const op& theirs,
   return !says_nothing(content(*here, {stream.origin, stream.epoch, theirs.seq}));
 }
 
-/// The marks here that hide some of what stands at the peer, though it has merged what made them:
-/// it has lost them, or the op would not stand there.
-result<std::vector<version>> replica::masks_over(const kv_view& view, const op& theirs,
-                                                 const stream_id& stream, const range& last) const {
-  const auto key = keys::row(theirs.cls, theirs.model, theirs.id, stream.origin);
-  auto raw = view.get(theirs.cls == record_class::owned ? family::owned : family::shared, key);
-  if (!raw || !*raw)
-    return raw ? std::vector<version>{} : result<std::vector<version>>(raw.err());
-  auto mine = read_row(view, theirs.cls, key, **raw);
-  if (!mine)
-    return mine.err();
-  const version at{theirs.stamp, stream.epoch, theirs.seq};
-  std::vector<version> masks;
-  for (const auto& m : marks(*mine))
-    if (m.stamp > theirs.stamp && m.seq <= seq_of(last.until, m.at().stream())
-        && std::find(last.unmerged.begin(), last.unmerged.end(), m.at()) == last.unmerged.end())
-      masks.push_back(m);
+/// The marks here that hide some of what stands at the peer, though that says it holds what made
+/// them: it has lost them, or the op would not stand there.
+std::vector<version> replica::masks_over(const row& mine, const op& theirs, const version& at,
+                                         const range& last) {
+  auto masks = marks_over(mine, theirs, at.at());
+  std::erase_if(masks, [&](const version& m) {
+    return m.stamp <= theirs.stamp || m.seq > seq_of(last.until, m.at().stream())
+           || std::find(last.unmerged.begin(), last.unmerged.end(), m.at()) != last.unmerged.end();
+  });
   if (masks.empty())
     return masks;
   const auto shown_without = [&](const std::vector<version>& some) {
-    row r = *mine;
+    row r = mine;
     for (const auto& m : some)
       drop_marks(r, m);
     merge(r, theirs, at);
@@ -199,7 +191,7 @@ result<std::vector<version>> replica::masks_over(const kv_view& view, const op& 
   };
   const auto most = shown_without(masks);
   if (shown_without({}) == most)
-    return std::vector<version>{};
+    return {};
   // Those that hide nothing of it are left alone.
   for (size_t i = masks.size(); i-- > 0;) {
     auto fewer = masks;
@@ -208,6 +200,34 @@ result<std::vector<version>> replica::masks_over(const kv_view& view, const op& 
       masks = std::move(fewer);
   }
   return masks;
+}
+
+/// Of a shared record anyone may have deleted something, and has: the peer is to be told again. Of
+/// a device's own records its signature decides, not who remembers what: whoever adopts gives way.
+status replica::heed_masks(kv_transaction& txn, const op& theirs, const stream_id& stream,
+                           const range& last, bool adopt, std::set<dot>& lost_there) {
+  const bool owned = theirs.cls == record_class::owned;
+  if (owned && !adopt)
+    return success();
+  const auto key = keys::row(theirs.cls, theirs.model, theirs.id, stream.origin);
+  auto raw = txn.get(owned ? family::owned : family::shared, key);
+  if (!raw || !*raw)
+    return raw ? success() : raw.err();
+  auto mine = read_row(txn, theirs.cls, key, **raw);
+  if (!mine)
+    return mine.err();
+  const auto masks = masks_over(*mine, theirs, {theirs.stamp, stream.epoch, theirs.seq}, last);
+  if (!owned) {
+    for (const auto& m : masks)
+      lost_there.insert(m.at());
+    return success();
+  }
+  if (masks.empty())
+    return success();
+  row after = *mine;
+  for (const auto& m : masks)
+    drop_marks(after, m);
+  return shrink_row(txn, theirs.cls, key, *mine, after);
 }
 
 result<replica::repair_outcome> replica::repair(kv_transaction& txn, std::span<const range> parts,
@@ -311,14 +331,13 @@ result<replica::repair_outcome> replica::repair(kv_transaction& txn, std::span<c
           continue;
       }
       if (goal != repair_goal::remind) {
-        auto masks = masks_over(txn, o.decoded, stream, parts.back());
-        if (!masks)
-          return fail(masks.err());
-        for (const auto& m : *masks)
-          lost_there.insert(m.at());
-      } else if (!keep_marks(o.decoded)) {
+        if (auto heeded = heed_masks(txn, o.decoded, stream, parts.back(), adopt, lost_there);
+            !heeded)
+          return fail(heeded.err());
+      } else if (o.decoded.cls == record_class::owned || !keep_marks(o.decoded)) {
         // Of an op that is held, what it hides may be hidden again at any time; what it wrote may
-        // have been deleted and forgotten since it was read.
+        // have been deleted and forgotten since it was read. A device's own records nobody mends
+        // unasked.
         continue;
       }
       const auto digest = digest_;
@@ -327,9 +346,10 @@ result<replica::repair_outcome> replica::repair(kv_transaction& txn, std::span<c
       changed += digest == digest_ ? 0 : 1;
       observe(o.decoded.cls, o.decoded.stamp, wall_ms);
     }
-  for (const auto& part : parts)
-    if (auto heeded = heed_until(txn, part.until); !heeded)
-      return fail(heeded.err());
+  if (goal != repair_goal::remind) // which leaves out nothing that was superseded
+    for (const auto& part : parts)
+      if (auto heeded = heed_until(txn, part.until); !heeded)
+        return fail(heeded.err());
   // While it compares all it held, or is being filled, nobody is told changes by this node.
   if (changed > 0 && !resync_ && !filling_)
     if (auto told = change_below(txn); !told)

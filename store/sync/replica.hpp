@@ -132,7 +132,8 @@ public:
                                    uint64_t before_ms, size_t max) const;
   struct repair_outcome {
     uint64_t changed = 0; // versions or records
-    /// What hides here some of what stands at the peer, though the peer has merged it. Each once.
+    /// What hides here some of the shared records that stand at the peer, though the peer has
+    /// merged it. Each once.
     std::vector<dot> lost_there;
   };
   /// Merges what stands at a peer in the parts' interval, whatever is held.
@@ -273,8 +274,10 @@ private:
   // repair.cpp
   result<bool> is_own_and_here(const kv_view& view, const op& theirs,
                                const stream_id& stream) const;
-  result<std::vector<version>> masks_over(const kv_view& view, const op& theirs,
-                                          const stream_id& stream, const range& last) const;
+  static std::vector<version> masks_over(const row& mine, const op& theirs, const version& at,
+                                         const range& last);
+  status heed_masks(kv_transaction& txn, const op& theirs, const stream_id& stream,
+                    const range& last, bool adopt, std::set<dot>& lost_there);
   // tips.cpp
   status load_owner_digests(const kv_view& store);
   void move_owner_digest(const device_id& owner, const digest_value& before,

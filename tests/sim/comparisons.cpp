@@ -19,8 +19,7 @@ BOOST_AUTO_TEST_CASE(unequal_digests_at_one_frontier_start_a_comparison_that_tak
   n.hear(repair_of(own, 0, 2));
   BOOST_REQUIRE(all_of<repair>(n.last).size() == 1);
   BOOST_TEST((all_of<repair>(n.last)[0].goal == repair_goal::unite));
-  // Deletes that hide here what stands there: it is sent them, each once, and what lies between
-  // not.
+  // Deletes that hide here what stands there: it is sent them.
   const auto cost = all_of<repair>(n.last)[0].cost;
   n.disk.repairs = {{peer,
                      own,
@@ -34,10 +33,29 @@ BOOST_AUTO_TEST_CASE(unequal_digests_at_one_frontier_start_a_comparison_that_tak
                       {theirs.origin, theirs.epoch, 3},
                       {theirs.origin, theirs.epoch, 7}}}};
   n.tell();
-  const auto reads = all_of<load_standing>(n.last);
-  BOOST_REQUIRE(reads.size() == 2);
-  BOOST_TEST((reads[0].stream == theirs && reads[0].from == 1 && reads[0].to == 3));
-  BOOST_TEST((reads[1].stream == theirs && reads[1].from == 6 && reads[1].to == 7));
+  n.disk.repairs.clear();
+  // One after the other, as the peer's window allows, and without what the peer need not wait for.
+  const auto answer = [&](uint64_t from, uint64_t to) {
+    loaded l{peer, theirs, from, {repair_of(theirs, from, to).body}, false, 0};
+    l.parts.back().until = {{own, 2}};
+    l.parts.back().ops = std::string(wire_limits::window_bytes, 'x');
+    n.last = n.core.step(std::move(l), n.now);
+  };
+  auto reads = all_of<load_standing>(n.last);
+  BOOST_REQUIRE(reads.size() == 1);
+  BOOST_TEST((reads[0].stream == theirs && reads[0].from == 1 && reads[0].to == 2));
+  answer(1, 2);
+  const auto told = sent<range_message>(n.last);
+  BOOST_REQUIRE(told.size() == 1);
+  BOOST_TEST(told[0].body.until.empty());
+  BOOST_TEST(all_of<load_standing>(n.last).empty());
+  n.hear(link_ack{{}, cost_of(told[0].body)});
+  reads = all_of<load_standing>(n.last);
+  BOOST_REQUIRE(reads.size() == 1);
+  BOOST_TEST((reads[0].stream == theirs && reads[0].from == 2 && reads[0].to == 7));
+  answer(2, 7);
+  n.hear(link_ack{{}, cost_of(told[0].body)});
+  BOOST_TEST(all_of<load_standing>(n.last).empty());
 }
 
 BOOST_AUTO_TEST_CASE(what_a_peer_sends_unasked_to_mend_this_node_only_deletes) {

@@ -175,6 +175,23 @@ BOOST_AUTO_TEST_CASE(a_peer_that_is_where_this_node_was_a_moment_ago_is_not_aske
   BOOST_TEST(asked_in(2'000'000) == 1);
 }
 
+// Met in review: with each heartbeat the patience began anew.
+BOOST_AUTO_TEST_CASE(a_peer_that_beats_again_and_again_is_asked_all_the_same) {
+  node_of_many node;
+  size_t asked = 0;
+  const auto begin = node.now;
+  for (uint64_t n = 0; asked == 0 && n < 10; ++n) {
+    heartbeat m;
+    m.frontier_hash = 17 + n;
+    m.members_hash = hash_of(node.core.members());
+    asked += told<watermark_exchange>(node.hear(1, std::move(m))).size();
+    for (const auto end = node.now + 400'000; asked == 0 && node.now < end;)
+      asked += told<watermark_exchange>(node.next_tick()).size();
+  }
+  BOOST_TEST(asked == 1);
+  BOOST_TEST(node.now - begin < 2'500'000);
+}
+
 BOOST_AUTO_TEST_CASE(members_that_were_removed_make_no_crowd) {
   node_of_many node(0, members - 5);
   size_t asked = 0;
@@ -225,6 +242,7 @@ BOOST_AUTO_TEST_CASE(all_nodes_together_make_no_more_statements_than_those_of_a_
           statement own;
           own.member = device_of(0);
           own.number = made + 1;
+          own.membership = membership_hash(node.core.members());
           node.store({{{device_of(9), 5}, n}}, {own});
         }
   }
