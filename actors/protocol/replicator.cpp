@@ -316,58 +316,6 @@ bool replicator::own_ops_taken() const {
   return true;
 }
 
-void replicator::on(loaded& e) {
-  const auto it = sessions_.find(e.peer);
-  if (it == sessions_.end())
-    return;
-  auto& s = it->second;
-  const bool standing = !e.parts.empty() && e.parts.front().repair;
-  const bool reminder = standing && s.reminding && s.reminders.front().stream == e.stream
-                        && s.reminders.front().from == e.from;
-  if (reminder) {
-    s.reminding = false;
-    s.reminders.pop_front();
-  } else {
-    s.mending = s.mending && !standing && !e.parts.empty();
-  }
-  if (!e.failed && standing) { // asked for as such, sent as it is
-    for (auto& part : e.parts) {
-      if (reminder && !s.mending) { // it lacks nothing but that
-        part.until.clear();
-        part.unmerged.clear();
-      }
-      part.compressed = compresses(s, part);
-      s.in_flight += cost_of(part);
-      out_.push_back(
-          send{{e.peer}, range_message{message_kind::shared_change_response, std::move(part)}});
-    }
-    remind(e.peer, s);
-    return;
-  }
-  s.loading = false;
-  if (!e.failed && e.from < e.deletes_from && !s.filling && !s.compares && !s.below_horizon) {
-    // Forgotten since its Hello: by its statement from before a restore it held the delete.
-    auto horizon = kept_.deletes_from;
-    merge(horizon, {{e.stream, e.deletes_from}});
-    s.below_horizon = true;
-    s.cursors.clear();
-    s.following.clear();
-    demand_comparison(e.peer, std::move(horizon));
-    return;
-  }
-  const auto cursor = s.cursors.find(e.stream);
-  if (!e.failed && s.state == session_state::live && cursor != s.cursors.end()
-      && cursor->second.sent == e.from && !e.parts.empty()) {
-    cursor->second.sent = e.parts.front().to;
-    for (auto& part : e.parts) {
-      send_range({e.peer}, std::move(part), false);
-    }
-  }
-  if (e.failed)
-    return close(e.peer, "reading the store failed");
-  pump(e.peer, s);
-}
-
 void replicator::on(tick& e) {
   wall_ms_ = e.wall_ms;
   const auto dead_us = settings_.heartbeat_us * settings_.heartbeat_misses;

@@ -179,7 +179,6 @@ private:
   void on(link_down& e);
   void on(received& e);
   void on(stored& e);
-  void on(loaded& e);
   void on(summed& e);
   void on(verify& e);
   void on(tick& e);
@@ -266,6 +265,7 @@ private:
   void exchange(const device_id& peer, session& s, const watermark_exchange* asked = nullptr);
   void greet_with_statements(const device_id& peer, session& s);
   // flow.cpp: what goes out
+  void on(loaded& e);
   void open_cursors(const device_id& peer, session& s);
   void pump_all();
   bool window_open(const session& s) const;
