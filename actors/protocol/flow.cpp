@@ -100,13 +100,14 @@ void replicator::send_range(const std::vector<device_id>& to, range r, bool live
       s.in_flight += cost;
       (compresses(s, part) ? packed : plain).push_back(peer);
     }
-    if (!plain.empty())
-      out_.push_back(
-          send{std::move(plain), range_message{kind, packed.empty() ? std::move(part) : part}});
-    if (!packed.empty()) {
-      part.compressed = true;
-      out_.push_back(send{std::move(packed), range_message{kind, std::move(part)}});
+    if (packed.empty()) {
+      out_.push_back(send{std::move(plain), range_message{kind, std::move(part)}});
+      continue;
     }
+    if (!plain.empty())
+      out_.push_back(send{std::move(plain), range_message{kind, part}});
+    part.compressed = true;
+    out_.push_back(send{std::move(packed), range_message{kind, std::move(part)}});
   }
 }
 
