@@ -184,7 +184,7 @@ void measure(size_t nodes, topology shape, size_t children) {
     const auto [half, last] = f.broadcast(writer, 2 * n + 1);
     halves.push_back(half);
     lasts.push_back(last);
-    f.run_for(5 * second_us); // until all have acknowledged it, and its log entry is gone
+    f.run_for(5 * second_us); // until all have acknowledged it
   }
   for (auto* all : {&firsts, &halves, &lasts})
     std::sort(all->begin(), all->end());
