@@ -118,6 +118,7 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
   note_digests(e.peer, s);
 }
 
+/// What was held until now: for as long as a heartbeat may still tell of it.
 void replicator::note_passed() {
   constexpr size_t most = 1024;
   if (crowd_of_peers() == 1)

@@ -38,38 +38,26 @@ std::vector<version> marks(const row& r) {
 }
 
 std::vector<version> marks_over(const row& r, const op& o, const dot& at) {
-  std::vector<version> out;
-  if (r.removed)
-    out.push_back(*r.removed);
+  row part; // of the row, what the op could have written to
+  part.removed = r.removed;
   for (const auto& f : o.fields) {
-    const auto it = r.fields.find(field_name{f.name, f.kind});
-    if (it == r.fields.end())
+    const field_name name{f.name, f.kind};
+    const auto here = r.fields.find(name);
+    if (here == r.fields.end())
       continue;
-    const auto& state = it->second;
-    switch (f.kind) {
-    case field_kind::lww:
-    case field_kind::parent:
-      if (is_nil(state.lww.value))
-        out.push_back(state.lww.at);
-      break;
-    case field_kind::set:
-      for (const auto& e : f.elements)
-        if (const auto here = state.elements.find(e.element); here != state.elements.end())
-          if (const auto gone = here->second.removed.find(at); gone != here->second.removed.end())
-            out.push_back(gone->second);
-      break;
-    case field_kind::counter: break;
-    case field_kind::map:
-      for (const auto& k : f.keys)
-        if (const auto here = state.keys.find(k.key);
-            here != state.keys.end() && is_nil(here->second.value))
-          out.push_back(here->second.at);
-      break;
-    }
+    auto& state = part.fields[name];
+    state.lww = here->second.lww;
+    for (const auto& e : f.elements)
+      if (const auto element = here->second.elements.find(e.element);
+          element != here->second.elements.end())
+        if (const auto gone = element->second.removed.find(at);
+            gone != element->second.removed.end())
+          state.elements[e.element].removed.insert(*gone);
+    for (const auto& k : f.keys)
+      if (const auto key = here->second.keys.find(k.key); key != here->second.keys.end())
+        state.keys.insert(*key);
   }
-  std::sort(out.begin(), out.end());
-  out.erase(std::unique(out.begin(), out.end()), out.end());
-  return out;
+  return marks(part);
 }
 
 // A field of which nothing is left goes.

@@ -5,99 +5,13 @@
 #include "store/sync/keys.hpp"
 #include "store/sync/records.hpp"
 #include "store/sync/verify.hpp"
-#include "tests/sim/lone_replica.hpp"
+#include "tests/sim/repair_node.hpp"
 
 #include <boost/test/unit_test.hpp>
 
 using namespace shoal;
 using namespace shoal::sim;
-
-namespace {
-
-constexpr uint64_t wall = 1'700'000'000'000;
-constexpr uint64_t later = wall + 1000; // every mark is older than that
-const stream_id stream{device_of(0), 7};
-
-struct node : lone_replica {
-  using lone_replica::lone_replica;
-  void write(std::vector<edit> edits) {
-    auto done = in_group([&](kv_transaction& txn) { return data->commit(txn, edits, wall); });
-    BOOST_REQUIRE_MESSAGE(done.ok(), (done ? "" : done.err().message));
-  }
-  void take(const node& from) {
-    for (const auto& [s, seq] : from.data->held())
-      for (;;) {
-        auto parts = *read_range(from.disk, s, seq_of(data->held(), s), 1 << 20, 1000);
-        if (parts.empty())
-          break;
-        const auto done =
-            in_group([&](kv_transaction& txn) { return data->apply(txn, parts, wall); });
-        BOOST_REQUIRE((done.ok() && *done == applied_as::applied));
-      }
-  }
-  uint64_t prune_marks(uint64_t before = later) {
-    return *in_group(
-        [&](kv_transaction& txn) { return data->prune_marks(txn, data->held(), before, 100); });
-  }
-  replica::repair_outcome repair_from(const node& peer, repair_goal goal, const stream_id& of,
-                                      uint64_t from, uint64_t to) {
-    auto parts = *read_standing(peer.disk, of, from, to, 1 << 20);
-    return *in_group([&](kv_transaction& txn) { return data->repair(txn, parts, goal, wall); });
-  }
-  uint64_t repair_from(const node& peer, bool adopt) {
-    return repair_from(peer, adopt ? repair_goal::adopt : repair_goal::unite, stream, 0,
-                       seq_of(data->held(), stream))
-        .changed;
-  }
-  std::vector<interval_sum> sums(size_t intervals = 100) const {
-    return *sums_of(disk, stream, 0, seq_of(data->held(), stream), intervals);
-  }
-  uint64_t problems() const { return verify_store(disk).problems; }
-  bool has(const char* model, uint64_t n) const {
-    const bool shared = std::string(model) == "tag";
-    auto r = *get_record(disk, shared ? record_class::shared : record_class::owned, model,
-                         shared ? tag_id(n) : owned_id(0, n));
-    return r && !r->deleted;
-  }
-};
-
-edit tag(uint64_t n, uint64_t value) {
-  edit e;
-  e.model = "tag";
-  e.id = tag_id(n);
-  e.fields = {lww("name", encoded(value))};
-  return e;
-}
-edit owned(const char* model, uint64_t n, std::vector<field_edit> fields = {}) {
-  edit e;
-  e.cls = record_class::owned;
-  e.model = model;
-  e.id = owned_id(0, n);
-  e.fields = std::move(fields);
-  e.fields.push_back(lww("name", encoded("x")));
-  return e;
-}
-edit without(edit e) {
-  e.fields.clear();
-  e.remove = true;
-  return e;
-}
-op delete_of(const char* model, const record_id& id, uint64_t seq) {
-  op o;
-  o.cls = record_class::owned;
-  o.model = model;
-  o.id = id;
-  o.kind = op_kind::remove;
-  o.seq = seq;
-  o.stamp = {wall + 1000, 0, device_of(0)};
-  return o;
-}
-edit update(edit e) {
-  e.missing_required = {"other"};
-  return e;
-}
-
-} // namespace
+using namespace shoal::sim::repair_stories;
 
 BOOST_AUTO_TEST_SUITE(repairs)
 
@@ -204,27 +118,8 @@ BOOST_AUTO_TEST_CASE(a_seq_that_was_given_up_and_is_waited_for_again_is_so_after
 
 BOOST_AUTO_TEST_CASE(cleared_fields_keys_and_set_elements_leave_marks_that_go_alone) {
   node a(0);
-  auto e = tag(1, 1);
-  e.fields.push_back(lww("color", encoded("red")));
-  field_edit aliases;
-  aliases.name = "aliases";
-  aliases.kind = field_kind::set;
-  aliases.add = {encoded("one"), encoded("two")};
-  e.fields.push_back(aliases);
-  field_edit notes;
-  notes.name = "notes";
-  notes.kind = field_kind::map;
-  notes.keys = {{"a", encoded("1")}, {"b", encoded("2")}};
-  e.fields.push_back(notes);
-  a.write({e});
-  auto cleared = update(tag(1, 1));
-  cleared.fields = {lww("color", "\xc0")};
-  aliases.remove = {encoded("one")};
-  aliases.add.clear();
-  notes.keys = {{"a", "\xc0"}};
-  cleared.fields.push_back(aliases);
-  cleared.fields.push_back(notes);
-  a.write({cleared});
+  a.write({full_tag(1)});
+  a.write({clearing(1)});
   const auto digest = a.data->summary().digest;
   const auto before = a.sums();
   const auto view = **get_record(a.disk, record_class::shared, "tag", tag_id(1));
@@ -333,118 +228,6 @@ BOOST_AUTO_TEST_CASE(adopting_drops_what_was_deleted_meanwhile_and_keeps_what_wa
   BOOST_TEST(b.problems() == 0);
   a.take(b);
   BOOST_TEST((a.data->summary().digest == b.data->summary().digest));
-}
-
-// Found by seed 783: a node that was to become equal to a peer that had lost a delete compared for
-// ever, for its own mark masked what stood there. A delete that is given up instead stays with
-// others: two settled nodes disagreed.
-BOOST_AUTO_TEST_CASE(adopting_finds_deletes_that_the_peer_has_merged_and_lost) {
-  node a(0);
-  node b(1);
-  a.write({tag(1, 1), tag(2, 2), tag(3, 3)});
-  const auto row_key = keys::row(record_class::shared, "tag", tag_id(1), {});
-  const auto seq_key = keys::by_seq(stream, 1);
-  const auto row = a.disk.of(family::shared).at(row_key);
-  const auto entry = a.disk.of(family::shared_by_seq).at(seq_key);
-  b.take(a);
-  b.write({without(tag(1, 1)), without(tag(2, 2))});
-  a.take(b);
-  b.write({without(tag(3, 3))}); // nobody has that yet
-  a.disk.of(family::shared)[row_key] = row;
-  a.disk.of(family::shared_by_seq)[seq_key] = entry;
-  BOOST_TEST(a.in_group([&](kv_transaction& txn) { return a.data->reindex(txn); }).ok());
-  BOOST_TEST(a.has("tag", 1));
-  const auto found = b.repair_from(a, repair_goal::adopt, stream, 0, 3);
-  BOOST_TEST(found.changed == 0);
-  const auto mine = b.data->held().rbegin()->first;
-  BOOST_REQUIRE(found.lost_there.size() == 1);
-  BOOST_TEST((found.lost_there[0] == dot{mine.origin, mine.epoch, 1}));
-  for (uint64_t n = 1; n <= 3; ++n)
-    BOOST_TEST(!b.has("tag", n));
-  BOOST_TEST(a.repair_from(b, repair_goal::remind, mine, 0, 1).changed == 1);
-  BOOST_TEST(b.problems() == 0);
-  a.take(b);
-  BOOST_TEST((a.data->summary().digest == b.data->summary().digest));
-}
-
-// Two that were settled disagreed for ever: digests say nothing of deletes, so nobody asked for one
-// that was lost.
-BOOST_AUTO_TEST_CASE(uniting_finds_the_deletes_that_the_peer_has_merged_and_lost) {
-  node a(0);
-  node b(1);
-  a.write({tag(1, 1), tag(2, 2), tag(3, 3)});
-  const auto rows = a.disk.of(family::shared);
-  b.take(a);
-  b.write({without(tag(1, 1))});
-  auto renamed = update(tag(2, 2));
-  renamed.fields = {lww("name", "\xc0"), lww("color", encoded("red"))};
-  b.write({renamed});
-  a.take(b);
-  b.write({without(tag(3, 3))}); // nobody has that yet: it comes by itself
-  const auto equal = a.data->summary().digest;
-  for (uint64_t n = 1; n <= 2; ++n) {
-    const auto key = keys::row(record_class::shared, "tag", tag_id(n), {});
-    a.disk.of(family::shared)[key] = rows.at(key);
-  }
-  BOOST_TEST(a.in_group([&](kv_transaction& txn) { return a.data->reindex(txn); }).ok());
-  BOOST_TEST(a.has("tag", 1));
-  const auto mine = b.data->held().rbegin()->first;
-  BOOST_REQUIRE((mine.origin == device_of(1)));
-  const auto found = b.repair_from(a, repair_goal::unite, stream, 0, 3);
-  BOOST_TEST(found.changed == 0);
-  BOOST_REQUIRE(found.lost_there.size() == 2);
-  for (uint64_t n = 1; n <= 2; ++n)
-    BOOST_TEST((found.lost_there[n - 1] == dot{mine.origin, mine.epoch, n}));
-  BOOST_TEST(a.repair_from(b, repair_goal::unite, stream, 0, 3).lost_there.empty());
-  // The delete, and of the edit only what it cleared.
-  BOOST_TEST(a.repair_from(b, repair_goal::remind, mine, 0, 2).changed == 2);
-  BOOST_TEST(!a.has("tag", 1));
-  BOOST_TEST(a.has("tag", 3));
-  auto cleared = **get_record(a.disk, record_class::shared, "tag", tag_id(2));
-  BOOST_TEST(cleared.fields.size() == 0);
-  BOOST_TEST(a.repair_from(b, repair_goal::unite, mine, 0, 2).changed == 1);
-  BOOST_TEST((a.data->summary().digest == equal));
-  BOOST_TEST(a.repair_from(b, repair_goal::remind, mine, 0, 2).changed == 0);
-  BOOST_TEST(a.problems() == 0);
-  // What was written and is forgotten since does not come back by a word that was under way, nor is
-  // anything waited for because of that.
-  auto late = *read_standing(a.disk, stream, 0, 3, 1 << 20);
-  late.back().until[{device_of(2), 3}] = 9;
-  a.take(b);
-  a.prune_marks();
-  a.in_group([&](kv_transaction& txn) {
-    return a.data->repair(txn, late, repair_goal::remind, wall)->changed;
-  });
-  BOOST_TEST(!a.has("tag", 3));
-  BOOST_TEST(a.data->summary().settled);
-}
-
-// Met in review: what nobody asked for could delete a device's own records, and it signed for that.
-BOOST_AUTO_TEST_CASE(a_reminder_deletes_no_record_that_belongs_to_a_device) {
-  node a(0);
-  node b(1);
-  a.write({tag(1, 1)});
-  a.write({owned("location", 1)});
-  b.take(a);
-  auto forged = *read_standing(a.disk, stream, 0, 1, 1 << 20);
-  forged.front().ops = encode_op(delete_of("location", owned_id(0, 1), 1));
-  for (auto* n : {&a, &b}) {
-    const auto changed = n->in_group([&](kv_transaction& txn) {
-      return n->data->repair(txn, forged, repair_goal::remind, wall)->changed;
-    });
-    BOOST_TEST(changed == 0U);
-    BOOST_TEST(n->has("location", 1));
-  }
-  // Nor is a delete of one told to others.
-  const auto before = *read_standing(b.disk, stream, 0, 2, 1 << 20);
-  a.write({without(owned("location", 1))});
-  auto told = before;
-  told.back().until[stream] = 3;
-  const auto found = a.in_group([&](kv_transaction& txn) {
-    return a.data->repair(txn, told, repair_goal::unite, wall)->lost_there;
-  });
-  BOOST_TEST(found.empty());
-  BOOST_TEST(!a.has("location", 1));
 }
 
 BOOST_AUTO_TEST_CASE(a_comparison_that_was_under_way_is_known_after_a_restart) {
