@@ -34,9 +34,10 @@ struct rocks_store::engine {
   std::atomic<bool> failed = false;                   // a commit's outcome is unknown
   std::atomic<bool> out_of_room = false;              // and that is why
   std::atomic<bool> closed = false;
-  bool names_known = false; // these three are the committing thread's
+  bool names_known = false; // these four are the committing thread's
   bool merges_late = false;
-  std::chrono::steady_clock::time_point last_large;
+  size_t many = 0; // writes in batches that followed one another, last at:
+  std::chrono::steady_clock::time_point last_batch;
   std::shared_ptr<const void> alive = std::make_shared<char>(); // see in_use()
 
   engine() = default;
@@ -377,14 +378,22 @@ std::shared_ptr<const kv_view> rocks_store::snapshot() const {
   return std::make_shared<rocks_snapshot>(engine_);
 }
 
-/// After a commit: whether tables of `owned` are merged late from here on. Ends with the first
-/// commit half a second after the last large one; an opened store begins without.
-static void plan_merges(rocks_store::engine& e, bool large) {
+/// After a commit: whether tables of `owned` are merged late from here on. Begins with a large
+/// commit, or with the last of many that came close upon one another: to begin and to end takes a
+/// file of options each. Ends with the first commit that comes half a second after the last one of
+/// that kind; an opened store begins without.
+static void plan_merges(rocks_store::engine& e, size_t writes, bool large) {
   constexpr auto soon = std::chrono::milliseconds(500);
+  constexpr size_t writes_of_a_batch = 512;
+  constexpr size_t writes_of_many = 32'768;
   const auto now = std::chrono::steady_clock::now();
-  if (large)
-    e.last_large = now;
-  const bool late = e.names_known && now - e.last_large < soon;
+  if (now - e.last_batch >= soon)
+    e.many = 0;
+  if (large || writes >= writes_of_a_batch) {
+    e.many = large ? writes_of_many : std::min(e.many + writes, writes_of_many);
+    e.last_batch = now;
+  }
+  const bool late = e.names_known && e.many == writes_of_many;
   if (late == e.merges_late)
     return;
   const auto at = std::to_string(late ? tables_merged_late_at : tables_merged_at);
@@ -410,7 +419,7 @@ status rocks_store::commit(const kv_batch& batch) {
       large ? ingest(*engine_->db, engine_->families, engine_->path, batch, *engine_->files)
             : write(*engine_, batch, bytes);
   if (s.ok()) {
-    plan_merges(*engine_, large);
+    plan_merges(*engine_, batch.size(), large);
     return success();
   }
   // Reported as unknown even where RocksDB refused early: after EIO the kernel may have dropped or

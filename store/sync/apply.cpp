@@ -152,46 +152,71 @@ bool replica::has_room(std::span<const range> parts, uint64_t wall_ms) const {
   return more == 0 || here->second + more <= options_.max_quarantined;
 }
 
+/// Before `asked` device-owned records are looked for. Names are kept once so many new ones have
+/// been looked for in vain that taking in all names costs no more than that did: an eighth of them.
+void replica::use_names(kv_transaction& txn, size_t asked) {
+  constexpr size_t per_new = 8;
+  constexpr size_t at_once = 4096; // in about a millisecond
+  constexpr size_t rows_max = 8'000'000;
+  names_idle_ = 0;
+  if (!names_.on()) {
+    if (new_names_ < options_.names_known_after)
+      return;
+    size_t rows = 0;
+    for (const auto& [model, n] : counts_)
+      rows += n > 0 ? static_cast<size_t>(n) : 0;
+    if (new_names_ < rows / per_new || rows > rows_max)
+      return;
+    names_.begin();
+    names_due_ = at_once;
+  }
+  txn.tell(family::owned, names_);
+  if (names_.complete())
+    return;
+  names_due_ += per_new * asked;
+  if (names_due_ >= at_once)
+    names_.take_in(txn, std::exchange(names_due_, 0));
+}
+
+/// Each group's end: what it wrote is known from here on. Memory is given back when a while has
+/// passed in which nobody asked.
+void replica::seal_names(kv_transaction& txn) {
+  constexpr size_t idle_groups_max = 4096;
+  if (!names_.on())
+    return;
+  if (++names_idle_ > idle_groups_max) {
+    names_.forget();
+    new_names_ = 0;
+    return;
+  }
+  txn.tell(family::owned, names_);
+}
+
 /// Of keys that ascend: which of them have no row, neither in the store nor in this group.
 result<std::vector<bool>> replica::find_absent(kv_transaction& txn, record_class cls,
                                                const std::vector<std::string>& keys) {
-  if (cls == record_class::owned && !names_.on() && new_in_bulk_ >= options_.names_known_after
-      && !std::exchange(names_tried_, true))
-    names_.begin(txn);
   std::vector<bool> absent(keys.size());
   std::vector<std::string> asked;
   std::vector<size_t> asked_at;
-  const bool by_name = cls == record_class::owned && names_.on();
-  if (by_name) {
-    names_idle_ = 0;
-    txn.tell(family::owned, names_);
-  }
+  if (cls == record_class::owned)
+    use_names(txn, keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
-    absent[i] = by_name && !names_.may_have(keys[i]);
+    absent[i] = cls == record_class::owned && !names_.may_have(keys[i]);
     if (!absent[i]) {
       asked.push_back(keys[i]);
       asked_at.push_back(i);
     }
   }
-  auto stored = txn.get_many(cls == record_class::owned ? family::owned : family::shared, asked);
-  if (!stored)
-    return stored.err();
-  for (size_t i = 0; i < asked.size(); ++i)
-    absent[asked_at[i]] = !(*stored)[i];
+  if (!asked.empty()) {
+    auto stored = txn.get_many(cls == record_class::owned ? family::owned : family::shared, asked);
+    if (!stored)
+      return stored.err();
+    for (size_t i = 0; i < asked.size(); ++i)
+      absent[asked_at[i]] = !(*stored)[i];
+  }
   if (cls == record_class::owned)
-    new_in_bulk_ += static_cast<size_t>(std::count(absent.begin(), absent.end(), true));
+    new_names_ += static_cast<size_t>(std::count(absent.begin(), absent.end(), true));
   return absent;
-}
-
-/// Each group's end: what it wrote is known from here on. Nobody is filled any more when a while
-/// has passed without a new record in bulk.
-void replica::seal_names(kv_transaction& txn) {
-  constexpr size_t idle_groups_max = 64;
-  if (!names_.on())
-    return;
-  if (++names_idle_ > idle_groups_max)
-    return names_.forget();
-  txn.tell(family::owned, names_);
 }
 
 status replica::apply_run(kv_transaction& txn, std::vector<plain_op>& run, size_t count,

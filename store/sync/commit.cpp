@@ -153,8 +153,11 @@ field_op replica::make_field(const row& before, const field_edit& f, const hlc&)
 
 /// The row of this device's record, as stored; ec::not_owner when it has none and another device
 /// has a live one of that name. One search answers both, and for most records nothing need be read.
-static result<std::optional<std::string>> find_own(kv_transaction& txn, const edit& e,
-                                                   const std::string& key) {
+result<std::optional<std::string>> replica::find_own(kv_transaction& txn, const edit& e,
+                                                     const std::string& key) {
+  use_names(txn, 1);
+  if (!names_.may_have(key))
+    return std::optional<std::string>();
   std::optional<std::string> own;
   bool others = false;
   const auto name = std::string_view(key).substr(0, key.size() - sizeof(device_id::bytes));
@@ -168,6 +171,7 @@ static result<std::optional<std::string>> find_own(kv_transaction& txn, const ed
       });
   if (!looked)
     return looked.err();
+  new_names_ += !own;
   if (!own && others)
     return {ec::not_owner, name_of(e) + " belongs to another device; only its owner may change it"};
   return own;

@@ -67,6 +67,11 @@ inline std::string row(record_class cls, std::string_view model, const record_id
     out += owner.view();
   return out;
 }
+/// Of the key of a row what its owner does not change: model and id.
+inline std::string_view record_name(std::string_view row_key) {
+  return row_key.substr(
+      0, row_key.empty() ? 0 : 1 + static_cast<uint8_t>(row_key[0]) + sizeof(record_id::bytes));
+}
 struct row_name {
   std::string_view model;
   record_id id;

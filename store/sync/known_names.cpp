@@ -1,5 +1,7 @@
 #include "store/sync/known_names.hpp"
 
+#include "store/sync/keys.hpp"
+
 #include <xxhash.h>
 
 namespace shoal {
@@ -20,22 +22,42 @@ bool each_probe(uint64_t high, On on) {
   return true;
 }
 
+XXH128_hash_t hash_of(std::string_view key) {
+  const auto name = keys::record_name(key);
+  return XXH3_128bits(name.data(), name.size());
+}
+
 } // namespace
 
-void known_names::begin(const kv_view& view) {
+void known_names::begin() {
   forget();
   layers_.push_back({std::vector<block>(first_blocks), first_blocks * block_bits / bits_per_key});
-  size_t seen = 0;
-  auto all = scan_prefix(view, family::owned, "", "", [&](std::string_view key, std::string_view) {
-    add(key);
-    return ++seen <= begin_max;
-  });
-  if (!all || seen > begin_max)
+}
+
+void known_names::forget() {
+  layers_.clear();
+  next_.clear();
+  complete_ = false;
+}
+
+void known_names::take_in(const kv_view& view, size_t most) {
+  if (!on() || complete_)
+    return;
+  auto c = view.cursor(family::owned);
+  for (c->seek(next_); c->valid() && on(); c->next()) {
+    if (most-- == 0) {
+      next_ = c->key();
+      return;
+    }
+    add(c->key());
+  }
+  complete_ = on();
+  if (!c->state())
     forget();
 }
 
 void known_names::add(std::string_view key) {
-  if (!on())
+  if (!on() || holds(key)) // written before, as records that change are
     return;
   if (layers_.back().room == 0) {
     if (layers_.size() == layers_max)
@@ -45,7 +67,7 @@ void known_names::add(std::string_view key) {
   }
   auto& [blocks, room] = layers_.back();
   --room;
-  const auto hash = XXH3_128bits(key.data(), key.size());
+  const auto hash = hash_of(key);
   auto& b = blocks[hash.low64 & (blocks.size() - 1)];
   each_probe(hash.high64, [&](size_t word, uint64_t bit) {
     b[word] |= bit;
@@ -53,14 +75,14 @@ void known_names::add(std::string_view key) {
   });
 }
 
-bool known_names::may_have(std::string_view key) const {
-  const auto hash = XXH3_128bits(key.data(), key.size());
+bool known_names::holds(std::string_view key) const {
+  const auto hash = hash_of(key);
   for (const auto& l : layers_) {
     const auto& b = l.blocks[hash.low64 & (l.blocks.size() - 1)];
     if (each_probe(hash.high64, [&](size_t word, uint64_t bit) { return (b[word] & bit) != 0; }))
       return true;
   }
-  return !on();
+  return false;
 }
 
 } // namespace shoal

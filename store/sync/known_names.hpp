@@ -1,10 +1,10 @@
 #pragma once
 // Which device-owned records may be here, told without asking the store.
 //
-// While a node is filled, or brought up after long, every record that comes is asked for and is not
-// there: one search in each file of `owned`. A Bloom filter in memory over all keys of `owned` says
-// so for a tenth of that. (Bloom 1970; blocks of one cache line, Putze, Sanders, Singler 2007;
-// added blocks for each doubling, Almeida et al. 2007.)
+// Most records that come are new, and each is asked for first: one search in each file of `owned`.
+// A Bloom filter in memory over all names in `owned` says for a tenth of that that there is none.
+// (Bloom 1970; blocks of one cache line, Putze, Sanders, Singler 2007; added blocks for each
+// doubling, Almeida et al. 2007.)
 
 #include "store/sync/kv.hpp"
 
@@ -12,21 +12,25 @@
 
 namespace shoal {
 
+/// Of records, whoever owns them: `key` is that of a row, and what counts of it is model and id.
 /// One replica's; one thread.
 class known_names final : public key_listener {
 public:
-  /// Off until begin(), and after forget().
+  /// Names are kept: from begin() to forget(), which more than 11 million names call, too.
   bool on() const { return !layers_.empty(); }
-  /// Takes in all keys of `owned` in this view, if there are no more than `begin_max` of them:
-  /// then, and if each key that is written from here on is add()ed, what may_have() denies is not
-  /// there.
-  void begin(const kv_view& view);
-  static constexpr size_t begin_max = 65'536;
+  /// All names are in, so that those of others can be denied.
+  bool complete() const { return complete_; }
+  /// Each key that is written from here on must be add()ed; those that stand are taken in by and
+  /// by.
+  void begin();
+  /// Takes in up to `most` further keys of `owned`. A fault of the store ends it all: forget().
+  void take_in(const kv_view& view, size_t most);
   void add(std::string_view key);
   void on_written(std::string_view key) override { add(key); }
-  bool may_have(std::string_view key) const;
-  /// Gives the memory back: at most 16 MiB, 12 bits a key; when more keys come, it does so itself.
-  void forget() { layers_.clear(); }
+  /// False only if complete() and no record of this name is here.
+  bool may_have(std::string_view key) const { return !complete_ || holds(key); }
+  /// Gives the memory back: 128 KiB, or 12 to 24 bits a name, and at most 16 MiB.
+  void forget();
 
 private:
   static constexpr size_t block_bits = 512;
@@ -35,7 +39,10 @@ private:
     std::vector<block> blocks; // a power of two
     size_t room = 0;           // for keys
   };
+  bool holds(std::string_view key) const;
   std::vector<layer> layers_; // each twice as large as the one before; the last one takes keys
+  std::string next_;          // before it, all is taken in
+  bool complete_ = false;
 };
 
 } // namespace shoal

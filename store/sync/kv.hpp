@@ -76,8 +76,8 @@ public:
   /// Applies a batch and syncs it. After an error the outcome is unknown and the store must be
   /// reopened.
   virtual status commit(const kv_batch& batch) = 0;
-  /// Said between commits: whether the writer knows by itself which names are not in `owned`. Large
-  /// commits may then leave undone for a while what only makes looking for them cheaper.
+  /// Said between commits: whether the writer knows by itself which names are not in `owned`. While
+  /// many come, commits may then leave undone what only makes looking for them cheaper.
   virtual void names_are_known(bool) {}
 };
 

@@ -32,8 +32,7 @@ struct replica_options {
   uint64_t max_quarantined = 10'000;                 // of one origin: more are not taken; see apply
   uint64_t max_record_bytes = wire_limits::op_bytes; // for local writes
   std::string program = {}; // its version: another one tries dead letters again
-  size_t names_known_after =
-      8192; // new device-owned records in bulk, before names are kept in memory
+  size_t names_known_after = 256; // new device-owned records before names are kept in memory
 };
 
 struct conflict;
@@ -97,7 +96,7 @@ public:
   /// Has `release` try every dead letter again, as after an upgrade.
   void retry_all();
   /// See kv_store::names_are_known.
-  bool knows_names() const { return names_.on(); }
+  bool knows_names() const { return names_.complete(); }
   bool retrying() const { return retry_from_.has_value(); }
   /// Tries one held op now; false: it stays held. ec::not_found.
   result<bool> retry(kv_transaction& txn, const dot& at, uint64_t wall_ms);
@@ -238,7 +237,10 @@ private:
                    const stream_id& stream, bool into_log);
   result<std::vector<bool>> find_absent(kv_transaction& txn, record_class cls,
                                         const std::vector<std::string>& keys);
+  void use_names(kv_transaction& txn, size_t asked);
   void seal_names(kv_transaction& txn);
+  result<std::optional<std::string>> find_own(kv_transaction& txn, const edit& e,
+                                              const std::string& key);
   status write_row(kv_transaction& txn, record_class cls, const std::string& key, const row& before,
                    row& after);
   /// For a row that lost versions: their index entries go, and the row itself when it is empty.
@@ -402,9 +404,9 @@ private:
   std::unordered_map<std::string, std::vector<uint64_t>>
       open_conflicts_;        // row key → conflicts, some of which may be settled
   std::set<stream_id> dirty_; // streams whose until or log_from the group may have moved
-  known_names names_;         // of device-owned rows, while many come in bulk
-  bool names_tried_ = false;  // once per start: later there are too many
-  size_t new_in_bulk_ = 0;
+  known_names names_;         // of device-owned rows
+  size_t new_names_ = 0;      // rows that were looked for and not there, since names were forgotten
+  size_t names_due_ = 0;      // to take in
   size_t names_idle_ = 0; // groups since they were asked
 
   /// What a parent's row says to its children, so that a directory's thousandth entry costs no

@@ -1,7 +1,6 @@
 #include "rocks_store_fixture.hpp"
 #include "store/sync/keys.hpp"
 
-#include <chrono>
 #include <thread>
 
 #include <rocksdb/db.h>
@@ -147,32 +146,6 @@ BOOST_AUTO_TEST_CASE(a_large_batch_goes_past_the_log_and_over_what_was_there_bef
   BOOST_REQUIRE(store->close().ok());
   store.reset();
   BOOST_TEST((*all_rows(*open()) == expected));
-}
-
-/// Names of which every other such batch has some between them.
-static kv_batch names_of(uint64_t n) {
-  kv_batch out;
-  for (uint64_t i = 0; i < 5000; ++i)
-    out.push_back({family::owned, numbered(i) + numbered(n), std::string(250, 'x')});
-  return out;
-}
-
-BOOST_AUTO_TEST_CASE(while_nobody_looks_for_names_their_tables_are_merged_late) {
-  constexpr uint64_t batches = 24; // three times as many as are merged as a rule
-  const auto store = open();
-  store->names_are_known(true);
-  for (uint64_t n = 0; n < batches; ++n)
-    BOOST_REQUIRE(store->commit(names_of(n)).ok());
-  BOOST_TEST(files(".sst").size() >= batches);
-  // The first commit after a while has them merged.
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  for (uint64_t n = 0; files(".sst").size() >= batches; ++n) {
-    BOOST_REQUIRE(std::chrono::steady_clock::now() < deadline);
-    BOOST_REQUIRE(store->commit(batch_of(n)).ok());
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  for (uint64_t n = 0; n < batches; ++n)
-    BOOST_TEST((*store->get(family::owned, numbered(n * 7) + numbered(n))).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_large_batch_that_is_in_no_order_applies_in_the_order_it_has) {
