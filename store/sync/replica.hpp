@@ -31,7 +31,7 @@ struct replica_options {
       120'000; // shared ops stamped further ahead of the wall are held, not merged
   uint64_t max_quarantined = 10'000;                 // of one origin: more are not taken; see apply
   uint64_t max_record_bytes = wire_limits::op_bytes; // for local writes
-  std::string program = {}; // its version: another one tries dead letters again
+  std::string program = {};       // its version: another one tries dead letters again
   size_t names_known_after = 256; // new device-owned records before names are kept in memory
 };
 
@@ -407,7 +407,7 @@ private:
   known_names names_;         // of device-owned rows
   size_t new_names_ = 0;      // rows that were looked for and not there, since names were forgotten
   size_t names_due_ = 0;      // to take in
-  size_t names_idle_ = 0; // groups since they were asked
+  size_t names_idle_ = 0;     // groups since they were asked
 
   /// What a parent's row says to its children, so that a directory's thousandth entry costs no
   /// read. Keyed by class and row key; bounded; an entry follows its row.

@@ -136,8 +136,8 @@ BOOST_AUTO_TEST_CASE(who_knows_names_commits_what_others_commit) {
           continue;
         }
         const std::vector edits{any_edit(random() % 2), any_edit(random() % 2)};
-        const auto a = knows.in_group(
-            [&](kv_transaction& txn) { return knows.data->commit(txn, edits, at); });
+        const auto a =
+            knows.in_group([&](kv_transaction& txn) { return knows.data->commit(txn, edits, at); });
         const auto b =
             asks.in_group([&](kv_transaction& txn) { return asks.data->commit(txn, edits, at); });
         BOOST_REQUIRE(a.ok() == b.ok());
