@@ -91,6 +91,7 @@ struct look_at_commit {
 };
 /// Writer → itself: a held op's time may have come.
 struct look_at_held {};
+struct look_at_merges {};
 /// Writer → itself: the disk may have room again.
 struct look_at_disk {};
 
@@ -302,6 +303,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(shoal_node, caf::id_block::shoal_transport::end)
   CAF_ADD_TYPE_ID(shoal_node, (shoal::flush_group))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_commit))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_held))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_merges))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_disk))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::library_opened))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::group_stored))
@@ -344,6 +346,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::store_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::flush_group)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_commit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_held)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_merges)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_disk)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_opened)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::group_stored)

@@ -38,6 +38,7 @@ struct writer_state {
   bool room = true;      // on the disk, when it was looked at last
   held_jobs held;        // while the disk has no room
   bool watching = false; // a look_at_disk is on its way
+  bool resting = false;  // a look_at_merges is on its way
 
   void flush(caf::event_based_actor* self) {
     flushing = gathering = false;
@@ -136,8 +137,19 @@ struct writer_state {
     }
   }
 
+  /// Between two commits: an idle store is to have done what many of them left undone.
+  void rest(caf::event_based_actor* self) {
+    if (resting || failed || flying)
+      return;
+    if (const auto wait = setup->store->rest()) {
+      resting = true;
+      self->delayed_send(self, *wait, look_at_merges{});
+    }
+  }
+
   void conclude(commit_group& g, const status& committed, caf::event_based_actor* self) {
     failed = !g.conclude(committed, library, self);
+    rest(self);
     if (g.prune_again() && !failed)
       self->send(self, store_job{std::make_shared<job>(prune_job{*g.prune_again(), {}})});
     if (g.marks_again() && !failed)
@@ -259,6 +271,10 @@ caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_
         state->plan_release(self);
       },
       [=](const look_at_held&) { state->release(self); },
+      [=](const look_at_merges&) {
+        state->resting = false;
+        state->rest(self);
+      },
       [=](const look_at_disk&) {
         state->watching = false;
         state->flush(self);

@@ -72,7 +72,9 @@ void sim_node::start() {
                               {.fresh_epoch = epoch_,
                                .max_quarantined = around_.planned.quarantine_max,
                                .program = later_ ? "a later one" : "this one",
-                               .names_known_after = epoch_ % 2 == 0 ? 0U : 1000U});
+                               .names_known_after = epoch_ % 2 == 0 ? 0U : 1000U,
+                               .names_at_once = 1 + epoch_ % 5,
+                               .names_idle_groups = epoch_ % 3 == 0 ? 5U : 4096U});
   if (!opened)
     return around_.judge.fail("codec", "a disk image does not open: " + opened.err().message);
   data_ = std::move(*opened);

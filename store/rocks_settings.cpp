@@ -1,6 +1,7 @@
 #include "store/rocks_settings.hpp"
 
 #include "messages/ids.hpp"
+#include "store/merge_pace.hpp"
 #include "store/rocks_table_end.hpp"
 
 #include <rocksdb/convenience.h>
@@ -124,8 +125,8 @@ rocksdb::ColumnFamilyOptions family_options(family f, const rocks_memory& memory
     // In no order, so every file of one level would be written again with each of the one above.
     o.compaction_style = rocksdb::kCompactionStyleUniversal;
     // Now and then all of it is merged, in about 1.4 us a record: writes do not wait for that.
-    o.level0_slowdown_writes_trigger = tables_merged_late_at + 64;
-    o.level0_stop_writes_trigger = tables_merged_late_at + 128;
+    o.level0_slowdown_writes_trigger = tables_merged_at_ingests + 64;
+    o.level0_stop_writes_trigger = tables_merged_at_ingests + 128;
   }
   // What one device writes ascends, and what several write lies far apart: a file that spans two
   // devices' would be written again for each that is added between. Split by the first byte of a

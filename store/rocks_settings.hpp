@@ -23,10 +23,6 @@ public:
 
 rocksdb::DBOptions database_options(const rocks_options& options, const rocks_memory& memory);
 rocksdb::ColumnFamilyOptions family_options(family f, const rocks_memory& memory);
-/// So many of a family's youngest tables are merged: as a rule, and of `owned` while nobody looks
-/// for names in them (kv_store::names_are_known).
-constexpr int tables_merged_at = 8;
-constexpr int tables_merged_late_at = 192;
 /// Scans go through all keys, whatever the families' prefixes are.
 rocksdb::ReadOptions scanning();
 

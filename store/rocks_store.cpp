@@ -1,5 +1,6 @@
 #include "store/rocks_store.hpp"
 
+#include "store/merge_pace.hpp"
 #include "store/rocks_ingest.hpp"
 #include "store/rocks_log_tail.hpp"
 #include "store/rocks_open_room.hpp"
@@ -34,10 +35,9 @@ struct rocks_store::engine {
   std::atomic<bool> failed = false;                   // a commit's outcome is unknown
   std::atomic<bool> out_of_room = false;              // and that is why
   std::atomic<bool> closed = false;
-  bool names_known = false; // these four are the committing thread's
-  bool merges_late = false;
-  size_t many = 0; // writes in batches that followed one another, last at:
-  std::chrono::steady_clock::time_point last_batch;
+  bool names_known = false; // these three are the committing thread's
+  merge_pace pace;
+  int merged_at = tables_merged_at;
   std::shared_ptr<const void> alive = std::make_shared<char>(); // see in_use()
 
   engine() = default;
@@ -378,30 +378,27 @@ std::shared_ptr<const kv_view> rocks_store::snapshot() const {
   return std::make_shared<rocks_snapshot>(engine_);
 }
 
-/// After a commit: whether tables of `owned` are merged late from here on. Begins with a large
-/// commit, or with the last of many that came close upon one another: to begin and to end takes a
-/// file of options each. Ends with the first commit that comes half a second after the last one of
-/// that kind; an opened store begins without.
-static void plan_merges(rocks_store::engine& e, size_t writes, bool large) {
-  constexpr auto soon = std::chrono::milliseconds(500);
-  constexpr size_t writes_of_a_batch = 512;
-  constexpr size_t writes_of_many = 32'768;
-  const auto now = std::chrono::steady_clock::now();
-  if (now - e.last_batch >= soon)
-    e.many = 0;
-  if (large || writes >= writes_of_a_batch) {
-    e.many = large ? writes_of_many : std::min(e.many + writes, writes_of_many);
-    e.last_batch = now;
-  }
-  const bool late = e.names_known && e.many == writes_of_many;
-  if (late == e.merges_late)
+static void plan_merges(rocks_store::engine& e, size_t names, bool ingested) {
+  const auto at = e.pace.after(std::chrono::steady_clock::now(), names, ingested, e.names_known);
+  if (at == e.merged_at)
     return;
-  const auto at = std::to_string(late ? tables_merged_late_at : tables_merged_at);
-  if (e.db->SetOptions(e.handle(family::owned), {{"level0_file_num_compaction_trigger", at}}).ok())
-    e.merges_late = late; // else the next commit tries again
+  if (e.db->SetOptions(e.handle(family::owned),
+                       {{"level0_file_num_compaction_trigger", std::to_string(at)}})
+          .ok())
+    e.merged_at = at; // else the next commit tries again
 }
 
 void rocks_store::names_are_known(bool known) { engine_->names_known = known; }
+
+std::optional<std::chrono::seconds> rocks_store::rest() {
+  if (engine_->closed || engine_->failed)
+    return std::nullopt;
+  if (engine_->merged_at != tables_merged_at)
+    plan_merges(*engine_, 0, false);
+  if (engine_->merged_at == tables_merged_at)
+    return std::nullopt;
+  return merge_pace::rest;
+}
 
 status rocks_store::commit(const kv_batch& batch) {
   if (engine_->closed)
@@ -412,14 +409,17 @@ status rocks_store::commit(const kv_batch& batch) {
         engine_->path
             + ": an earlier write failed to reach the disk; open the library again to write"};
   size_t bytes = 0;
-  for (const auto& w : batch)
+  size_t names = 0;
+  for (const auto& w : batch) {
     bytes += w.key.size() + (w.value ? w.value->size() : 0) + 16;
+    names += w.where == family::owned;
+  }
   const bool large = worth_ingesting(*engine_->db, batch, bytes);
   const auto s =
       large ? ingest(*engine_->db, engine_->families, engine_->path, batch, *engine_->files)
             : write(*engine_, batch, bytes);
   if (s.ok()) {
-    plan_merges(*engine_, batch.size(), large);
+    plan_merges(*engine_, names, large);
     return success();
   }
   // Reported as unknown even where RocksDB refused early: after EIO the kernel may have dropped or

@@ -66,8 +66,9 @@ public:
   /// commit until the store is opened again: whether the failed batch is there then, only the
   /// reopened store says. ec::corrupt when a damaged file was met in the background.
   status commit(const kv_batch& batch) override;
-  /// While they are, and commits are large, tables of `owned` are merged late (rocks_settings.hpp).
+  /// While they are, and many come, tables of `owned` are merged late (merge_pace.hpp).
   void names_are_known(bool known) override;
+  std::optional<std::chrono::seconds> rest() override;
 
   /// A commit failed for want of room: opened again, perhaps later, the store goes on.
   bool ran_out_of_room() const;

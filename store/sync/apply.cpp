@@ -156,10 +156,10 @@ bool replica::has_room(std::span<const range> parts, uint64_t wall_ms) const {
 /// been looked for in vain that taking in all names costs no more than that did: an eighth of them.
 void replica::use_names(kv_transaction& txn, size_t asked) {
   constexpr size_t per_new = 8;
-  constexpr size_t at_once = 4096; // in about a millisecond
   constexpr size_t rows_max = 8'000'000;
   names_idle_ = 0;
-  if (!names_.on()) {
+  const bool begins = !names_.on();
+  if (begins) {
     if (new_names_ < options_.names_known_after)
       return;
     size_t rows = 0;
@@ -168,28 +168,26 @@ void replica::use_names(kv_transaction& txn, size_t asked) {
     if (new_names_ < rows / per_new || rows > rows_max)
       return;
     names_.begin();
-    names_due_ = at_once;
+    new_names_ = 0; // should they go, by a fault of the store or as too many, it is as at first
+    names_due_ = options_.names_at_once;
   }
-  txn.tell(family::owned, names_);
+  txn.tell(family::owned, names_, begins);
   if (names_.complete())
     return;
   names_due_ += per_new * asked;
-  if (names_due_ >= at_once)
+  if (names_due_ >= options_.names_at_once)
     names_.take_in(txn, std::exchange(names_due_, 0));
 }
 
 /// Each group's end: what it wrote is known from here on. Memory is given back when a while has
 /// passed in which nobody asked.
 void replica::seal_names(kv_transaction& txn) {
-  constexpr size_t idle_groups_max = 4096;
   if (!names_.on())
     return;
-  if (++names_idle_ > idle_groups_max) {
+  if (++names_idle_ > options_.names_idle_groups)
     names_.forget();
-    new_names_ = 0;
-    return;
-  }
-  txn.tell(family::owned, names_);
+  else
+    txn.tell(family::owned, names_);
 }
 
 /// Of keys that ascend: which of them have no row, neither in the store nor in this group.
@@ -214,7 +212,7 @@ result<std::vector<bool>> replica::find_absent(kv_transaction& txn, record_class
     for (size_t i = 0; i < asked.size(); ++i)
       absent[asked_at[i]] = !(*stored)[i];
   }
-  if (cls == record_class::owned)
+  if (cls == record_class::owned && !names_.on())
     new_names_ += static_cast<size_t>(std::count(absent.begin(), absent.end(), true));
   return absent;
 }

@@ -171,7 +171,7 @@ result<std::optional<std::string>> replica::find_own(kv_transaction& txn, const 
       });
   if (!looked)
     return looked.err();
-  new_names_ += !own;
+  new_names_ += !own && !names_.on();
   if (!own && others)
     return {ec::not_owner, name_of(e) + " belongs to another device; only its owner may change it"};
   return own;

@@ -29,7 +29,7 @@ public:
   void on_written(std::string_view key) override { add(key); }
   /// False only if complete() and no record of this name is here.
   bool may_have(std::string_view key) const { return !complete_ || holds(key); }
-  /// Gives the memory back: 128 KiB, or 12 to 24 bits a name, and at most 16 MiB.
+  /// Gives the memory back: 128 KiB, or 12 to 36 bits a name, and at most 16 MiB.
   void forget();
 
 private:

@@ -87,9 +87,9 @@ void kv_transaction::write(family f, std::string key, std::optional<std::string>
   it->second = std::move(value);
 }
 
-void kv_transaction::tell(family f, key_listener& to) {
+void kv_transaction::tell(family f, key_listener& to, bool to_begin) {
   auto& listener = listeners_[static_cast<size_t>(f)];
-  if (std::exchange(listener, &to) == &to)
+  if (std::exchange(listener, &to) == &to && !to_begin)
     return;
   for (const auto& [key, value] : overlays_[static_cast<size_t>(f)])
     to.on_written(key);

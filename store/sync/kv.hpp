@@ -5,6 +5,7 @@
 #include "messages/error.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -79,6 +80,9 @@ public:
   /// Said between commits: whether the writer knows by itself which names are not in `owned`. While
   /// many come, commits may then leave undone what only makes looking for them cheaper.
   virtual void names_are_known(bool) {}
+  /// Said between commits: does what they left undone, if it is time. Otherwise, when to say it
+  /// again should no commit come.
+  virtual std::optional<std::chrono::seconds> rest() { return std::nullopt; }
 };
 
 /// Is told keys that are written.
@@ -104,8 +108,9 @@ public:
   result<bool> any_with_prefix(family f, std::string_view prefix, On on) const;
 
   /// Tells `to` each key of this family that has been written here, and from here on each that is;
-  /// also those that a rollback undoes. At most one listener, that outlives this; again: no effect.
-  void tell(family f, key_listener& to);
+  /// also those that a rollback undoes. At most one listener, that outlives this. Again: no effect,
+  /// unless it is `to_begin` with, and what was written until now must be told anew.
+  void tell(family f, key_listener& to, bool to_begin = false);
 
   void put(family f, std::string key, std::string value);
   void erase(family f, std::string key);

@@ -31,8 +31,11 @@ struct replica_options {
       120'000; // shared ops stamped further ahead of the wall are held, not merged
   uint64_t max_quarantined = 10'000;                 // of one origin: more are not taken; see apply
   uint64_t max_record_bytes = wire_limits::op_bytes; // for local writes
-  std::string program = {};       // its version: another one tries dead letters again
-  size_t names_known_after = 256; // new device-owned records before names are kept in memory
+  std::string program = {}; // its version: another one tries dead letters again
+  // Of the filter of names in memory (known_names.hpp):
+  size_t names_known_after = 256;  // new device-owned records before there is one
+  size_t names_at_once = 4096;     // taken in between two ops: in about a millisecond
+  size_t names_idle_groups = 4096; // in which nobody asks, before it goes
 };
 
 struct conflict;
@@ -405,7 +408,7 @@ private:
       open_conflicts_;        // row key → conflicts, some of which may be settled
   std::set<stream_id> dirty_; // streams whose until or log_from the group may have moved
   known_names names_;         // of device-owned rows
-  size_t new_names_ = 0;      // rows that were looked for and not there, since names were forgotten
+  size_t new_names_ = 0;      // without them: rows that were looked for and not there
   size_t names_due_ = 0;      // to take in
   size_t names_idle_ = 0;     // groups since they were asked
 

@@ -1,5 +1,6 @@
 // When tables of `owned` are merged: soon as a rule, late while nobody looks for names in them.
 #include "rocks_store_fixture.hpp"
+#include "store/merge_pace.hpp"
 
 #include <chrono>
 #include <thread>
@@ -26,16 +27,7 @@ struct merging : rocks_directory {
     std::ifstream in(newest);
     const std::string text{std::istreambuf_iterator<char>(in), {}};
     BOOST_REQUIRE(text.find("level0_file_num_compaction_trigger=8\n") != text.npos);
-    return text.find("level0_file_num_compaction_trigger=192\n") != text.npos;
-  }
-  /// Commits one write now and then until all is merged early again.
-  void await_early(rocks_store& store) const {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    for (uint64_t n = 0; merges_late(); ++n) {
-      BOOST_REQUIRE(std::chrono::steady_clock::now() < deadline);
-      BOOST_REQUIRE(store.commit(batch_of(n)).ok());
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    }
+    return text.find("level0_file_num_compaction_trigger=48\n") != text.npos;
   }
 };
 
@@ -61,31 +53,77 @@ BOOST_AUTO_TEST_CASE(while_nobody_looks_for_names_their_tables_are_merged_late) 
     BOOST_TEST((*store->get(family::owned, numbered(n * 7) + numbered(n))).has_value());
 }
 
-BOOST_AUTO_TEST_CASE(so_they_are_while_batches_follow_one_another) {
+BOOST_AUTO_TEST_CASE(so_they_are_while_batches_follow_one_another_and_until_the_store_rests) {
   const auto store = open();
-  const auto write = [&](uint64_t n) {
+  uint64_t n = 0;
+  const auto write = [&] {
     kv_batch batch;
-    for (uint64_t i = 0; i < 1000; ++i)
+    for (uint64_t i = 0; i < 5000; ++i)
       batch.push_back({family::owned, numbered(n) + numbered(i), ""});
+    ++n;
     BOOST_REQUIRE(store->commit(batch).ok());
   };
-  uint64_t n = 0;
-  while (n < 100)
-    write(n++);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(120);
+  const auto write_until_late = [&] { // seven, unless the disk is slow
+    while (!merges_late()) {
+      BOOST_REQUIRE(std::chrono::steady_clock::now() < deadline);
+      write();
+    }
+  };
+  while (n < 20)
+    write();
   BOOST_TEST(!merges_late()); // names are looked for
+  BOOST_TEST(!store->rest());
   store->names_are_known(true);
-  constexpr uint64_t enough = 10'000; // one, unless the disk took half a second just then
-  while (n < enough && !merges_late())
-    write(n++);
+  write_until_late();
   BOOST_TEST(merges_late());
-  await_early(*store);
-  write(n++); // one alone changes nothing
+  for (auto wait = store->rest(); wait; wait = store->rest()) {
+    BOOST_REQUIRE(std::chrono::steady_clock::now() < deadline);
+    std::this_thread::sleep_for(*wait);
+  }
   BOOST_TEST(!merges_late());
-  while (n < 2 * enough && !merges_late())
-    write(n++);
+  write(); // one alone changes nothing
+  BOOST_TEST(!merges_late());
+  write_until_late();
   store->names_are_known(false);
-  write(n);
+  write();
   BOOST_TEST(!merges_late());
+}
+
+using seconds = std::chrono::duration<double>;
+
+struct paced {
+  merge_pace pace;
+  std::chrono::steady_clock::time_point now{std::chrono::hours(1)};
+  int after(double passed, size_t names, bool ingested = false, bool known = true) {
+    now += std::chrono::duration_cast<std::chrono::steady_clock::duration>(seconds(passed));
+    return pace.after(now, names, ingested, known);
+  }
+};
+
+BOOST_AUTO_TEST_CASE(only_many_names_in_a_short_time_put_merging_off) {
+  paced slow;
+  for (int i = 0; i < 10'000; ++i) // 8,000 names a second, for 20 minutes
+    BOOST_REQUIRE(slow.after(0.125, 1000) == tables_merged_at);
+  paced quick;
+  for (int i = 0; i < 33; ++i)
+    BOOST_REQUIRE(quick.after(0.001, 1000) == tables_merged_at);
+  BOOST_TEST(quick.after(0.001, 1000) == tables_merged_at_batches);
+  BOOST_TEST(quick.after(1, 0) == tables_merged_at_batches);
+  BOOST_TEST(quick.after(1.1, 0) == tables_merged_at);
+  BOOST_TEST(quick.after(0.001, 1000) == tables_merged_at); // as at first
+}
+
+BOOST_AUTO_TEST_CASE(a_commit_of_table_files_puts_merging_off_at_once_and_for_more_of_them) {
+  paced p;
+  BOOST_TEST(p.after(0, 5000, true) == tables_merged_at_ingests);
+  BOOST_TEST(p.after(0.5, 0) == tables_merged_at_ingests);
+  for (int i = 0; i < 19; ++i) // now by the log
+    BOOST_TEST(p.after(0.125, 2000) == tables_merged_at_ingests);
+  BOOST_TEST(p.after(0.125, 2000) == tables_merged_at_batches);
+  BOOST_TEST(p.after(0, 0, true) == tables_merged_at_batches); // none of it is a name
+  BOOST_TEST(p.after(0, 5000, true, false) == tables_merged_at);
+  BOOST_TEST(p.after(3600, 0) == tables_merged_at);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
