@@ -2,6 +2,7 @@
 
 #include "messages/ids.hpp"
 #include "store/merge_pace.hpp"
+#include "store/rocks_memtable.hpp"
 #include "store/rocks_table_end.hpp"
 
 #include <rocksdb/convenience.h>
@@ -114,6 +115,7 @@ rocksdb::ColumnFamilyOptions family_options(family f, const rocks_memory& memory
   table.format_version = table_format_version;
   static_assert(rocksdb::kXXH3 == table_checksum_type);
   rocksdb::ColumnFamilyOptions o;
+  o.memtable_factory = byte_ordered_memtables();
   o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   o.write_buffer_size = size_t{16} << 20;
   if (f == family::owned) {
@@ -133,9 +135,11 @@ rocksdb::ColumnFamilyOptions family_options(family f, const rocks_memory& memory
   // device's id, files of one writer mostly just move down.
   if (by_seq)
     o.sst_partitioner_factory = rocksdb::NewSstPartitionerFixedPrefixFactory(1);
-  // Filters of 0.3 MiB: most records that are looked for in memory are new, and not there.
-  o.memtable_prefix_bloom_size_ratio = 0.02;
-  o.memtable_whole_key_filtering = true;
+  // Filters of 0.3 MiB where most of what is looked for in memory is new, and not there.
+  if (f == family::owned || f == family::shared || f == family::index) {
+    o.memtable_prefix_bloom_size_ratio = 0.02;
+    o.memtable_whole_key_filtering = true;
+  }
   o.compression = pick({rocksdb::kLZ4Compression, rocksdb::kZSTD});
   o.level0_file_num_compaction_trigger = tables_merged_at; // fewer would rewrite more below
   o.level_compaction_dynamic_level_bytes = true;
