@@ -8,8 +8,10 @@ namespace shoal {
 
 static void append_hex16(std::string& out, uint64_t v) {
   static constexpr char digits[] = "0123456789abcdef";
-  for (int shift = 60; shift >= 0; shift -= 4)
-    out += digits[(v >> shift) & 15];
+  char text[16];
+  for (size_t i = sizeof text; i-- > 0; v >>= 4)
+    text[i] = digits[v & 15];
+  out.append(text, sizeof text);
 }
 
 static std::optional<uint64_t> parse_hex16(std::string_view text) {

@@ -7,13 +7,11 @@ namespace shoal {
 
 std::string uuid_text(const std::array<uint8_t, 16>& bytes) {
   static constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  out.reserve(36);
-  for (size_t i = 0; i < 16; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10)
-      out += '-';
-    out += digits[bytes[i] >> 4];
-    out += digits[bytes[i] & 15];
+  static constexpr uint8_t places[16]{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+  std::string out(36, '-');
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    out[places[i]] = digits[bytes[i] >> 4];
+    out[places[i] + size_t{1}] = digits[bytes[i] & 15];
   }
   return out;
 }

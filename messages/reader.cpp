@@ -1,10 +1,13 @@
 #include "messages/reader.hpp"
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
 
 namespace shoal {
+
+using detail::item;
 
 error reader::err() const { return error_.value_or(error{}); }
 
@@ -14,94 +17,100 @@ void reader::fail(ec code, std::string_view what) {
   at_ = bytes_.size();
 }
 
-std::string_view reader::take(size_t n, std::string_view what) {
-  if (failed() || n > bytes_.size() - at_) {
+// After a fault nothing is left, so that it is the same question.
+inline std::string_view reader::take(size_t n, std::string_view what) {
+  if (n > bytes_.size() - at_) {
     fail(ec::truncated, what);
     return {};
   }
-  auto out = bytes_.substr(at_, n);
+  const auto out = std::string_view(bytes_.data() + at_, n);
   at_ += n;
   return out;
 }
 
-uint64_t reader::big_endian(size_t n, std::string_view what) {
-  uint64_t v = 0;
-  for (char c : take(n, what))
-    v = (v << 8) | static_cast<uint8_t>(c);
-  return v;
+namespace {
+
+/// Of n big-endian bytes, which is 0, 1, 2, 4 or 8.
+inline uint64_t big_endian(const char* at, size_t n) {
+  const auto load = [at](auto v) {
+    std::memcpy(&v, at, sizeof v);
+    return v;
+  };
+  const auto to_host = [](uint64_t v, size_t bytes) {
+    if constexpr (std::endian::native == std::endian::little)
+      return __builtin_bswap64(v) >> (64 - 8 * bytes);
+    return v;
+  };
+  switch (n) {
+  case 1: return load(uint8_t{});
+  case 2: return to_host(load(uint16_t{}), 2);
+  case 4: return to_host(load(uint32_t{}), 4);
+  case 8: return to_host(load(uint64_t{}), 8);
+  default: return 0;
+  }
 }
+
+/// What a first byte from 0xc0 to 0xdf says: a number of so many bytes follows, or `number` is it.
+struct format {
+  item kind = item::invalid;
+  uint8_t bytes = 0;
+  uint8_t number = 0;
+};
 
 // The format bytes are those of the MessagePack specification.
-reader::head reader::next(std::string_view what) {
-  auto first = take(1, what);
-  if (failed())
+// clang-format off
+constexpr format formats[32]{
+    {item::nil},        {},                 {item::boolean, 0, 0}, {item::boolean, 0, 1},
+    {item::bin, 1},     {item::bin, 2},     {item::bin, 4},        {item::ext, 1},
+    {item::ext, 2},     {item::ext, 4},     {item::real, 4},       {item::real, 8},
+    {item::uint, 1},    {item::uint, 2},    {item::uint, 4},       {item::uint, 8},
+    {item::sint, 1},    {item::sint, 2},    {item::sint, 4},       {item::sint, 8},
+    {item::ext, 0, 1},  {item::ext, 0, 2},  {item::ext, 0, 4},     {item::ext, 0, 8},
+    {item::ext, 0, 16}, {item::str, 1},     {item::str, 2},        {item::str, 4},
+    {item::array, 2},   {item::array, 4},   {item::map, 2},        {item::map, 4},
+};
+// clang-format on
+
+} // namespace
+
+inline reader::head reader::next(std::string_view what) {
+  if (at_ == bytes_.size()) [[unlikely]] {
+    fail(ec::truncated, what);
     return {};
-  const auto b = static_cast<uint8_t>(first[0]);
+  }
+  const auto b = static_cast<uint8_t>(bytes_[at_++]);
   if (b <= 0x7f)
-    return {head::uint, b, 0};
+    return {head::uint, b};
   if (b >= 0xe0)
-    return {head::sint, static_cast<uint64_t>(static_cast<int64_t>(static_cast<int8_t>(b))), 0};
+    return {head::sint, static_cast<uint64_t>(static_cast<int64_t>(static_cast<int8_t>(b)))};
   if (b <= 0x8f)
-    return {head::map, b & 0x0fU, 0};
+    return {head::map, b & 0x0fU};
   if (b <= 0x9f)
-    return {head::array, b & 0x0fU, 0};
+    return {head::array, b & 0x0fU};
   if (b <= 0xbf)
-    return {head::str, b & 0x1fU, 0};
-  switch (b) {
-  case 0xc0: return {head::nil, 0, 0};
-  case 0xc2: return {head::boolean, 0, 0};
-  case 0xc3: return {head::boolean, 1, 0};
-  case 0xc4: return {head::bin, big_endian(1, what), 0};
-  case 0xc5: return {head::bin, big_endian(2, what), 0};
-  case 0xc6: return {head::bin, big_endian(4, what), 0};
-  case 0xca: {
-    const auto bits = static_cast<uint32_t>(big_endian(4, what));
-    return {head::real, bits, static_cast<double>(std::bit_cast<float>(bits))};
+    return {head::str, b & 0x1fU};
+  const auto& f = formats[b - 0xc0];
+  if (f.kind == head::invalid || f.bytes > bytes_.size() - at_) [[unlikely]] {
+    fail(f.kind == head::invalid ? ec::wrong_type : ec::truncated, what);
+    return {};
   }
-  case 0xcb: {
-    const auto bits = big_endian(8, what);
-    return {head::real, bits, std::bit_cast<double>(bits)};
+  if (f.bytes == 0)
+    return {f.kind, f.number};
+  const auto number = big_endian(bytes_.data() + at_, f.bytes);
+  at_ += f.bytes;
+  if (f.kind == head::sint) {
+    const auto shift = 64 - 8 * f.bytes;
+    const auto v = static_cast<int64_t>(number << shift) >> shift;
+    return {v < 0 ? head::sint : head::uint, static_cast<uint64_t>(v)};
   }
-  case 0xcc: return {head::uint, big_endian(1, what), 0};
-  case 0xcd: return {head::uint, big_endian(2, what), 0};
-  case 0xce: return {head::uint, big_endian(4, what), 0};
-  case 0xcf: return {head::uint, big_endian(8, what), 0};
-  case 0xd0: {
-    const auto v = static_cast<int64_t>(static_cast<int8_t>(big_endian(1, what)));
-    return {v < 0 ? head::sint : head::uint, static_cast<uint64_t>(v), 0};
+  if (f.kind == head::real && f.bytes == 4) {
+    const double v = std::bit_cast<float>(static_cast<uint32_t>(number));
+    return {head::real, std::bit_cast<uint64_t>(v)};
   }
-  case 0xd1: {
-    const auto v = static_cast<int64_t>(static_cast<int16_t>(big_endian(2, what)));
-    return {v < 0 ? head::sint : head::uint, static_cast<uint64_t>(v), 0};
-  }
-  case 0xd2: {
-    const auto v = static_cast<int64_t>(static_cast<int32_t>(big_endian(4, what)));
-    return {v < 0 ? head::sint : head::uint, static_cast<uint64_t>(v), 0};
-  }
-  case 0xd3: {
-    const auto v = static_cast<int64_t>(big_endian(8, what));
-    return {v < 0 ? head::sint : head::uint, static_cast<uint64_t>(v), 0};
-  }
-  case 0xd9: return {head::str, big_endian(1, what), 0};
-  case 0xda: return {head::str, big_endian(2, what), 0};
-  case 0xdb: return {head::str, big_endian(4, what), 0};
-  case 0xdc: return {head::array, big_endian(2, what), 0};
-  case 0xdd: return {head::array, big_endian(4, what), 0};
-  case 0xde: return {head::map, big_endian(2, what), 0};
-  case 0xdf: return {head::map, big_endian(4, what), 0};
-  case 0xd4: return {head::ext, 1, 0};
-  case 0xd5: return {head::ext, 2, 0};
-  case 0xd6: return {head::ext, 4, 0};
-  case 0xd7: return {head::ext, 8, 0};
-  case 0xd8: return {head::ext, 16, 0};
-  case 0xc7: return {head::ext, big_endian(1, what), 0};
-  case 0xc8: return {head::ext, big_endian(2, what), 0};
-  case 0xc9: return {head::ext, big_endian(4, what), 0};
-  default: fail(ec::wrong_type, what); return {};
-  }
+  return {f.kind, number};
 }
 
-size_t reader::array(size_t max, std::string_view what) {
+size_t reader::long_array(size_t max, std::string_view what) {
   const auto h = next(what);
   if (failed())
     return 0;
@@ -127,7 +136,7 @@ size_t reader::map(size_t max, std::string_view what) {
   return failed() ? 0 : static_cast<size_t>(h.number);
 }
 
-uint64_t reader::uint(std::string_view what) {
+uint64_t reader::long_uint(std::string_view what) {
   const auto h = next(what);
   if (!failed() && h.kind != head::uint)
     fail(ec::wrong_type, what);
@@ -168,7 +177,7 @@ bool reader::take_nil() {
   return true;
 }
 
-std::string_view reader::str(size_t max, std::string_view what) {
+std::string_view reader::long_str(size_t max, std::string_view what) {
   const auto h = next(what);
   if (failed())
     return {};
@@ -210,7 +219,7 @@ void reader::check_value(size_t depth, std::string_view what, bool strict) {
       fail(ec::too_large, what);
     return;
   case head::real:
-    if (!std::isfinite(h.real_value))
+    if (!std::isfinite(std::bit_cast<double>(h.number)))
       fail(ec::not_a_number, what);
     return;
   case head::str:
@@ -262,21 +271,82 @@ std::string_view reader::value(std::string_view what) {
 
 void reader::skip(std::string_view what) { check_value(0, what, false); }
 
+namespace {
+
+/// How far an item that begins with a byte reaches.
+struct reach {
+  uint8_t bytes = 0;        // behind the first, beside what `length` counts
+  uint8_t items = 0;        // it contains
+  uint8_t length_bytes = 0; // of a number that follows
+  enum : uint8_t {
+    counts_nothing,
+    counts_bytes,
+    counts_items,
+    counts_pairs
+  } length = counts_nothing;
+  bool known = true;
+};
+
+constexpr reach reach_of(unsigned b) {
+  if (b >= 0x80 && b <= 0x8f)
+    return {0, static_cast<uint8_t>(2 * (b & 0x0f))};
+  if (b >= 0x90 && b <= 0x9f)
+    return {0, static_cast<uint8_t>(b & 0x0f)};
+  if (b >= 0xa0 && b <= 0xbf)
+    return {static_cast<uint8_t>(b & 0x1f)};
+  if (b < 0xc0 || b > 0xdf)
+    return {}; // a number of its own
+  const auto& f = formats[b - 0xc0];
+  switch (f.kind) {
+  case item::nil:
+  case item::boolean:
+  case item::uint:
+  case item::sint:
+  case item::real: return {f.bytes};
+  case item::str:
+  case item::bin: return {0, 0, f.bytes, reach::counts_bytes};
+  case item::ext: // with a byte of type
+    return f.bytes > 0 ? reach{1, 0, f.bytes, reach::counts_bytes}
+                       : reach{static_cast<uint8_t>(1 + f.number)};
+  case item::array: return {0, 0, f.bytes, reach::counts_items};
+  case item::map: return {0, 0, f.bytes, reach::counts_pairs};
+  case item::invalid: break;
+  }
+  return {0, 0, 0, reach::counts_nothing, false};
+}
+
+constexpr auto reaches = [] {
+  std::array<reach, 256> all{};
+  for (unsigned b = 0; b < all.size(); ++b)
+    all[b] = reach_of(b);
+  return all;
+}();
+
+} // namespace
+
 void reader::frame(std::string_view what) {
-  for (uint64_t left = 1; left > 0 && !failed(); --left) {
-    const auto h = next(what);
-    if (failed())
-      return;
-    if (h.kind == head::str || h.kind == head::bin)
-      take(static_cast<size_t>(h.number), what);
-    else if (h.kind == head::ext)
-      take(static_cast<size_t>(h.number) + 1, what);
-    else if (h.kind == head::array)
-      left += h.number;
-    else if (h.kind == head::map)
-      left += 2 * h.number;
-    if (left - 1 > bytes_.size() - at_) // each item has a byte at least
-      fail(ec::truncated, what);
+  for (uint64_t items = 1; items > 0; --items) {
+    if (at_ == bytes_.size())
+      return fail(ec::truncated, what);
+    const auto& r = reaches[static_cast<uint8_t>(bytes_[at_])];
+    ++at_;
+    uint64_t bytes = r.bytes;
+    items += r.items;
+    if (r.length != reach::counts_nothing) {
+      if (r.length_bytes > left())
+        return fail(ec::truncated, what);
+      const auto length = big_endian(bytes_.data() + at_, r.length_bytes);
+      at_ += r.length_bytes;
+      if (r.length == reach::counts_bytes)
+        bytes += length;
+      else
+        items += r.length == reach::counts_items ? length : 2 * length;
+    } else if (!r.known) {
+      return fail(ec::wrong_type, what);
+    }
+    if (bytes > left() || items - 1 > left() - bytes) // each item has a byte at least
+      return fail(ec::truncated, what);
+    at_ += bytes;
   }
 }
 
@@ -285,11 +355,33 @@ void reader::finish(std::string_view what) {
     fail(ec::trailing_bytes, what);
 }
 
+/// Most text is nothing else.
+static bool is_ascii(std::string_view text) {
+  const auto load = [&](size_t at, auto v) {
+    std::memcpy(&v, text.data() + at, sizeof v);
+    return v;
+  };
+  uint64_t all = 0;
+  if (text.size() >= sizeof(uint64_t)) {
+    for (size_t i = 0; i + sizeof(uint64_t) <= text.size(); i += sizeof(uint64_t))
+      all |= load(i, uint64_t{});
+    all |= load(text.size() - sizeof(uint64_t), uint64_t{});
+  } else if (text.size() >= sizeof(uint32_t)) {
+    all = load(0, uint32_t{}) | load(text.size() - sizeof(uint32_t), uint32_t{});
+  } else {
+    for (const char c : text)
+      all |= static_cast<uint8_t>(c);
+  }
+  return (all & 0x8080808080808080U) == 0;
+}
+
 bool is_utf8(std::string_view text) {
+  if (is_ascii(text))
+    return true;
   size_t i = 0;
   const auto byte = [&](size_t k) { return static_cast<uint8_t>(text[k]); };
   while (i < text.size()) {
-    // Eight bytes of ASCII at a time: most text is nothing else.
+    // Eight bytes of ASCII at a time.
     for (uint64_t eight = 0; text.size() - i >= sizeof eight; i += sizeof eight) {
       std::memcpy(&eight, text.data() + i, sizeof eight);
       if ((eight & 0x8080808080808080U) != 0)

@@ -19,6 +19,14 @@ namespace shoal {
 /// What a std::map takes for an entry beside the entry itself; see reader::charge.
 constexpr size_t map_node_bytes = 4 * sizeof(void*);
 
+namespace detail {
+/// What MessagePack knows.
+enum class item : uint8_t { nil, boolean, uint, sint, real, str, bin, array, map, ext, invalid };
+} // namespace detail
+
+/// RFC 3629: no overlong forms, no surrogates, at most U+10FFFF.
+bool is_utf8(std::string_view text);
+
 class reader {
 public:
   explicit reader(std::string_view bytes) : bytes_(bytes) {}
@@ -46,10 +54,16 @@ public:
   }
 
   /// Number of items that follow; at most `max`, and never more than bytes are left.
-  size_t array(size_t max, std::string_view what);
+  size_t array(size_t max, std::string_view what) {
+    const size_t n = short_one(0x90, 0x0f);
+    return n != none && n <= max && n < left() ? (++at_, n) : long_array(max, what);
+  }
   /// Number of key-value pairs that follow.
   size_t map(size_t max, std::string_view what);
-  uint64_t uint(std::string_view what);
+  uint64_t uint(std::string_view what) {
+    const size_t n = short_one(0x00, 0x7f);
+    return n != none ? (++at_, n) : long_uint(what);
+  }
   /// As `uint`, refusing more than `max`.
   uint64_t uint_max(uint64_t max, std::string_view what);
   int64_t integer(std::string_view what);
@@ -57,7 +71,16 @@ public:
   /// Consumes a nil if one is next.
   bool take_nil();
   /// UTF-8 text of at most `max` bytes; a view into the input.
-  std::string_view str(size_t max, std::string_view what);
+  std::string_view str(size_t max, std::string_view what) {
+    const size_t n = short_one(0xa0, 0x1f);
+    if (n == none || n > max || n >= left())
+      return long_str(max, what);
+    const auto text = std::string_view(bytes_.data() + at_ + 1, n);
+    if (!is_utf8(text))
+      return long_str(max, what);
+    at_ += 1 + n;
+    return text;
+  }
   std::string_view bin(size_t max, std::string_view what);
   /// A bin of exactly 16 bytes.
   template <class Id>
@@ -80,24 +103,25 @@ public:
 
 private:
   struct head {
-    enum kind_t {
-      nil,
-      boolean,
-      uint,
-      sint,
-      real,
-      str,
-      bin,
-      array,
-      map,
-      ext,
-      invalid
-    } kind = invalid;
-    uint64_t number = 0; // value, bit pattern or length
-    double real_value = 0;
+    using enum detail::item;
+    detail::item kind = invalid;
+    uint64_t number = 0; // value, length, or the bits of a double
   };
   head next(std::string_view what);
-  uint64_t big_endian(size_t n, std::string_view what);
+  size_t left() const { return bytes_.size() - at_; }
+  static constexpr size_t none = SIZE_MAX;
+  /// The number within the next byte, if that is one of those from `first` to `first + mask`: most
+  /// are, and cost no call. Nothing is read.
+  size_t short_one(uint8_t first, uint8_t mask) const {
+    if (at_ == bytes_.size())
+      return none;
+    const auto b = static_cast<uint8_t>(bytes_[at_]);
+    return static_cast<uint8_t>(b & ~mask) == first ? b & mask : none;
+  }
+  // The same of any length, and what is said of faults.
+  size_t long_array(size_t max, std::string_view what);
+  uint64_t long_uint(std::string_view what);
+  std::string_view long_str(size_t max, std::string_view what);
   std::string_view take(size_t n, std::string_view what);
   void check_value(size_t depth, std::string_view what, bool strict);
 
@@ -106,8 +130,5 @@ private:
   size_t memory_left_ = SIZE_MAX;
   std::optional<error> error_;
 };
-
-/// RFC 3629: no overlong forms, no surrogates, at most U+10FFFF.
-bool is_utf8(std::string_view text);
 
 } // namespace shoal

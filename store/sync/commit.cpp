@@ -211,7 +211,15 @@ result<op> replica::make_op(kv_transaction& txn, const edit& e, const hlc& stamp
     return {ec::missing_field, e.model + "." + e.missing_required.front() + ": required, and "
                                    + name_of(e) + " does not exist yet"};
   o.kind = e.missing_required.empty() ? op_kind::insert : op_kind::update;
-  for (const auto& f : e.fields) {
+  std::vector<const field_edit*> by_name; // as an op has them
+  by_name.reserve(e.fields.size());
+  for (const auto& f : e.fields)
+    by_name.push_back(&f);
+  std::sort(by_name.begin(), by_name.end(),
+            [](const field_edit* a, const field_edit* b) { return a->name < b->name; });
+  o.fields.reserve(e.fields.size());
+  for (const auto* each : by_name) {
+    const auto& f = *each;
     if (f.fixed && before.visible) {
       const auto it = before.fields.find(field_name{f.name, f.kind});
       const bool same =
@@ -228,8 +236,6 @@ result<op> replica::make_op(kv_transaction& txn, const edit& e, const hlc& stamp
       continue;
     o.fields.push_back(make_field(before, f, stamp));
   }
-  std::sort(o.fields.begin(), o.fields.end(),
-            [](const field_op& a, const field_op& b) { return a.name < b.name; });
   return o;
 }
 

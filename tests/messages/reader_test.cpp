@@ -30,6 +30,71 @@ std::string nested(size_t containers, std::string_view opening, std::string_view
 
 BOOST_AUTO_TEST_SUITE(bounded_reading)
 
+// By the table of formats in the MessagePack specification.
+BOOST_AUTO_TEST_CASE(a_frame_reaches_as_far_as_its_first_byte_says) {
+  const auto filler = [](size_t n) { return std::string(n, '\x01'); };
+  for (unsigned b = 0; b < 256; ++b) {
+    const std::string first(1, static_cast<char>(b));
+    std::vector<std::string> wholes; // with lengths of 0, 1 and 3 where one follows
+    const auto counted = [&](size_t length_bytes, size_t more, size_t each) {
+      for (const size_t n : {size_t{0}, size_t{1}, size_t{3}})
+        wholes.push_back(first + std::string(length_bytes - 1, '\0') + static_cast<char>(n)
+                         + filler(more + n * each));
+    };
+    if (b <= 0x7f || b >= 0xe0 || b == 0xc0 || b == 0xc2 || b == 0xc3)
+      wholes.push_back(first);
+    else if (b <= 0x8f)
+      wholes.push_back(first + filler(2 * (b & 15)));
+    else if (b <= 0x9f)
+      wholes.push_back(first + filler(b & 15));
+    else if (b <= 0xbf)
+      wholes.push_back(first + filler(b & 31));
+    else if (b >= 0xc4 && b <= 0xc6) // bin
+      counted(size_t{1} << (b - 0xc4), 0, 1);
+    else if (b >= 0xc7 && b <= 0xc9) // ext
+      counted(size_t{1} << (b - 0xc7), 1, 1);
+    else if (b == 0xca || b == 0xcb) // float
+      wholes.push_back(first + filler(b == 0xca ? 4 : 8));
+    else if (b >= 0xcc && b <= 0xd3) // uint, int
+      wholes.push_back(first + filler(size_t{1} << (b & 3)));
+    else if (b >= 0xd4 && b <= 0xd8) // fixext
+      wholes.push_back(first + filler(1 + (size_t{1} << (b - 0xd4))));
+    else if (b >= 0xd9 && b <= 0xdb) // str
+      counted(size_t{1} << (b - 0xd9), 0, 1);
+    else if (b == 0xdc || b == 0xdd) // array
+      counted(b == 0xdc ? 2 : 4, 0, 1);
+    else if (b == 0xde || b == 0xdf) // map
+      counted(b == 0xde ? 2 : 4, 0, 2);
+    if (wholes.empty()) {
+      BOOST_TEST(b == 0xc1u); // the one that is never used
+      BOOST_TEST(fault_of(first, [](reader& in) { in.frame("x"); }) == "wrong_type");
+    }
+    for (const auto& whole : wholes) {
+      const auto more = whole + "\x01";
+      reader in(more);
+      in.frame("x");
+      BOOST_TEST(!in.failed(), "first byte " << b);
+      BOOST_TEST(in.offset() == whole.size(), "first byte " << b);
+      for (size_t n = 0; n < whole.size(); ++n)
+        BOOST_TEST(fault_of(whole.substr(0, n), [](reader& r) { r.frame("x"); }) == "truncated",
+                   "first byte " << b << ", " << n << " bytes of it");
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(text_of_any_length_and_place_is_seen_not_to_be_utf_8) {
+  for (size_t bytes = 1; bytes <= 40; ++bytes)
+    for (size_t at = 0; at < bytes; ++at) {
+      std::string text(bytes, 'x');
+      BOOST_TEST(is_utf8(text));
+      text[at] = '\x80';
+      BOOST_TEST(!is_utf8(text));
+      std::string raw;
+      writer(raw).str(text);
+      BOOST_TEST(fault_of(raw, read_str) == "bad_utf8");
+    }
+}
+
 BOOST_AUTO_TEST_CASE(integers_of_every_form_are_read) {
   const std::pair<std::string_view, uint64_t> unsigned_forms[] = {
       {"00", 0},
