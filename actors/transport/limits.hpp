@@ -46,9 +46,13 @@ struct accept_limits {
   size_t links = 4096;
 };
 
-/// TCP bytes asked for at a time. One TLS record is at most 16 KiB + 22; every idle link keeps a
-/// buffer of this size.
+/// TCP bytes asked for at a time while much comes. One TLS record is at most 16 KiB + 22.
 constexpr size_t read_bytes = size_t{32} << 10;
+/// And while little does: CAF clears the whole buffer before each read, and every idle link keeps
+/// one.
+constexpr size_t short_read_bytes = size_t{4} << 10;
+/// So many reads of less in a row are little.
+constexpr unsigned short_reads = 8;
 /// Smaller frames are gathered up to one TLS record before they are encrypted; larger ones are
 /// encrypted as they are.
 constexpr size_t record_bytes = size_t{16} << 10;

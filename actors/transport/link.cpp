@@ -65,6 +65,8 @@ private:
   void end(const std::string& reason);
   void tell_end(const std::string& reason);
   void set_liveness();
+  void ask_for(size_t bytes);
+  void fit_reads(size_t got);
 
   caf::io::broker* self_;
   caf::io::connection_handle connection_;
@@ -78,6 +80,8 @@ private:
   bool breach_ = false;    // the peer broke a rule of frames
   std::string end_reason_; // while draining
 
+  size_t read_bytes_ = 0; // asked for at a time
+  unsigned few_in_a_row_ = 0;
   size_t handshake_bytes_ = 0;
   std::vector<std::string> early_; // came before a receiver did
   size_t early_bytes_ = 0;
@@ -123,7 +127,7 @@ caf::behavior link_state::begin(caf::io::connection_handle connection, link_cont
   self_->monitor(context_.owner);
   set_liveness();
   self_->ack_writes(connection_, true);
-  self_->configure_read(connection_, caf::io::receive_policy::at_most(read_bytes));
+  ask_for(read_bytes);
   const auto* asked = std::get_if<dial>(&origin_.how);
   session_ = std::make_unique<tls_session>(
       context_.tls, asked ? tls_session::side::client : tls_session::side::server,
@@ -188,8 +192,23 @@ status link_state::write(Write into) {
   return written;
 }
 
+void link_state::ask_for(size_t bytes) {
+  read_bytes_ = bytes;
+  self_->configure_read(connection_, caf::io::receive_policy::at_most(bytes));
+}
+
+/// Makes the buffer as large as what comes.
+void link_state::fit_reads(size_t got) {
+  few_in_a_row_ = got <= short_read_bytes / 2 ? few_in_a_row_ + 1 : 0;
+  if (got == read_bytes_ && read_bytes_ < read_bytes)
+    ask_for(read_bytes);
+  else if (few_in_a_row_ >= short_reads && read_bytes_ > short_read_bytes)
+    ask_for(short_read_bytes);
+}
+
 void link_state::received(const std::vector<char>& bytes) {
   context_.counters->bytes_in += bytes.size();
+  fit_reads(bytes.size());
   if (phase_ >= phase::draining)
     return;
   if (phase_ == phase::handshaking

@@ -54,6 +54,24 @@ BOOST_AUTO_TEST_CASE(a_frame_of_the_full_size_passes_once_a_hello_was_accepted) 
   BOOST_TEST((d.bob.frames(sent.size()) == sent));
 }
 
+BOOST_AUTO_TEST_CASE(reads_become_small_while_little_comes_and_large_again) {
+  two_devices d;
+  d.connect();
+  d.bob.owner->send(d.to_alice, hello_accepted{});
+  for (int round = 0; round < 2; ++round) {
+    for (unsigned i = 0; i < 2 * short_reads; ++i) { // one read each
+      const std::vector<std::string> little{"frame " + std::to_string(i)};
+      d.alice.send(d.to_bob, little);
+      BOOST_TEST((d.bob.frames(1) == little));
+    }
+    for (const size_t bytes : {short_read_bytes, 3 * short_read_bytes, wire_limits::frame_bytes}) {
+      const std::vector<std::string> much{std::string(bytes, 'x')};
+      d.alice.send(d.to_bob, much);
+      BOOST_TEST((d.bob.frames(1) == much));
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_large_frame_that_overtakes_the_acceptance_of_hello_is_delivered_after_it) {
   two_devices d;
   d.connect();
