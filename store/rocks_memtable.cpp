@@ -8,7 +8,8 @@
 #include <cassert>
 #include <cstdint>
 #include <cstring>
-#include <vector>
+#include <new>
+#include <utility>
 
 namespace shoal {
 
@@ -67,7 +68,9 @@ int compare(const internal_key& a, const internal_key& b) {
       return rest;
   if (a.size != b.size)
     return a.size < b.size ? -1 : 1;
-  return a.tag > b.tag ? -1 : a.tag < b.tag ? 1 : 0;
+  const auto x = a.tag >> 8; // what was done is no part of the order
+  const auto y = b.tag >> 8;
+  return x > y ? -1 : x < y ? 1 : 0;
 }
 
 /// A node is the link of its lowest level; its entry stands behind, the links of higher levels
@@ -79,7 +82,6 @@ public:
   node* next_of_writer(int level) const { return link(level).load(std::memory_order_relaxed); }
   void point(int level, node* to) { link(level).store(to, std::memory_order_relaxed); }
   void publish(int level, node* to) { link(level).store(to, std::memory_order_release); }
-  void prefetch() const { __builtin_prefetch(this); }
   const char* entry() const { return reinterpret_cast<const char*>(this + 1); }
   char* entry() { return reinterpret_cast<char*>(this + 1); }
   internal_key key() const { return key_of_entry(entry()); }
@@ -103,8 +105,7 @@ public:
       : MemTableRep(memory), head_(make_node(levels_max, 0)) {
     for (int level = 0; level < levels_max; ++level)
       head_->point(level, nullptr);
-    before_.fill(head_);
-    after_.fill(nullptr);
+    begin_anew();
   }
 
   rocksdb::KeyHandle Allocate(const size_t size, char** into) override {
@@ -125,8 +126,10 @@ public:
   /// Of what Allocate gave last.
   bool InsertKey(rocksdb::KeyHandle made) override {
     auto* added = static_cast<node*>(made);
-    if (!move_finger(added->key()))
+    if (!move_finger(added->key())) {
+      begin_anew(); // it may have been half way
       return false;
+    }
     const int levels = next_levels_;
     if (const int height = height_.load(std::memory_order_relaxed); levels > height)
       height_.store(levels, std::memory_order_relaxed); // before_ and after_ are head and end there
@@ -198,6 +201,12 @@ private:
     return reinterpret_cast<node*>(address);
   }
 
+  void begin_anew() {
+    before_.fill(head_);
+    for (size_t level = 0; level < after_.size(); ++level)
+      after_[level] = head_->next_of_writer(static_cast<int>(level));
+  }
+
   /// Puts before_ and after_ around `key` on all levels. False if it is here.
   bool move_finger(const internal_key& key) {
     const auto height = static_cast<size_t>(height_.load(std::memory_order_relaxed));
@@ -230,7 +239,7 @@ private:
       --level;
       node* next = before->next_of_writer(static_cast<int>(level));
       if (level > 0) // where this level ends the search, that is needed next
-        before->next_of_writer(static_cast<int>(level - 1))->prefetch();
+        __builtin_prefetch(before->next_of_writer(static_cast<int>(level - 1)));
       while (next != after) {
         const int order = compare(next->key(), key);
         if (order == 0)
@@ -264,34 +273,41 @@ private:
 
 /// Memory of iterators that have ended in this thread. RocksDB ends most without freeing them, for
 /// they belong into an arena of its own, which is not open to others.
-class iterator_memory {
-public:
-  ~iterator_memory() {
-    for (void* each : free_)
-      ::operator delete(each);
+struct iterator_memory {
+  static void* take(size_t bytes) {
+    return mine.count > 0 ? mine.free[--mine.count] : ::operator new(bytes);
   }
-  void* take(size_t bytes) {
-    if (free_.empty())
-      return ::operator new(bytes);
-    void* out = free_.back();
-    free_.pop_back();
-    return out;
-  }
-  /// `ended` is read no more once this thread takes memory again.
-  void give(void* ended) {
-    if (free_.size() == kept_max) { // the oldest ended long ago
-      ::operator delete(free_.front());
-      free_.front() = ended;
-      return;
-    }
-    free_.push_back(ended);
+  /// `ended` is not read any more once this thread takes memory again.
+  static void give(void* ended) {
+    if (mine.at_end)
+      return ::operator delete(ended);
+    end.watch();
+    if (mine.count == mine.free.size()) // the first ended long ago
+      ::operator delete(std::exchange(mine.free.front(), ended));
+    else
+      mine.free[mine.count++] = ended;
   }
 
 private:
-  static constexpr size_t kept_max = 32;
-  std::vector<void*> free_;
+  /// Never destroyed itself: iterators may end after the thread's other variables.
+  struct slots {
+    std::array<void*, 32> free;
+    size_t count;
+    bool at_end;
+  };
+  static thread_local constinit slots mine;
+  struct thread_end {
+    ~thread_end() {
+      mine.at_end = true;
+      while (mine.count > 0)
+        ::operator delete(mine.free[--mine.count]);
+    }
+    void watch() {} // that it is made, and so destroyed with the thread
+  };
+  static thread_local thread_end end;
 };
-thread_local iterator_memory ended_iterators;
+thread_local constinit iterator_memory::slots iterator_memory::mine{};
+thread_local iterator_memory::thread_end iterator_memory::end;
 
 class cursor : public rocksdb::MemTableRep::Iterator {
 public:
@@ -319,8 +335,8 @@ protected:
 class pooled_cursor final : public cursor {
 public:
   using cursor::cursor;
-  ~pooled_cursor() override { ended_iterators.give(this); }
-  static void* operator new(size_t bytes) { return ended_iterators.take(bytes); }
+  ~pooled_cursor() override { iterator_memory::give(this); }
+  static void* operator new(size_t bytes) { return iterator_memory::take(bytes); }
   static void operator delete(void*) {} // the destructor did it
 };
 
@@ -332,7 +348,8 @@ public:
     of_ = &table;
     at_ = nullptr;
   }
-  static void operator delete(void*) {} // it is the thread's
+  /// It is the thread's, and stays.
+  static void operator delete(lookup_cursor*, std::destroying_delete_t) {}
 };
 
 skip_list::Iterator* skip_list::GetIterator(rocksdb::Arena*) { return new pooled_cursor(*this); }

@@ -48,8 +48,7 @@ struct accept_limits {
 
 /// TCP bytes asked for at a time while much comes. One TLS record is at most 16 KiB + 22.
 constexpr size_t read_bytes = size_t{32} << 10;
-/// And while little does: CAF clears the whole buffer before each read, and every idle link keeps
-/// one.
+/// At first, and while little does: CAF clears the whole buffer before each read.
 constexpr size_t short_read_bytes = size_t{4} << 10;
 /// So many reads of less in a row are little.
 constexpr unsigned short_reads = 8;

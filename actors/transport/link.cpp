@@ -127,7 +127,7 @@ caf::behavior link_state::begin(caf::io::connection_handle connection, link_cont
   self_->monitor(context_.owner);
   set_liveness();
   self_->ack_writes(connection_, true);
-  ask_for(read_bytes);
+  ask_for(short_read_bytes);
   const auto* asked = std::get_if<dial>(&origin_.how);
   session_ = std::make_unique<tls_session>(
       context_.tls, asked ? tls_session::side::client : tls_session::side::server,
