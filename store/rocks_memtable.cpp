@@ -94,7 +94,7 @@ private:
   atomic_link& link(int level) { return *(reinterpret_cast<atomic_link*>(this) - level); }
   atomic_link lowest_;
 };
-static_assert(sizeof(node) == sizeof(node*));
+static_assert(sizeof(node) == sizeof(void*));
 
 /// A skip list (Pugh, "Skip Lists: A Probabilistic Alternative to Balanced Trees", 1990), searched
 /// from where the last row went (a finger, section 3.1 of his "A Skip List Cookbook"): a commit's
@@ -193,7 +193,7 @@ private:
   }
 
   node* make_node(int levels, size_t entry_bytes) {
-    const size_t above = static_cast<size_t>(levels - 1) * sizeof(node*);
+    const size_t above = static_cast<size_t>(levels - 1) * sizeof(node);
     char* memory = nullptr;
     MemTableRep::Allocate(above + sizeof(node) + entry_bytes + alignof(node) - 1, &memory);
     auto address = reinterpret_cast<uintptr_t>(memory) + above;
@@ -279,8 +279,8 @@ struct iterator_memory {
   }
   /// `ended` is not read any more once this thread takes memory again.
   static void give(void* ended) {
-    if (mine.at_end)
-      return ::operator delete(ended);
+    if (mine.at_end) // one is left over
+      return ::operator delete(std::exchange(mine.late, ended));
     end.watch();
     if (mine.count == mine.free.size()) // the first ended long ago
       ::operator delete(std::exchange(mine.free.front(), ended));
@@ -294,6 +294,7 @@ private:
     std::array<void*, 32> free;
     size_t count;
     bool at_end;
+    void* late;
   };
   static thread_local constinit slots mine;
   struct thread_end {
