@@ -4,9 +4,6 @@
 
 #include <sys/statvfs.h>
 
-#include <algorithm>
-#include <chrono>
-
 namespace shoal {
 
 static std::string size_text(uint64_t bytes) {
@@ -25,19 +22,11 @@ uint64_t disk_space::free_bytes() const {
 bool disk_space::low() {
   if (reserve_bytes_ == 0)
     return false;
-  // No disk takes in a few ms what is left when twice the reserve is free, but for small reserves.
-  constexpr std::chrono::nanoseconds plenty_lasts{std::chrono::milliseconds{10}};
-  constexpr uint64_t plenty_at_least = uint64_t{64} << 20;
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  if (std::chrono::nanoseconds(now).count() < plenty_until_ns_)
-    return false;
   const auto least =
       low_ ? reserve_bytes_ + reserve_bytes_ / limits::disk_slack_part : reserve_bytes_;
-  const auto free = free_bytes();
-  if (free / 2 > std::max(least, plenty_at_least))
-    plenty_until_ns_ = std::chrono::nanoseconds(now + plenty_lasts).count();
-  low_ = free < least;
-  return free < least;
+  const bool now = free_bytes() < least;
+  low_ = now;
+  return now;
 }
 
 std::string disk_space::shortage() const {

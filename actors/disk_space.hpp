@@ -10,7 +10,7 @@
 
 namespace shoal {
 
-/// Thread-safe. The kernel is asked, a few microseconds, at most every 10 ms while there is plenty.
+/// Thread-safe; every question is one statvfs, about a microsecond.
 class disk_space {
 public:
   /// `reserve_bytes` 0: none is kept.
@@ -35,7 +35,6 @@ private:
   std::filesystem::path folder_;
   uint64_t reserve_bytes_;
   std::atomic<bool> low_{false};
-  std::atomic<int64_t> plenty_until_ns_{0}; // of the steady clock
 };
 
 } // namespace shoal
