@@ -2,6 +2,7 @@
 
 #include "store/merge_pace.hpp"
 #include "store/rocks_ingest.hpp"
+#include "store/rocks_log_file.hpp"
 #include "store/rocks_log_tail.hpp"
 #include "store/rocks_open_room.hpp"
 #include "store/rocks_settings.hpp"
@@ -28,7 +29,8 @@ namespace shoal {
 struct rocks_store::engine {
   std::string path;
   std::shared_ptr<rocks_memory> memory;
-  std::shared_ptr<tables_kept> files = std::make_shared<tables_kept>();
+  std::shared_ptr<tables_kept> files =
+      std::make_shared<tables_kept>(zeroed_logs(rocksdb::FileSystem::Default()));
   std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(files);
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> families; // by `family`
@@ -145,16 +147,6 @@ std::vector<std::string> logs_in(const std::string& path) {
   return names;
 }
 
-/// Before RocksDB opens: what it would drop as torn, and then delete the files of.
-status check_log_tails(const std::string& path) {
-  for (const auto& name : logs_in(path))
-    if (const auto at = changed_length_in(path + "/" + name))
-      return failure(path,
-                     rocksdb::Status::Corruption(name + " has a record of changed length at byte "
-                                                 + std::to_string(*at)));
-  return success();
-}
-
 error open_failure(const std::string& path, const rocksdb::Status& s) {
   const std::string text = s.ToString();
   const bool here = text.find("lock hold by current process") != std::string::npos;
@@ -179,6 +171,20 @@ error open_failure(const std::string& path, const rocksdb::Status& s) {
                                      + std::to_string(store_format) + " does not know (" + text
                                      + "); use the newer shoal that wrote it"};
   return failure(path, s);
+}
+
+/// What a kill left half done, before RocksDB opens: with the lock that it will take, for what is
+/// half done may be another process's.
+status settle_files(const std::string& path) {
+  auto& files = *rocksdb::FileSystem::Default();
+  rocksdb::FileLock* lock = nullptr;
+  const auto locked = files.LockFile(path + "/LOCK", {}, &lock, nullptr);
+  if (!locked.ok())
+    return open_failure(path, locked);
+  auto settled = settle_log_ends(path);
+  remove_unfinished_tables(path);
+  static_cast<void>(files.UnlockFile(lock, {}, nullptr)); // or DB::Open says that it is locked
+  return settled;
 }
 
 /// Walks RocksDB's iterator; `keep` is the engine and, for a snapshot, the snapshot.
@@ -264,6 +270,7 @@ rocksdb::Status write(const rocks_store::engine& e, const kv_batch& batch, size_
     assert(s.ok());
     static_cast<void>(s);
   }
+  out.PutLogData("\xff"); // no record of the log ends in zeros (rocks_log_file.hpp)
   rocksdb::WriteOptions how;
   how.sync = true;
   return e.db->Write(how, &out);
@@ -316,13 +323,12 @@ result<std::unique_ptr<rocks_store>> rocks_store::open(const std::string& path,
     return error{ec::not_found, path + ": no library is stored here"};
   if (auto made = make_directory(path); !made)
     return made.err();
-  if (auto whole = check_log_tails(path); !whole)
-    return whole.err();
+  if (auto settled = settle_files(path); !settled)
+    return settled.err();
   if (auto known = check_table_ends(path); !known)
     return known.err();
   if (auto room = room_to_replay(path); !room)
     return room.err();
-  remove_unfinished_tables(path);
   const tables_before before(path);
   // Its last owner's thread closes the database, which takes a while; who waits for that must not
   // be told when it begins.

@@ -1,9 +1,14 @@
 #include "synced_files.hpp"
 
 #include <cerrno>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <tuple>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,26 +24,45 @@ std::atomic<bool> no_links = false;
 
 namespace {
 
+/// Inode, and when it was made: a new file may get the inode of one that was deleted.
+using identity = std::tuple<uint64_t, int64_t, uint32_t>;
+
 std::recursive_mutex guard;
 fs::path watched;
-std::map<ino_t, uint64_t> bytes_of;     // of files
-std::map<std::string, ino_t> names_now; // of the watched directory, when it was synced last
+std::map<identity, uint64_t> bytes_of;     // of files
+std::map<identity, std::string> logs;      // written over zeros: their size says nothing
+std::map<std::string, identity> names_now; // of the watched directory, when it was synced last
+
+std::optional<identity> regular_file(int directory, const char* name) {
+  struct statx about {};
+  if (::statx(directory, name, *name == '\0' ? AT_EMPTY_PATH : 0,
+              STATX_INO | STATX_BTIME | STATX_TYPE, &about)
+          != 0
+      || !S_ISREG(about.stx_mode))
+    return std::nullopt;
+  return identity{about.stx_ino, about.stx_btime.tv_sec, about.stx_btime.tv_nsec};
+}
+std::optional<identity> regular_file(const fs::path& file) {
+  return regular_file(AT_FDCWD, file.c_str());
+}
 
 void note(int fd) {
   struct stat about {};
   if (watched.empty() || ::fstat(fd, &about) != 0)
     return;
   struct stat root {};
-  if (!S_ISDIR(about.st_mode)) {
-    auto& bytes = bytes_of[about.st_ino];
-    bytes = static_cast<uint64_t>(about.st_size);
+  if (const auto file = regular_file(fd, "")) {
+    bytes_of[*file] = static_cast<uint64_t>(about.st_size);
+    const auto name = fs::read_symlink("/proc/self/fd/" + std::to_string(fd));
+    if (name.extension() == ".log") {
+      std::ifstream in(name, std::ios::binary);
+      logs[*file].assign(std::istreambuf_iterator<char>(in), {});
+    }
   } else if (::stat(watched.c_str(), &root) == 0 && root.st_ino == about.st_ino) {
     names_now.clear();
-    for (const auto& entry : fs::directory_iterator(watched)) {
-      struct stat file {};
-      if (::stat(entry.path().c_str(), &file) == 0 && S_ISREG(file.st_mode))
-        names_now[entry.path().filename()] = file.st_ino;
-    }
+    for (const auto& entry : fs::directory_iterator(watched))
+      if (const auto inside = regular_file(entry.path()))
+        names_now[entry.path().filename()] = *inside;
   }
 }
 
@@ -63,26 +87,23 @@ void watch(const fs::path& directory) {
   const std::lock_guard lock(guard);
   watched = directory;
   bytes_of.clear();
+  logs.clear();
   names_now.clear();
-  for (const auto& entry : fs::directory_iterator(watched)) {
-    struct stat file {};
-    if (::stat(entry.path().c_str(), &file) != 0)
-      continue;
-    names_now[entry.path().filename()] = file.st_ino;
-    bytes_of[file.st_ino] = static_cast<uint64_t>(file.st_size);
-  }
+  for (const auto& entry : fs::directory_iterator(watched))
+    if (const auto file = regular_file(entry.path())) {
+      names_now[entry.path().filename()] = *file;
+      bytes_of[*file] = entry.file_size();
+    }
 }
 
 void copy_after_power_cut(const fs::path& copy) {
   const std::lock_guard lock(guard);
   fs::remove_all(copy);
   fs::create_directories(copy);
-  std::map<ino_t, fs::path> files; // by whatever name they have now; some go meanwhile
-  for (const auto& entry : fs::recursive_directory_iterator(watched)) {
-    struct stat file {};
-    if (::stat(entry.path().c_str(), &file) == 0 && S_ISREG(file.st_mode))
-      files[file.st_ino] = entry.path();
-  }
+  std::map<identity, fs::path> files; // by whatever name they have now; some go meanwhile
+  for (const auto& entry : fs::recursive_directory_iterator(watched))
+    if (const auto file = regular_file(entry.path()))
+      files[*file] = entry.path();
   for (const auto& [name, file] : names_now) {
     const auto from = files.find(file);
     if (from == files.end())
@@ -93,6 +114,8 @@ void copy_after_power_cut(const fs::path& copy) {
       continue;
     const auto synced = bytes_of.find(file);
     fs::resize_file(copy / name, synced == bytes_of.end() ? 0 : synced->second);
+    if (const auto log = logs.find(file); log != logs.end())
+      std::ofstream(copy / name, std::ios::binary | std::ios::trunc) << log->second;
   }
 }
 
