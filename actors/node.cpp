@@ -146,7 +146,8 @@ struct caf_config : caf::actor_system_config {
     add_message_types<caf::id_block::shoal_transport>();
     add_message_types<caf::id_block::shoal_node>();
     load<caf::io::middleman>();
-    set("scheduler.policy", caf::atom("sharing")); // no polling: an idle node costs nothing
+    set("middleman.max-consecutive-reads", uint64_t{1}); // the second would find nothing, mostly
+    set("scheduler.policy", caf::atom("sharing"));       // no polling: an idle node costs nothing
     set("scheduler.max-threads",
         static_cast<uint64_t>(std::max(2U, std::thread::hardware_concurrency())));
   }

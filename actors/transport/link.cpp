@@ -13,6 +13,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <cassert>
+
 namespace shoal::transport {
 namespace {
 
@@ -21,6 +23,11 @@ using time_point = caf::actor_clock::time_point;
 constexpr size_t gathered_frame_bytes = 12 << 10; // larger frames fill a TLS record by themselves
 constexpr size_t kept_output_bytes = 256
                                      << 10; // an emptied output buffer larger than this is freed
+
+void free_large(std::vector<char>& emptied) {
+  if (emptied.empty() && emptied.capacity() > kept_output_bytes)
+    std::vector<char>{}.swap(emptied);
+}
 
 /// Counts against link_limits::inbox_bytes while it lives.
 struct unread_share {
@@ -57,6 +64,7 @@ private:
 
   template <class Write>
   status write(Write into);
+  void send_at_once(std::vector<char>& out);
   std::optional<time_point> deadline(std::string* reason = nullptr) const;
   void arm();
   void come_up();
@@ -70,6 +78,7 @@ private:
 
   caf::io::broker* self_;
   caf::io::connection_handle connection_;
+  int socket_ = -1; // its descriptor; closed by CAF
   link_context context_;
   link_origin origin_;
   std::unique_ptr<tls_session> session_;
@@ -165,9 +174,9 @@ void link_state::set_liveness() {
   // Only under CAF's real multiplexer a handle is a descriptor.
   if (dynamic_cast<caf::io::network::default_multiplexer*>(&self_->backend()) == nullptr)
     return;
-  int fd = static_cast<int>(connection_.id());
-  auto set = [fd](int level, int option, auto value) {
-    ::setsockopt(fd, level, option, &value, sizeof value);
+  socket_ = static_cast<int>(connection_.id());
+  auto set = [this](int level, int option, auto value) {
+    ::setsockopt(socket_, level, option, &value, sizeof value);
   };
   set(IPPROTO_TCP, TCP_NODELAY, 1);
   set(SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -184,12 +193,29 @@ status link_state::write(Write into) {
   size_t before = out.size();
   auto written = into(out);
   if (out.size() > before) {
-    if (output_bytes_ == 0)
+    if (output_bytes_ == 0) { // and so nothing was in `out`
+      assert(before == 0);
       progress_ = self_->clock().now();
+      send_at_once(out);
+    }
     output_bytes_ += out.size() - before;
-    self_->flush(connection_);
+    if (!out.empty())
+      self_->flush(connection_);
   }
   return written;
+}
+
+/// What the kernel takes now, it takes without the multiplexer waiting for a socket that can be
+/// written to. Only when nothing waits for that already. An error is the multiplexer's to find.
+void link_state::send_at_once(std::vector<char>& out) {
+  if (socket_ < 0)
+    return;
+  const auto sent = ::send(socket_, out.data(), out.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent <= 0)
+    return;
+  context_.counters->bytes_out += static_cast<uint64_t>(sent);
+  out.erase(out.begin(), out.begin() + sent);
+  free_large(out);
 }
 
 void link_state::ask_for(size_t bytes) {
@@ -295,9 +321,7 @@ void link_state::attached(caf::actor receiver) {
 void link_state::queue(std::vector<frame_ptr> frames) {
   if (phase_ != phase::up)
     return;
-  // What else is in the mailbox is encrypted with these: fewer and fuller TLS records.
-  if (queued_.empty() && !frames.empty())
-    self_->send(self_, caf::flush_atom::value);
+  const bool first = queued_.empty() && !frames.empty();
   for (auto& frame : frames) {
     queued_bytes_ += frame->size();
     queued_.push_back(std::move(frame));
@@ -305,6 +329,10 @@ void link_state::queue(std::vector<frame_ptr> frames) {
   if (output_bytes_ + queued_bytes_ > context_.limits.output_bytes)
     cut("the peer does not read: more than " + std::to_string(context_.limits.output_bytes)
         + " bytes wait for it");
+  else if (first && self_->mailbox().empty())
+    encrypt_queued();
+  else if (first) // what else is in the mailbox goes with these: fewer and fuller TLS records
+    self_->send(self_, caf::flush_atom::value);
 }
 
 void link_state::encrypt_queued() {
@@ -344,8 +372,7 @@ void link_state::transferred(uint64_t written, uint64_t remaining) {
   progress_ = self_->clock().now();
   if (remaining > 0)
     return;
-  if (auto& out = self_->wr_buf(connection_); out.capacity() > kept_output_bytes)
-    std::vector<char>{}.swap(out);
+  free_large(self_->wr_buf(connection_));
   if (phase_ == phase::draining)
     end(end_reason_);
 }
@@ -417,9 +444,8 @@ void link_state::drain(std::string reason) {
 void link_state::cut(const std::string& reason) {
   if (phase_ == phase::ended)
     return;
-  if (dynamic_cast<caf::io::network::default_multiplexer*>(&self_->backend()) != nullptr
-      && self_->valid(connection_))
-    ::shutdown(static_cast<int>(connection_.id()), SHUT_RDWR);
+  if (socket_ >= 0 && self_->valid(connection_))
+    ::shutdown(socket_, SHUT_RDWR);
   end(reason);
 }
 
