@@ -54,6 +54,22 @@ BOOST_AUTO_TEST_CASE(a_frame_of_the_full_size_passes_once_a_hello_was_accepted) 
   BOOST_TEST((d.bob.frames(sent.size()) == sent));
 }
 
+BOOST_AUTO_TEST_CASE(what_the_kernel_does_not_take_at_once_goes_before_what_comes_later) {
+  two_devices d;
+  d.connect();
+  d.bob.owner->send(d.to_alice, hello_accepted{});
+  for (int round = 0; round < 4; ++round) {
+    std::vector<std::string> sent;
+    for (size_t i = 0; i < 12; ++i) {
+      sent.push_back("frame " + std::to_string(i));
+      sent.emplace_back(wire_limits::frame_bytes - i * 7919, static_cast<char>('a' + i));
+    }
+    for (const auto& payload : sent)
+      d.alice.send(d.to_bob, {payload});
+    BOOST_TEST((d.bob.frames(sent.size()) == sent));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(reads_become_small_while_little_comes_and_large_again) {
   two_devices d;
   d.connect();
