@@ -54,8 +54,8 @@ rocksdb::Status make_and_hand_over(rocksdb::DB& db,
 
 } // namespace
 
-tables_kept::tables_kept(std::shared_ptr<rocksdb::FileSystem> base)
-    : rocksdb::FileSystemWrapper(std::move(base)) {}
+tables_kept::tables_kept(const std::shared_ptr<rocksdb::FileSystem>& base)
+    : rocksdb::FileSystemWrapper(base) {}
 
 rocksdb::IOStatus tables_kept::LinkFile(const std::string& from, const std::string& to,
                                         const rocksdb::IOOptions& how,

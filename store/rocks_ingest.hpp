@@ -18,7 +18,7 @@ namespace shoal {
 /// that is known to have worked; if not, the next opening deletes what its MANIFEST does not name.
 class tables_kept final : public rocksdb::FileSystemWrapper {
 public:
-  explicit tables_kept(std::shared_ptr<rocksdb::FileSystem> base);
+  explicit tables_kept(const std::shared_ptr<rocksdb::FileSystem>& base);
   static const char* kClassName() { return "shoal.tables_kept"; }
   const char* Name() const override { return kClassName(); }
   rocksdb::IOStatus LinkFile(const std::string& from, const std::string& to,

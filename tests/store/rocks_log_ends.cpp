@@ -45,7 +45,8 @@ struct log_fixture : rocks_directory {
   uint64_t commits = 0;
 
   void commit(rocks_store& store, std::string value) {
-    BOOST_REQUIRE(store.commit({{family::owned, numbered(++commits), std::move(value)}}).ok());
+    const auto done = store.commit({{family::owned, numbered(++commits), std::move(value)}});
+    BOOST_REQUIRE(done.ok());
   }
   void commit_small(rocks_store& store, size_t count) {
     for (size_t i = 0; i < count; ++i)
@@ -58,7 +59,7 @@ struct log_fixture : rocks_directory {
   }
   /// The store as a kill leaves it at this moment, and with this log.
   std::string after_kill(const std::string& log) {
-    const auto copy = path("killed");
+    auto copy = path("killed");
     fs::remove_all(copy);
     fs::copy(path(), copy, fs::copy_options::recursive);
     std::ofstream(copy / files(".log").at(0).filename(), std::ios::binary | std::ios::trunc) << log;
