@@ -1,6 +1,7 @@
 #include "messages/frontier.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace shoal {
 
@@ -178,6 +179,13 @@ folded_frontier read_folded_frontier(reader& in) {
 }
 
 static constexpr char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static constexpr auto base64_values = [] {
+  std::array<int8_t, 256> values{};
+  values.fill(-1);
+  for (int i = 0; i < 64; ++i)
+    values[static_cast<uint8_t>(base64[i])] = static_cast<int8_t>(i);
+  return values;
+}();
 
 std::string to_token(const folded_frontier& f, uint64_t purges) {
   std::string raw;
@@ -200,20 +208,23 @@ std::string to_token(const folded_frontier& f, uint64_t purges) {
 
 result<token_contents> parse_token(std::string_view token) {
   // The text came from outside and may go into a reply: printable ASCII only.
-  std::string shown(token.substr(0, 64));
-  std::replace_if(
-      shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  const error bad{ec::bad_request, "not a token that this program gave out: " + shown};
+  const auto bad = [&]() -> error {
+    std::string shown(token.substr(0, 64));
+    std::replace_if(
+        shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+    return {ec::bad_request, "not a token that this program gave out: " + shown};
+  };
   if (token.empty() || token[0] != 't')
-    return bad;
+    return bad();
   std::string raw;
+  raw.reserve(token.size() * 3 / 4);
   uint32_t bits = 0;
   int count = 0;
   for (char c : token.substr(1)) {
-    const auto* at = std::find(base64, base64 + 64, c);
-    if (at == base64 + 64)
-      return bad;
-    bits = (bits << 6) | static_cast<uint32_t>(at - base64);
+    const int8_t six = base64_values[static_cast<uint8_t>(c)];
+    if (six < 0)
+      return bad();
+    bits = (bits << 6) | static_cast<uint32_t>(six);
     count += 6;
     if (count >= 8) {
       count -= 8;
@@ -223,17 +234,17 @@ result<token_contents> parse_token(std::string_view token) {
   // What is left over pads the last byte: less than a character, and zero, so that a frontier has
   // one token.
   if (count >= 6 || (bits & ((1U << count) - 1)) != 0)
-    return bad;
+    return bad();
   reader in(raw);
   token_contents out{read_folded_frontier(in)};
   if (!in.failed() && !in.at_end()) {
     out.purges = in.uint("purges");
     if (out.purges == 0) // not said: so that what is told has one token
-      return bad;
+      return bad();
   }
   in.finish("token");
   if (in.failed())
-    return bad;
+    return bad();
   return out;
 }
 
