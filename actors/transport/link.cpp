@@ -13,8 +13,6 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <cassert>
-
 namespace shoal::transport {
 namespace {
 
@@ -193,10 +191,10 @@ status link_state::write(Write into) {
   size_t before = out.size();
   auto written = into(out);
   if (out.size() > before) {
-    if (output_bytes_ == 0) { // and so nothing was in `out`
-      assert(before == 0);
+    if (output_bytes_ == 0) {
       progress_ = self_->clock().now();
-      send_at_once(out);
+      if (before == 0)
+        send_at_once(out);
     }
     output_bytes_ += out.size() - before;
     if (!out.empty())
@@ -208,7 +206,7 @@ status link_state::write(Write into) {
 /// What the kernel takes now, it takes without the multiplexer waiting for a socket that can be
 /// written to. Only when nothing waits for that already. An error is the multiplexer's to find.
 void link_state::send_at_once(std::vector<char>& out) {
-  if (socket_ < 0)
+  if (socket_ < 0 || !self_->valid(connection_)) // once closed, its number may be another's
     return;
   const auto sent = ::send(socket_, out.data(), out.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent <= 0)
