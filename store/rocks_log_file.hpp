@@ -2,7 +2,8 @@
 // RocksDB's write-ahead log on disk: a small commit overwrites zeros that are there already.
 //
 // A file that grows makes each fdatasync write its inode as well, behind the data, and with a
-// journal commit that; overwriting what has its place and its size costs neither. So while commits
+// journal commit that; overwriting what has its place and its size commits no journal, and writes
+// no inode unless the file system does so for the time of change. So while commits
 // are small the log is kept some zeros longer than what it holds: every hundredth commit or so
 // writes more of them. A large commit, and the file's close, cut them off first. After a kill or a
 // power cut they are still there: settle_log_ends() (rocks_log_tail.hpp) cuts them off, and tells a

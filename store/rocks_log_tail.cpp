@@ -172,12 +172,8 @@ log_end end_before_zeros(std::string_view tail, uint64_t offset) {
 
 namespace {
 
-error damage(const std::string& directory, const std::string& name, const std::string& what,
-             uint64_t at) {
-  return {ec::corrupt, directory + " is damaged (" + name + " has " + what + " at byte "
-                           + std::to_string(at)
-                           + "); `shoal library rebuild` moves it aside and fills it again from "
-                             "peers"};
+error damage(const std::string& name, const std::string& what, uint64_t at) {
+  return {ec::corrupt, name + " has " + what + " at byte " + std::to_string(at)};
 }
 
 /// Of a file; an empty one, if it cannot be read: RocksDB will say so.
@@ -238,7 +234,7 @@ status settle_zeros(const std::string& directory, const std::string& name, bool 
   if (found.what == log_end::kind::torn && !newest)
     found.what = log_end::kind::damaged; // it was synced before the next was begun
   if (found.what == log_end::kind::damaged)
-    return damage(directory, name, "a damaged record", found.at);
+    return damage(name, "a damaged record", found.at);
   if (found.at >= log.size())
     return success();
   // Synced: the next log must not be there when this one is torn again.
@@ -259,7 +255,7 @@ status check_lengths(const std::string& directory, const std::string& name) {
     return success();
   const uint64_t begin = (log.size() - 1) / block_bytes * block_bytes;
   if (const auto at = changed_length(log.from(begin, log.size() - begin)))
-    return damage(directory, name, "a record of changed length", begin + *at);
+    return damage(name, "a record of changed length", begin + *at);
   return success();
 }
 

@@ -44,7 +44,7 @@ log_end end_before_zeros(std::string_view tail, uint64_t offset);
 /// Before RocksDB opens the database in `directory`: cuts zeros, and what was torn in the midst of
 /// them, from its write-ahead logs; says which log or MANIFEST was damaged at its end. Other damage
 /// is RocksDB's to report. Whoever calls holds the database's lock.
-/// ec::corrupt, with the file and the place; ec::disk.
+/// ec::corrupt, which says the file's name and the place; ec::disk.
 status settle_log_ends(const std::string& directory);
 
 } // namespace shoal

@@ -184,6 +184,8 @@ status settle_files(const std::string& path) {
   auto settled = settle_log_ends(path);
   remove_unfinished_tables(path);
   static_cast<void>(files.UnlockFile(lock, {}, nullptr)); // or DB::Open says that it is locked
+  if (!settled && settled.err().code == ec::corrupt)
+    return failure(path, rocksdb::Status::Corruption(settled.err().message));
   return settled;
 }
 

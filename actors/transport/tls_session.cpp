@@ -95,7 +95,7 @@ status tls_session::failed(int ssl_error) {
 }
 
 status tls_session::shake_hands() {
-  ERR_clear_error();
+  forget_errors();
   int done = SSL_do_handshake(ssl_.get());
   if (done != 1) {
     int why = SSL_get_error(ssl_.get(), done);
