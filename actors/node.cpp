@@ -6,11 +6,11 @@
 #include "actors/node_actor.hpp"
 #include "actors/reader.hpp"
 #include "actors/supervisor.hpp"
+#include "actors/transport/multiplexer.hpp"
 #include "config/limits.hpp"
 #include "store/models/declared.hpp"
 
 #include <caf/all.hpp>
-#include <caf/io/all.hpp>
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
@@ -145,9 +145,8 @@ struct caf_config : caf::actor_system_config {
   caf_config() {
     add_message_types<caf::id_block::shoal_transport>();
     add_message_types<caf::id_block::shoal_node>();
-    load<caf::io::middleman>();
-    set("middleman.max-consecutive-reads", uint64_t{1}); // the second would find nothing, mostly
-    set("scheduler.policy", caf::atom("sharing"));       // no polling: an idle node costs nothing
+    transport::load_middleman(*this);
+    set("scheduler.policy", caf::atom("sharing")); // no polling: an idle node costs nothing
     set("scheduler.max-threads",
         static_cast<uint64_t>(std::max(2U, std::thread::hardware_concurrency())));
   }

@@ -4,6 +4,7 @@
 
 #include "actors/transport/dialer.hpp"
 #include "actors/transport/listener.hpp"
+#include "actors/transport/multiplexer.hpp"
 #include "tests/transport/raw_client.hpp"
 #include "tests/transport/temp_dir.hpp"
 
@@ -11,7 +12,6 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
-#include <caf/io/middleman.hpp>
 #include <caf/scoped_actor.hpp>
 
 #include <mutex>
@@ -24,7 +24,7 @@ constexpr auto patience = 20s; // of every wait; a sanitizer build on a busy mac
 struct caf_config : caf::actor_system_config {
   caf_config() {
     add_message_types<caf::id_block::shoal_transport>();
-    load<caf::io::middleman>();
+    load_middleman(*this);
     set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads", 2);
   }

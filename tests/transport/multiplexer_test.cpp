@@ -1,0 +1,137 @@
+// The loop of the thread of the sockets.
+
+#include "tests/transport/link_fixture.hpp"
+
+#include <caf/io/middleman.hpp>
+#include <caf/io/network/multiplexer.hpp>
+
+#include <array>
+#include <atomic>
+#include <future>
+#include <thread>
+
+namespace shoal::transport::test {
+
+namespace {
+
+/// Posts itself again each time it is run, until it is told to stop.
+void go_round(caf::io::network::multiplexer& loop, std::shared_ptr<std::atomic<bool>> stop,
+              std::shared_ptr<std::atomic<uint64_t>> rounds) {
+  loop.post([&loop, stop, rounds] {
+    ++*rounds;
+    if (!*stop)
+      go_round(loop, stop, rounds);
+  });
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(multiplexer)
+
+// A word that came as the loop went to sleep would be found only with the next event.
+BOOST_AUTO_TEST_CASE(what_other_threads_post_is_run_also_when_the_loop_was_about_to_sleep) {
+  caf_config config;
+  caf::actor_system system{config};
+  auto& loop = system.middleman().backend();
+  constexpr int threads = 3;
+  constexpr int posts = 20'000;
+  std::array<std::thread, threads> posting;
+  std::atomic<int> in_time{0};
+  for (auto& t : posting)
+    t = std::thread([&] {
+      for (int i = 0; i < posts; ++i) {
+        auto run = std::make_shared<std::promise<void>>();
+        auto done = run->get_future();
+        loop.post([run] { run->set_value(); });
+        if (done.wait_for(patience) != std::future_status::ready)
+          return;
+        ++in_time;
+      }
+    });
+  for (auto& t : posting)
+    t.join();
+  BOOST_TEST(in_time == threads * posts);
+}
+
+BOOST_AUTO_TEST_CASE(many_posts_of_one_thread_are_run_in_their_order) {
+  caf_config config;
+  caf::actor_system system{config};
+  auto& loop = system.middleman().backend();
+  constexpr int posts = 100'000; // more than a pipe holds
+  auto seen = std::make_shared<std::vector<int>>();
+  std::promise<void> last;
+  for (int i = 0; i < posts; ++i)
+    loop.post([seen, i] { seen->push_back(i); });
+  loop.post([&] { last.set_value(); });
+  BOOST_REQUIRE(last.get_future().wait_for(patience) == std::future_status::ready);
+  BOOST_TEST(seen->size() == static_cast<size_t>(posts));
+  BOOST_TEST(std::is_sorted(seen->begin(), seen->end()));
+}
+
+// The loop is awake, for a socket, but has not looked at posts since it slept.
+BOOST_AUTO_TEST_CASE(posts_keep_their_order_also_while_a_socket_is_looked_at) {
+  caf_config config;
+  caf::actor_system system{config};
+  auto& loop = system.middleman().backend();
+  std::promise<uint16_t> port;
+  std::promise<void> here;
+  std::promise<void> go;
+  const auto busy = system.middleman().spawn_broker([&](caf::io::broker* self) -> caf::behavior {
+    port.set_value(self->add_tcp_doorman(0, "127.0.0.1")->second);
+    return {[&](const caf::io::new_connection_msg&) {
+              here.set_value();
+              go.get_future().wait();
+            },
+            [](const caf::io::connection_closed_msg&) {},
+            [](const caf::io::acceptor_closed_msg&) {}};
+  });
+  const auto at = port.get_future().get();
+  std::this_thread::sleep_for(20ms); // it sleeps, probably
+  const raw_client peer(at);
+  here.get_future().wait();
+  std::vector<int> order;
+  std::promise<void> last;
+  loop.post([&] { order.push_back(1); });
+  loop.post([&] { order.push_back(2); });
+  go.set_value();
+  loop.post([&] { last.set_value(); });
+  BOOST_REQUIRE(last.get_future().wait_for(patience) == std::future_status::ready);
+  BOOST_TEST(order == (std::vector<int>{1, 2}), boost::test_tools::per_element());
+  caf::anon_send_exit(busy, caf::exit_reason::user_shutdown);
+}
+
+BOOST_FIXTURE_TEST_CASE(who_never_stops_posting_does_not_keep_sockets_waiting, two_devices) {
+  auto stop = std::make_shared<std::atomic<bool>>(false);
+  auto rounds = std::make_shared<std::atomic<uint64_t>>(0);
+  for (auto* d : {&alice, &bob})
+    go_round(d->system.middleman().backend(), stop, rounds);
+  connect();
+  alice.send(to_bob, {"while others talk"});
+  BOOST_TEST(bob.frames(1) == (std::vector<std::string>{"while others talk"}),
+             boost::test_tools::per_element());
+  const uint64_t so_far = *rounds;
+  for (int tries = 0; tries < 2000 && *rounds == so_far; ++tries)
+    std::this_thread::sleep_for(1ms);
+  BOOST_TEST(*rounds > so_far); // they still did
+  *stop = true;
+}
+
+BOOST_AUTO_TEST_CASE(a_system_ends_while_somebody_posts_without_end) {
+  auto stop = std::make_shared<std::atomic<bool>>(false);
+  auto rounds = std::make_shared<std::atomic<uint64_t>>(0);
+  {
+    caf_config config;
+    caf::actor_system system{config};
+    go_round(system.middleman().backend(), stop, rounds);
+    while (*rounds < 1000)
+      std::this_thread::sleep_for(1ms);
+  }
+  const uint64_t at_the_end = *rounds;
+  std::this_thread::sleep_for(20ms);
+  BOOST_TEST(*rounds == at_the_end);
+  BOOST_TEST(stop.use_count() == 1); // what was not run any more is gone
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+} // namespace shoal::transport::test
