@@ -16,7 +16,15 @@ size_t index_of(const device_id& d) {
 }
 
 /// Streams of random numbers that each node has.
-enum class drawn_for : uint64_t { starts = 0x30000, syncs, reads, checks, clock, failing_reads };
+enum class drawn_for : uint64_t {
+  starts = 0x30000,
+  syncs,
+  reads,
+  checks,
+  clock,
+  failing_reads,
+  limits
+};
 static random_source source_of(const surroundings& s, drawn_for what, size_t node) {
   // There is one clock for all libraries.
   const uint64_t library = what == drawn_for::clock ? 0 : s.library;
@@ -28,6 +36,7 @@ sim_node::sim_node(surroundings& s, size_t index)
       starts_(source_of(s, drawn_for::starts, index)),
       syncs_(source_of(s, drawn_for::syncs, index)), reads_(source_of(s, drawn_for::reads, index)),
       checks_(source_of(s, drawn_for::checks, index)),
+      limits_(source_of(s, drawn_for::limits, index)),
       failing_reads_(source_of(s, drawn_for::failing_reads, index)), failing_disk_(disk_, [this] {
         const bool fails = reads_fail() && failing_reads_.chance(50);
         around_.seen[fault::read_failed] += fails;

@@ -153,6 +153,8 @@ private:
   // requests, inside a group
   void run(kv_transaction& txn, group& g, client_edit& r);
   void run(kv_transaction& txn, group& g, look_at_held& r);
+  template <class Call>
+  auto maybe_put_off(kv_transaction& txn, Call call);
   void run(kv_transaction& txn, group& g, protocol::apply& r);
   void run(kv_transaction& txn, group& g, protocol::fold_members& r);
   void run(kv_transaction& txn, group& g, protocol::keep_statement& r);
@@ -171,6 +173,7 @@ private:
   random_source syncs_;  // how long they take
   random_source reads_;
   random_source checks_; // which groups are looked at thoroughly
+  random_source limits_; // of what may be read at first
   sim_store disk_;
   sim_store image_;           // an older one, which may come back
   std::deque<kv_batch> undo_; // of the newest groups, if the plan has tails lost

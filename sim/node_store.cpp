@@ -198,8 +198,21 @@ void sim_node::end_group(group& g) {
     begin_group();
 }
 
+/// As a store writer that must not read for long: what would is undone, and done later.
+template <class Call>
+auto sim_node::maybe_put_off(kv_transaction& txn, Call call) {
+  if (limits_.chance(100)) {
+    txn.limit_reads(limits_.below(4096));
+    auto done = call();
+    if (!txn.lift_limit())
+      return done;
+    ++around_.seen[situation::put_off];
+  }
+  return call();
+}
+
 void sim_node::run(kv_transaction& txn, group& g, client_edit& r) {
-  auto done = data_->commit(txn, r.edits, bounded_wall_ms());
+  auto done = maybe_put_off(txn, [&] { return data_->commit(txn, r.edits, bounded_wall_ms()); });
   if (!done) {
     const auto code = done.err().code;
     if (code == ec::disk && reads_fail()) {
@@ -227,7 +240,7 @@ void sim_node::run(kv_transaction& txn, group& g, protocol::apply& r) {
   out.from = first.from;
   out.to = first.to;
   out.cost = r.cost;
-  auto done = data_->apply(txn, r.parts, bounded_wall_ms());
+  auto done = maybe_put_off(txn, [&] { return data_->apply(txn, r.parts, bounded_wall_ms()); });
   if (!done)
     return failed(g, "a range was refused", done.err());
   switch (*done) {

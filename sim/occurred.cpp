@@ -43,6 +43,7 @@ const char* to_string(situation s) {
   case situation::unknown_kind: return "unknown_kind";
   case situation::unreadable: return "unreadable";
   case situation::undone: return "undone";
+  case situation::put_off: return "put_off";
   case situation::joined: return "joined";
   case situation::many_libraries: return "many_libraries";
   case situation::no_room: return "no_room";

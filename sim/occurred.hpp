@@ -47,11 +47,12 @@ enum class situation : uint8_t {
   unknown_kind,   // a message of a later version was passed over
   unreadable,     // an op of a later version was kept for an upgrade
   undone,         // a write that met a failing read was undone and the group went on
-  joined,         // a node was admitted while the others wrote
+  put_off, // a write or a range would have read more than it might, was undone and done later
+  joined,  // a node was admitted while the others wrote
   many_libraries, // nodes had more than one
   no_room,        // a range was left with its sender: too many ops of its origin were quarantined
 };
-constexpr size_t situation_count = 18;
+constexpr size_t situation_count = 19;
 
 const char* to_string(fault f);
 const char* to_string(situation s);

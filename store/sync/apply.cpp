@@ -176,7 +176,7 @@ void replica::use_names(kv_transaction& txn, size_t asked) {
     return;
   names_due_ += per_new * asked;
   if (names_due_ >= options_.names_at_once)
-    names_.take_in(txn, std::exchange(names_due_, 0));
+    txn.without_limit([&] { names_.take_in(txn, std::exchange(names_due_, 0)); });
 }
 
 /// Each group's end: what it wrote is known from here on. Memory is given back when a while has

@@ -349,6 +349,22 @@ static bool is_number(std::string_view answer, uint64_t number) {
   return in.uint("answer") == number || in.failed();
 }
 
+void replica::forget_once(kv_transaction& txn) {
+  while (once_number_ - once_oldest_ > once_keys_kept) {
+    const auto oldest = keys::tagged('j', keys::u64(once_oldest_));
+    auto name = txn.get(family::meta, oldest);
+    if (name && *name) {
+      // A key that was used again after its day has a newer place.
+      const auto kept = keys::tagged('i', **name);
+      auto answer = txn.get(family::meta, kept);
+      if (answer && *answer && is_number(**answer, once_oldest_))
+        txn.erase(family::meta, kept);
+    }
+    txn.erase(family::meta, oldest);
+    ++once_oldest_;
+  }
+}
+
 result<committed> replica::commit(kv_transaction& txn, std::span<const edit> edits,
                                   uint64_t wall_ms, const std::optional<once_key>& once) {
   // One of no edits is there for its key alone, which is taken from then on.
@@ -411,19 +427,7 @@ result<committed> replica::commit(kv_transaction& txn, std::span<const edit> edi
   if (once) {
     txn.put(family::meta, key, encode_answer(*once, wall_ms, out->results, once_number_));
     txn.put(family::meta, keys::tagged('j', keys::u64(once_number_++)), once->key);
-    while (once_number_ - once_oldest_ > once_keys_kept) {
-      const auto oldest = keys::tagged('j', keys::u64(once_oldest_));
-      auto name = txn.get(family::meta, oldest);
-      if (name && *name) {
-        // A key that was used again after its day has a newer place.
-        const auto kept = keys::tagged('i', **name);
-        auto answer = txn.get(family::meta, kept);
-        if (answer && *answer && is_number(**answer, once_oldest_))
-          txn.erase(family::meta, kept);
-      }
-      txn.erase(family::meta, oldest);
-      ++once_oldest_;
-    }
+    txn.without_limit([&] { forget_once(txn); }); // mostly one
     txn.put(family::meta, "once", keys::u64(once_number_) + keys::u64(once_oldest_));
   }
   return out;

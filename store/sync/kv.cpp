@@ -39,16 +39,73 @@ struct own_writes {
 
 } // namespace
 
+/// A transaction's, while its reads are limited.
+class limited_cursor final : public kv_cursor {
+public:
+  limited_cursor(const kv_transaction& txn, std::unique_ptr<kv_cursor> of)
+      : txn_(txn), of_(std::move(of)) {}
+
+  void seek(std::string_view key) override {
+    of_->seek(key);
+    charge();
+  }
+  bool valid() const override { return charged_.ok() && of_->valid(); }
+  void next() override {
+    of_->next();
+    charge();
+  }
+  std::string_view key() const override { return of_->key(); }
+  std::string_view value() const override { return of_->value(); }
+  status state() const override { return charged_.ok() ? of_->state() : charged_; }
+
+private:
+  void charge() { charged_ = txn_.charge(of_->valid() ? of_->value().size() : 0); }
+
+  const kv_transaction& txn_;
+  std::unique_ptr<kv_cursor> of_;
+  status charged_ = success();
+};
+
+void kv_transaction::limit_reads(size_t bytes) {
+  may_read_ = bytes;
+  over_limit_ = false;
+}
+
+bool kv_transaction::lift_limit() {
+  may_read_.reset();
+  return std::exchange(over_limit_, false);
+}
+
+status kv_transaction::charge(size_t bytes) const {
+  if (!may_read_)
+    return success();
+  const size_t cost = bytes + read_cost;
+  if (over_limit_ || cost > *may_read_) {
+    over_limit_ = true;
+    return {ec::unavailable, "the store: more would be read than is allowed now"};
+  }
+  *may_read_ -= cost;
+  return success();
+}
+
 result<std::optional<std::string>> kv_transaction::get(family f, std::string_view key) const {
   const auto& over = overlays_[static_cast<size_t>(f)];
   if (const auto it = over.find(key); it != over.end())
     return it->second;
-  return base_.get(f, key);
+  auto value = base_.get(f, key);
+  if (value)
+    if (auto charged = charge(*value ? (*value)->size() : 0); !charged)
+      return charged.err();
+  return value;
 }
 
 result<std::vector<std::optional<std::string>>>
 kv_transaction::get_many(family f, std::span<const std::string> keys) const {
   auto values = base_.get_many(f, keys);
+  if (values)
+    for (const auto& value : *values)
+      if (auto charged = charge(value ? value->size() : 0); !charged)
+        return charged.err();
   const auto& over = overlays_[static_cast<size_t>(f)];
   if (!values || over.empty())
     return values;
@@ -59,8 +116,11 @@ kv_transaction::get_many(family f, std::span<const std::string> keys) const {
 }
 
 std::unique_ptr<kv_cursor> kv_transaction::cursor(family f) const {
-  return std::make_unique<overlay_cursor<own_writes>>(
+  std::unique_ptr<kv_cursor> all = std::make_unique<overlay_cursor<own_writes>>(
       base_.cursor(f), own_writes{&overlays_[static_cast<size_t>(f)]});
+  if (may_read_)
+    all = std::make_unique<limited_cursor>(*this, std::move(all));
+  return all;
 }
 
 kv_cursor& kv_transaction::probe(family f) const {

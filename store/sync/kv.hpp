@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace shoal {
@@ -102,6 +103,21 @@ public:
   result<std::vector<std::optional<std::string>>>
   get_many(family f, std::span<const std::string> keys) const override;
 
+  /// From here on at most `bytes` are read, of which each value, and each key that a cursor comes
+  /// to, costs its size and read_cost. What would be more fails with ec::unavailable.
+  void limit_reads(size_t bytes);
+  /// Reads as before, also for good. True: something has failed for the limit.
+  bool lift_limit();
+  bool over_limit() const { return over_limit_; }
+  /// For reads of a bound of their own: does `what` as if there were no limit.
+  template <class F>
+  void without_limit(F what) {
+    const auto kept = std::exchange(may_read_, std::nullopt);
+    what();
+    may_read_ = kept;
+  }
+  static constexpr size_t read_cost = 256;
+
   /// True if a key with this prefix stands whose value `on(key, value)` says yes to. Its cursor is
   /// made once and kept: asking costs a seek.
   template <class On>
@@ -131,7 +147,11 @@ private:
     std::optional<std::string> before;
   };
   kv_cursor& probe(family f) const;
+  friend class limited_cursor;
+  status charge(size_t bytes) const;
   const kv_view& base_;
+  mutable std::optional<size_t> may_read_; // bytes
+  mutable bool over_limit_ = false;
   mutable std::array<std::unique_ptr<kv_cursor>, family_count> probes_;
   std::array<key_listener*, family_count> listeners_{};
   std::array<overlay, family_count> overlays_;
@@ -162,9 +182,12 @@ result<bool> kv_transaction::any_with_prefix(family f, std::string_view prefix, 
     if (it->second && on(std::string_view(it->first), std::string_view(*it->second)))
       return true;
   auto& c = probe(f);
-  for (c.seek(prefix); c.valid() && c.key().substr(0, prefix.size()) == prefix; c.next())
+  for (c.seek(prefix); c.valid() && c.key().substr(0, prefix.size()) == prefix; c.next()) {
+    if (auto s = charge(c.value().size()); !s)
+      return s.err();
     if (over.find(c.key()) == over.end() && on(c.key(), c.value()))
       return true;
+  }
   if (auto s = c.state(); !s)
     return s.err();
   return false;

@@ -226,6 +226,7 @@ private:
   field_op make_field(const row& before, const field_edit& f, const hlc& stamp) const;
   result<committed> commit_now(kv_transaction& txn, std::span<const edit> edits, uint64_t wall_ms,
                                size_t& revived);
+  void forget_once(kv_transaction& txn); // keys of requests beyond those that are kept
   // apply.cpp
   /// `known`: the record's row, when the caller has read it; taken from there.
   status apply_op(kv_transaction& txn, const op& o, const stream_id& stream,
