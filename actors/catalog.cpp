@@ -185,7 +185,7 @@ result<running_library> start_library(caf::actor_system& system, const catalog_s
     const auto held = core.lock();
     return held ? held->bounded_wall_ms() : otherwise();
   };
-  // Weakly: the writer's thread ends only when nobody holds the writer any more, and the core does.
+  // Weakly: the core holds the writer, whose this is.
   writing->publish = [core = std::weak_ptr(out.core)](const replica_summary& made,
                                                       uint64_t newest) {
     if (const auto held = core.lock())
@@ -200,7 +200,11 @@ result<running_library> start_library(caf::actor_system& system, const catalog_s
   } else {
     out.actor = spawn_in_socket_thread(
         system, [core = out.core](auto* self) { return library_actor(self, core); });
-    out.writer = system.spawn<caf::detached>(store_writer, writing, out.actor);
+    writing->place = std::make_shared<actor_place>(system, "shoal.writer");
+    out.writer =
+        spawn_with_place(system, writing->place, [writing, library = out.actor](auto* self) {
+          return store_writer(self, writing, library);
+        });
   }
   out.core->connect(out.actor, out.writer);
   caf::anon_send(out.actor, library_opened{std::move(asked)});

@@ -37,8 +37,8 @@ struct catalog_setup {
   std::shared_ptr<current_models> models;
   clocks time = {};
   std::function<uint64_t()> random_epoch = random_u64;
-  /// Libraries run in the thread of the sockets, and writers have a thread each, since a sync
-  /// blocks the one it runs on; true: all run on the scheduler's, for tests with stores in memory.
+  /// Libraries run in the thread of the sockets, and writers there or on a thread each; true: all
+  /// run on the scheduler's, for tests with stores in memory.
   bool on_scheduler = false;
   commit_aside aside = commit_on_a_thread; // this and the next: see writer_setup
   size_t aside_bytes_min = limits::ingest_bytes_min;

@@ -18,8 +18,17 @@ commit_group::commit_group(writer_setup& setup, std::shared_ptr<const kv_view> v
   conflicts_before_ = data_.summary().conflicts;
 }
 
+bool commit_group::make(job& j, std::optional<size_t> most) {
+  if (most)
+    txn_.limit_reads(*most);
+  std::visit(*this, j);
+  return !txn_.lift_limit();
+}
+
 void commit_group::operator()(write_job& w) {
   auto made = data_.commit(txn_, w.edits, setup_.wall_ms(), w.once);
+  if (!made && txn_.over_limit())
+    return;
   if (!made) {
     // An invalid request is known to be so now, but it waits for the others:
     // its answer may rest on their writes.
@@ -51,6 +60,8 @@ void commit_group::operator()(apply_job& a) {
   for (const auto& p : parts)
     ops += p.count;
   auto done = data_.apply(txn_, parts, setup_.wall_ms());
+  if (!done && txn_.over_limit())
+    return;
   if (!done && is_ours(done.err()))
     return void(failure_ = done.err());
   if (!done) {
@@ -305,10 +316,8 @@ bool commit_group::conclude(const status& committed, const caf::actor& library,
     answer(durable);
   for (auto& [tried, done] : retries_) // of a group that failed as it was made
     done(unknown());
-  // The mark may lag, and makes nothing durable: nobody waits for its file.
   if (durable && writes_any_)
-    if (auto marked = setup_.mark.reached(newest_, setup_.time.mono_us()); !marked)
-      failure_ = marked.err();
+    setup_.mark.reached(newest_);
   if (failure_)
     setup_.on_failure(*failure_);
   return !failure_;

@@ -29,6 +29,10 @@ public:
   void operator()(release_job& r);
   void operator()(hide_job& h);
 
+  /// False, and nothing done: more would have to be read for a write or a range than `most`, in the
+  /// bytes of kv_transaction::limit_reads.
+  bool make(job& j, std::optional<size_t> most);
+
   /// What came from a peer and can neither be written nor kept for now.
   void refuse(const job& j, const error& why);
 

@@ -1,7 +1,8 @@
 #pragma once
-// The room on the disk that holds the libraries, against the reserve that is kept free. RocksDB
-// does not get along with a full disk, so writing stops before it is one.
+// The disk that holds the libraries: its room, against the reserve that is kept free, for RocksDB
+// does not get along with a full disk, so writing stops before it is one; and whether it is slow.
 
+#include "config/limits.hpp"
 #include "messages/error.hpp"
 
 #include <atomic>
@@ -25,6 +26,10 @@ public:
   /// What status shows; empty while there is room.
   std::string alarm();
 
+  /// A writer waited too long for it; all of them know that for a while. Monotonic clock.
+  void was_slow(uint64_t now_us) { slow_until_us_ = now_us + limits::slow_disk_ms * 1000; }
+  bool slow(uint64_t now_us) const { return now_us < slow_until_us_; }
+
   uint64_t reserve_bytes() const { return reserve_bytes_; }
   /// For who is not root. UINT64_MAX when the kernel does not say.
   uint64_t free_bytes() const;
@@ -35,6 +40,7 @@ private:
   std::filesystem::path folder_;
   uint64_t reserve_bytes_;
   std::atomic<bool> low_{false};
+  std::atomic<uint64_t> slow_until_us_{0};
 };
 
 } // namespace shoal

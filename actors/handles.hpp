@@ -92,13 +92,15 @@ struct look_at_commit {
 /// Writer → itself: a held op's time may have come.
 struct look_at_held {};
 struct look_at_merges {};
+struct look_at_mark {};
 /// Writer → itself: the disk may have room again.
 struct look_at_disk {};
 
-/// STORE WRITER, one per library, detached: the sole writer of its RocksDB. Gathers what waits, one
-/// synced batch, then answers all of it. A failed sync answers "outcome unknown": the store must be
-/// opened anew. A large batch is synced beside the making of the next. While the disk is low,
-/// clients are refused and what peers sent is kept.
+/// STORE WRITER, one per library, among the sockets or on a thread of its own (actor_place.hpp):
+/// the sole writer of its RocksDB. Gathers what waits, one synced batch, then answers all of it. A
+/// failed sync answers "outcome unknown": the store must be opened anew. A large batch is synced
+/// beside the making of the next. While the disk is low, clients are refused and what peers sent is
+/// kept.
 using store_writer_actor = caf::actor;
 
 /// The first a library is told: what its protocol asks for since it took what the store holds.
@@ -304,6 +306,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(shoal_node, caf::id_block::shoal_transport::end)
   CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_commit))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_held))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_merges))
+  CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_mark))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::look_at_disk))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::library_opened))
   CAF_ADD_TYPE_ID(shoal_node, (shoal::group_stored))
@@ -347,6 +350,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::flush_group)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_commit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_held)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_merges)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_mark)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::look_at_disk)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::library_opened)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shoal::group_stored)

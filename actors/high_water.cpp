@@ -18,17 +18,15 @@ std::optional<hlc> high_water::read() const {
   return stamp ? std::optional(*stamp) : std::nullopt;
 }
 
-status high_water::reached(const hlc& stamp, uint64_t now_us) {
-  newest_ = stamp;
-  if (written_us_ && now_us - *written_us_ < limits::high_water_ms * 1000)
-    return success();
-  written_us_ = now_us;
-  return settle();
+bool high_water::due(uint64_t now_us) const {
+  return newest_ != written_
+         && (!written_us_ || now_us - *written_us_ >= limits::high_water_ms * 1000);
 }
 
-status high_water::settle() {
+status high_water::settle(uint64_t now_us) {
   if (newest_ == written_)
     return success();
+  written_us_ = now_us;
   if (auto kept = replace_file(file_, to_string(newest_) + "\n"); !kept)
     return kept;
   written_ = newest_;

@@ -23,11 +23,13 @@ public:
   /// The mark on disk; nothing when there is none, or none that makes sense.
   std::optional<hlc> read() const;
 
-  /// After a commit, before it is answered. Durable at once for the first commit of a start, later
-  /// at most once a second: what the mark lags behind, peers notice.
-  status reached(const hlc& stamp, uint64_t now_us);
-  /// Durable now; at an orderly stop.
-  status settle();
+  /// After a commit.
+  void reached(const hlc& stamp) { newest_ = stamp; }
+  /// Whether it is time to `settle`: after the first commit of a start, later at most once a
+  /// second. What the mark lags behind, peers notice.
+  bool due(uint64_t now_us) const;
+  /// Durable now: two syncs.
+  status settle(uint64_t now_us);
 
 private:
   std::filesystem::path file_;

@@ -1,6 +1,7 @@
 #pragma once
 // The only place that writes a library's RocksDB.
 
+#include "actors/actor_place.hpp"
 #include "actors/clocks.hpp"
 #include "actors/disk_space.hpp"
 #include "actors/handles.hpp"
@@ -34,16 +35,21 @@ struct writer_setup {
   std::shared_ptr<disk_space> disk; // while it is low, nothing is written
   commit_aside aside = {};          // for large groups; empty: the writer commits all itself
   size_t aside_bytes_min = limits::ingest_bytes_min; // a smaller one is not worth a second thread
+  /// Of a writer that runs with spawn_with_place; null: it stays in its thread.
+  std::shared_ptr<actor_place> place = {};
   /// Called after each sync, before anybody is answered: what status and `wait` say must not lag
-  /// behind an answer.
+  /// behind an answer. Like answers and `on_failure` maybe in the thread of the sockets: none may
+  /// block.
   std::function<void(const replica_summary&, uint64_t newest_stamp_ms)> publish;
-  /// Called once, on the writer's thread: a commit failed (nothing can be written until the store
+  /// Called once: a commit failed (nothing can be written until the store
   /// is opened anew), or the store turned out to be damaged (ec::corrupt).
   std::function<void(const error&)> on_failure;
 };
 
-/// Spawn detached, since a sync blocks; in memory, as the test coordinator needs it, not. Ends,
-/// with what waits committed, on an exit message.
+/// Spawn with a place: it commits small groups in the thread of the sockets, which spares two
+/// wake-ups of threads, and does what links cannot wait for, or all while the disk is slow, in a
+/// thread of its own. Under the test coordinator it has none. Ends, with what waits committed, on
+/// an exit message.
 caf::behavior store_writer(caf::event_based_actor* self, std::shared_ptr<writer_setup> setup,
                            caf::actor library);
 

@@ -210,10 +210,12 @@ public:
     // Higher than all it holds: the node knows that it is an older copy, and asks its peers for
     // what it wrote since, before it takes its records for all there is.
     const auto mark_file = high_water::file_of(data_dir_, about_.library);
+    high_water mark(mark_file);
     ++newest.wall_ms;
-    if (const auto before = high_water(mark_file).read(); before && newest < *before)
+    if (const auto before = mark.read(); before && newest < *before)
       newest = *before;
-    if (auto marked = high_water(mark_file).reached(newest, 0); !marked)
+    mark.reached(newest);
+    if (auto marked = mark.settle(0); !marked)
       return marked;
     std::error_code problem;
     fs::create_directories(final_.parent_path(), problem);

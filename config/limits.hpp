@@ -47,6 +47,14 @@ constexpr uint64_t rest_forgotten_ms = 3'600'000; // until nothing was broken fo
 constexpr size_t group_commit_requests_max =
     1'024; // one sync answers at most this many; more only adds latency
 constexpr size_t group_commit_bytes_max = 4 * mib; // as large as the largest atomic batch
+// What a store writer does in the thread of the sockets: no more at a time than links can wait for.
+constexpr size_t small_group_jobs_max = 4; // writes and ranges; others cost their bytes only
+constexpr size_t small_group_bytes_max = 16 * kib;
+constexpr size_t small_group_op_bytes = 512; // that an op costs beside its values: so at most 32
+constexpr size_t small_group_read_max = 64 * kib; // of each write; see kv_transaction::limit_reads
+constexpr uint64_t small_group_us_max = 5'000;    // one that took longer: the disk is slow, for all
+constexpr uint64_t slow_disk_ms = 50;             // libraries and at least so long
+constexpr unsigned small_groups_before_return = 8; // in a row, on a thread of the writer's own
 constexpr size_t ingest_bytes_min =
     1 * mib; // a batch of this goes to disk as table files: half a dozen syncs, and no second copy
 
