@@ -76,15 +76,17 @@ BOOST_AUTO_TEST_CASE(posts_keep_their_order_also_while_a_socket_is_looked_at) {
   std::promise<uint16_t> port;
   std::promise<void> here;
   std::promise<void> go;
-  const auto busy = system.middleman().spawn_broker([&](caf::io::broker* self) -> caf::behavior {
-    port.set_value(self->add_tcp_doorman(0, "127.0.0.1")->second);
-    return {[&](const caf::io::new_connection_msg&) {
-              here.set_value();
-              go.get_future().wait();
-            },
-            [](const caf::io::connection_closed_msg&) {},
-            [](const caf::io::acceptor_closed_msg&) {}};
-  });
+  const auto busy = system.middleman().spawn_broker(
+      [&](caf::io::broker* self, std::promise<uint16_t>* bound) -> caf::behavior {
+        bound->set_value(self->add_tcp_doorman(0, "127.0.0.1")->second);
+        return {[&](const caf::io::new_connection_msg&) {
+                  here.set_value();
+                  go.get_future().wait();
+                },
+                [](const caf::io::connection_closed_msg&) {},
+                [](const caf::io::acceptor_closed_msg&) {}};
+      },
+      &port); // a body without arguments is undefined behaviour in CAF 0.17
   const auto at = port.get_future().get();
   std::this_thread::sleep_for(20ms); // it sleeps, probably
   const raw_client peer(at);
