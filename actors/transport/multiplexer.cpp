@@ -9,7 +9,6 @@
 #include <caf/resumable.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
 
-#include <chrono>
 #include <iterator>
 #include <mutex>
 #include <thread>
@@ -18,10 +17,6 @@
 
 namespace shoal::transport {
 namespace {
-
-/// Of messages, until sockets are looked at even so: actors that never stop writing to each other
-/// must not keep peers waiting.
-constexpr std::chrono::microseconds turn_max{500};
 
 /// Does nothing: it comes through the pipe of a loop that sleeps.
 class alarm final : public caf::ref_counted, public caf::resumable {
@@ -66,9 +61,7 @@ public:
 
   void run() override {
     while (num_socket_handlers() > 0) {
-      const auto until = std::chrono::steady_clock::now() + turn_max;
-      while (run_generation() && std::chrono::steady_clock::now() < until) {
-      }
+      run_generation();
       if (num_socket_handlers() == 0)
         return; // or it would sleep for ever
       const bool idle = may_sleep();
@@ -77,8 +70,7 @@ public:
   }
 
 private:
-  /// False: there was nobody to run.
-  bool run_generation() {
+  void run_generation() {
     {
       const std::lock_guard guard(mutex_);
       asleep_ = false;
@@ -89,13 +81,12 @@ private:
       others_.clear();
     }
     if (own_.empty())
-      return false;
+      return;
     running_.swap(own_);
     for (auto& r : running_)
       resume_once(std::move(r));
     running_.clear();
     handle_internal_events();
-    return true;
   }
 
   /// As default_multiplexer::resume, but who has not finished goes to the end of our queue.
