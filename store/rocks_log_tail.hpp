@@ -1,6 +1,10 @@
 #pragma once
-// Tells a damaged end of a RocksDB log (write-ahead log or MANIFEST) from one that a kill or a
-// power cut left half written.
+// Finds damage in a RocksDB log (write-ahead log or MANIFEST) that RocksDB itself passes over, and
+// tells a damaged end from one that a kill or a power cut left half written.
+//
+// Behind a header of zeros RocksDB skips the rest of the block, and a type of a recycled log (one
+// flipped bit) is the end to it: both without a word. Shoal recycles no logs, so each header must
+// have one of four types.
 //
 // RocksDB takes a last record that is longer than the file for a torn write and drops it. One
 // flipped bit in a length looks just so, and in a MANIFEST costs all that came after: table files
@@ -20,15 +24,10 @@
 #include "messages/error.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
 namespace shoal {
-
-/// The offset of a record in the log's last block whose length was changed; nothing when the log
-/// ends well or torn. Other damage is RocksDB's to report.
-std::optional<uint64_t> changed_length(std::string_view log);
 
 /// Where a write-ahead log ends that may go on with zeros, and what was found there.
 struct log_end {
@@ -42,8 +41,8 @@ struct log_end {
 log_end end_before_zeros(std::string_view tail, uint64_t offset);
 
 /// Before RocksDB opens the database in `directory`: cuts zeros, and what was torn in the midst of
-/// them, from its write-ahead logs; says which log or MANIFEST was damaged at its end. Other damage
-/// is RocksDB's to report. Whoever calls holds the database's lock.
+/// them, from its write-ahead logs; says which log or MANIFEST has a damaged end or header. Other
+/// damage is RocksDB's to report. Whoever calls holds the database's lock.
 /// ec::corrupt, which says the file's name and the place; ec::disk.
 status settle_log_ends(const std::string& directory);
 

@@ -2,6 +2,8 @@
 // silently missing.
 #include "rocks_store_fixture.hpp"
 
+#include "store/rocks_log_file.hpp"
+
 #include <chrono>
 #include <random>
 
@@ -31,6 +33,15 @@ struct damaged : rocks_directory {
     std::filesystem::copy(path("good"), path(), std::filesystem::copy_options::recursive);
   }
 
+  /// The write-ahead log, or the MANIFEST.
+  std::filesystem::path log(bool manifest) const {
+    std::filesystem::path found;
+    for (const auto& f : std::filesystem::directory_iterator(path()))
+      if (manifest ? f.path().filename().string().starts_with("MANIFEST-")
+                   : f.path().extension() == ".log")
+        found = f.path();
+    return found;
+  }
   enum class seen { everything, fault, less };
   /// Opens and reads all there is. A fault has to say which file and what to do.
   seen look() {
@@ -118,13 +129,8 @@ BOOST_AUTO_TEST_CASE(a_flipped_byte_in_the_log_is_refused_at_open) {
 BOOST_AUTO_TEST_CASE(a_flipped_length_is_not_taken_for_a_torn_write) {
   for (const bool flushed : {true, false}) {
     fill(flushed);
-    std::filesystem::path log;
-    for (const auto& f : std::filesystem::directory_iterator(path()))
-      if (flushed ? f.path().filename().string().starts_with("MANIFEST-")
-                  : f.path().extension() == ".log")
-        log = f.path();
-    std::ifstream in(log, std::ios::binary);
-    const std::string bytes(std::istreambuf_iterator<char>(in), {});
+    const auto log = this->log(flushed);
+    const auto bytes = bytes_of(log);
     size_t tried = 0;
     for (size_t at = (bytes.size() - 1) / (32 << 10) * (32 << 10); at + 7 <= bytes.size();) {
       const size_t length =
@@ -142,6 +148,53 @@ BOOST_AUTO_TEST_CASE(a_flipped_length_is_not_taken_for_a_torn_write) {
       at += 7 + length;
     }
     BOOST_TEST(tried >= 4);
+    std::filesystem::remove_all(path());
+    std::filesystem::remove_all(path("good"));
+  }
+}
+
+// RocksDB skips a block's rest behind a header of zeros, and takes a record of a recycled log for
+// the end.
+BOOST_AUTO_TEST_CASE(a_header_that_is_none_is_refused_at_open) {
+  const auto seed = seed_of_this_run();
+  std::mt19937_64 rng(seed);
+  for (const bool manifest : {true, false}) {
+    fill(manifest);
+    const auto file = log(manifest);
+    const auto good = bytes_of(file);
+    const auto refused = [&](const std::string& bytes, size_t at) {
+      std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
+      const auto opened = rocks_store::open(path());
+      BOOST_REQUIRE_MESSAGE(!opened.ok(), "seed " << seed << ": " << file << " at " << at);
+      BOOST_TEST(opened.err().code == ec::corrupt);
+      BOOST_TEST(opened.err().message.find(file.filename().string()) != std::string::npos,
+                 opened.err().message);
+      restore();
+    };
+    size_t records = 0;
+    for (size_t at = 0; at + 7 <= good.size(); ++records) {
+      const size_t length =
+          static_cast<uint8_t>(good[at + 4]) + 256U * static_cast<uint8_t>(good[at + 5]);
+      if (manifest || rng() % 8 == 0) {
+        auto bad = good;
+        bad[at + 6] = static_cast<char>(static_cast<uint8_t>(bad[at + 6]) ^ (1U << rng() % 8));
+        refused(bad, at + 6);
+        bad = good;
+        bad.replace(at + rng() % 5, 7, 7, '\0');
+        refused(bad, at);
+      }
+      if (manifest || rng() % 8 == 0) {
+        const size_t begin = (at + 4) / disk_sector_bytes * disk_sector_bytes;
+        auto bad = good;
+        bad.replace(begin, disk_sector_bytes, std::min(disk_sector_bytes, bad.size() - begin),
+                    '\0');
+        refused(bad, begin);
+      }
+      at += 7 + length;
+      if (const size_t left = (32 << 10) - at % (32 << 10); left < 7)
+        at += left;
+    }
+    BOOST_TEST(records >= 4);
     std::filesystem::remove_all(path());
     std::filesystem::remove_all(path("good"));
   }

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <random>
 #include <tuple>
@@ -59,6 +60,21 @@ struct rocks_directory {
 
   std::filesystem::path root;
 };
+
+inline std::string bytes_of(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// Where its zeros begin, which may be none.
+inline size_t end_of(std::string_view log) { return log.find_last_not_of('\0') + 1; }
+
+inline std::string noise(std::mt19937_64& random, size_t bytes) {
+  std::string out(bytes, '\0');
+  for (auto& c : out)
+    c = static_cast<char>(random());
+  return out;
+}
 
 inline void flip_byte(const std::filesystem::path& file, uint64_t offset, uint8_t mask) {
   std::fstream f(file, std::ios::in | std::ios::out | std::ios::binary);
