@@ -13,13 +13,16 @@ namespace shoal {
 
 namespace {
 
-constexpr uint64_t tick_us = 100'000;         // how late a dial may be
+constexpr uint64_t tick_us = 100'000; // how late a dial may be
+/// Dials at once, from connect to the end of the TLS handshake: a hundred nodes that start at one
+/// moment would else begin all handshakes, and end none in time.
+constexpr ptrdiff_t dials_max = 16;
 constexpr uint64_t stop_links_us = 1'000'000; // for the last frames of a node that stops
 
 } // namespace
 
 node_loop::node_loop(caf::event_based_actor* self, std::shared_ptr<node_setup> setup)
-    : self_(self), setup_(std::move(setup)), random_(random_u64()) {}
+    : self_(self), setup_(std::move(setup)), random_(random_u64()), dialled_last_(self_id()) {}
 
 bool node_loop::library::wants(const device_id& device, const device_id& self) const {
   return entry.sync
@@ -125,20 +128,41 @@ void node_loop::drop_strangers() {
     }
 }
 
+/// In turn, beginning with who comes next after this device: then of two devices one dials the
+/// other early, and need not be dialled.
 void node_loop::dial_due() {
   const auto now = mono_us();
-  for (auto& [device, p] : peers_) {
+  auto under_way =
+      std::count_if(peers_.begin(), peers_.end(), [](const auto& p) { return p.second.dialling; });
+  dials_wait_ = false;
+  auto it = peers_.upper_bound(dialled_last_);
+  for (size_t i = 0; i < peers_.size(); ++i, ++it) {
+    if (it == peers_.end())
+      it = peers_.begin();
+    auto& [device, p] = *it;
     if (p.link || p.dialling || p.addresses.empty() || !p.wait.due(now)
         || !setup_->accepted->contains(device) || !p.rest.over(now))
       continue;
     if (p.only_removed && p.dialled_us != 0 && now - p.dialled_us < limits::removed_retry_ms * 1000)
       continue;
+    if (under_way >= dials_max) {
+      dials_wait_ = true;
+      return;
+    }
+    ++under_way;
+    dialled_last_ = device;
     p.dialling = true;
     p.dialled_us = now;
     publish(device, p);
     self_->send(dialer_,
                 transport::dial{p.addresses[p.next_address++ % p.addresses.size()], device});
   }
+}
+
+/// When one dial has ended.
+void node_loop::dial_next() {
+  if (dials_wait_ && stop_at_us_ == 0)
+    dial_due();
 }
 
 void node_loop::on(const members_changed& m) {
@@ -259,9 +283,15 @@ caf::behavior node_actor(caf::event_based_actor* self, std::shared_ptr<node_setu
   auto loop = std::make_shared<node_loop>(self, setup);
   loop->start();
   return {
-      [=](const transport::link_up& x) { loop->on(x); },
+      [=](const transport::link_up& x) {
+        loop->on(x);
+        loop->dial_next();
+      },
       [=](const transport::link_down& x) { loop->on(x); },
-      [=](const transport::dial_failed& x) { loop->on(x); },
+      [=](const transport::dial_failed& x) {
+        loop->on(x);
+        loop->dial_next();
+      },
       [=](const transport::link_refused& x) { loop->on(x); },
       [=](const link_greeted& x) { loop->on(x); },
       [=](const link_alive& x) { loop->on(x); },

@@ -28,6 +28,7 @@ public:
   void on(const transport::link_down& down);
   void on(const transport::dial_failed& failed);
   void on(const transport::link_refused& refused);
+  void dial_next();
   void on(const link_greeted& g);
   void on(const link_alive& a);
   void on(const duplicate_reported& d);
@@ -159,6 +160,8 @@ private:
   std::map<library_id, library> libraries_;
   std::map<library_id, closing> closing_;
   std::map<library_id, departed> departed_; // that members must be told of, or may take back
+  device_id dialled_last_;
+  bool dials_wait_ = false; // for one of those under way to end
   uint64_t next_number_ = 1;
   uint64_t open_again_us_ = 0; // when libraries that the disk failed are tried next
   uint64_t stop_at_us_ = 0;    // 0: running; else when libraries must be done with their offers

@@ -118,6 +118,60 @@ BOOST_FIXTURE_TEST_CASE(who_never_stops_posting_does_not_keep_sockets_waiting, t
   *stop = true;
 }
 
+// Each is for one look at sockets: a connection, and the bytes that a broker asked for.
+BOOST_AUTO_TEST_CASE(all_that_waits_at_sockets_is_taken_before_actors_run_again) {
+  caf_config config;
+  caf::actor_system system{config};
+  auto& loop = system.middleman().backend();
+  struct seen {
+    std::promise<uint16_t> port;
+    std::vector<uint64_t> accepted; // in which round
+    std::vector<uint64_t> read;
+    std::promise<void> all_read;
+  } seen;
+  auto stop = std::make_shared<std::atomic<bool>>(false);
+  auto rounds = std::make_shared<std::atomic<uint64_t>>(0);
+  constexpr size_t connections = 30;
+  constexpr size_t pieces = 10;
+  const auto door = system.middleman().spawn_broker(
+      [rounds](caf::io::broker* self, struct seen* what) -> caf::behavior {
+        what->port.set_value(self->add_tcp_doorman(0, "127.0.0.1")->second);
+        return {[self, rounds, what](const caf::io::new_connection_msg& m) {
+                  what->accepted.push_back(*rounds);
+                  self->configure_read(m.handle, caf::io::receive_policy::exactly(4));
+                },
+                [rounds, what](const caf::io::new_data_msg&) {
+                  what->read.push_back(*rounds);
+                  if (what->read.size() == pieces)
+                    what->all_read.set_value();
+                },
+                [](const caf::io::connection_closed_msg&) {},
+                [](const caf::io::acceptor_closed_msg&) {}};
+      },
+      &seen);
+  const auto at = seen.port.get_future().get();
+  std::promise<void> here;
+  std::promise<void> go;
+  loop.post([&] {
+    here.set_value();
+    go.get_future().wait();
+  });
+  here.get_future().wait();
+  go_round(loop, stop, rounds);
+  std::vector<std::unique_ptr<raw_client>> waiting;
+  for (size_t i = 0; i < connections; ++i)
+    waiting.push_back(std::make_unique<raw_client>(at));
+  waiting[0]->send(std::string(4 * pieces, 'x'));
+  go.set_value();
+  BOOST_REQUIRE(seen.all_read.get_future().wait_for(patience) == std::future_status::ready);
+  *stop = true;
+  caf::anon_send_exit(door, caf::exit_reason::user_shutdown);
+  system.await_all_actors_done();
+  BOOST_TEST(seen.accepted.size() == connections);
+  BOOST_TEST(seen.accepted.back() - seen.accepted.front() <= 1U);
+  BOOST_TEST(seen.read.back() - seen.accepted.front() <= 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_system_ends_while_somebody_posts_without_end) {
   auto stop = std::make_shared<std::atomic<bool>>(false);
   auto rounds = std::make_shared<std::atomic<uint64_t>>(0);
