@@ -240,11 +240,14 @@ status settle_zeros(const std::string& directory, const std::string& name, bool 
 /// for the end, which are headers of zeros and of recycled logs.
 status check_headers(const std::string& directory, const std::string& name) {
   log_bytes log(directory + "/" + name);
+  const uint64_t end_of_bytes = log.end_of_bytes();
   for (uint64_t begin = 0; begin < log.size(); begin += block_bytes) {
     const auto block = log.from(begin, std::min<uint64_t>(block_bytes, log.size() - begin));
     const bool last = begin + block_bytes >= log.size();
     for (size_t at = 0; at + header_bytes <= block.size();) {
       const auto header = header_at(block, at);
+      if (begin + at >= end_of_bytes)
+        return success(); // the file grew, but its bytes did not come: they were not synced
       if (!is_known(header.type))
         return damage(name, "a record of no known type", begin + at);
       const size_t end = at + header_bytes + header.length;
@@ -260,15 +263,12 @@ status check_headers(const std::string& directory, const std::string& name) {
 
 status settle_log_ends(const std::string& directory) {
   std::vector<std::pair<uint64_t, std::string>> logs;
-  std::vector<std::string> manifests;
   std::error_code code;
   for (std::filesystem::directory_iterator it(directory, code), end; !code && it != end;
        it.increment(code)) {
     auto name = it->path().filename().string();
     if (const auto number = number_of(name))
       logs.emplace_back(*number, std::move(name));
-    else if (name.starts_with("MANIFEST-"))
-      manifests.push_back(std::move(name));
   }
   std::sort(logs.begin(), logs.end());
   for (const auto& [number, name] : logs) {
@@ -277,10 +277,10 @@ status settle_log_ends(const std::string& directory) {
     if (auto ok = check_headers(directory, name); !ok)
       return ok;
   }
-  for (const auto& name : manifests)
-    if (auto ok = check_headers(directory, name); !ok)
-      return ok;
-  return success();
+  // The only one that counts: what a power cut left of the next, before that was named, does not.
+  std::ifstream current(directory + "/CURRENT");
+  std::string manifest;
+  return std::getline(current, manifest) ? check_headers(directory, manifest) : success();
 }
 
 } // namespace shoal

@@ -17,6 +17,9 @@
 // Of one that was appended and is torn the file lacks the end. A file that grew by all of it, but
 // without its bytes, is refused: that is damage, too.
 //
+// A MANIFEST may end in zeros: its file grew, and the power went before the bytes came. Of the
+// MANIFESTs only the one that CURRENT names counts.
+//
 // Log format: blocks of 32 KiB; in each, records of
 //   masked CRC-32C of type and payload (4, little-endian)   length (2)   type (1)   payload
 // and fewer than 7 zero bytes where no header fits.

@@ -19,8 +19,8 @@ namespace shoal::transport {
 /// or until `held_bytes` have come.
 class frame_splitter {
 public:
-  /// What a peer may send in the time it takes to judge its Hello: a credit window, and one frame
-  /// that needs no credit.
+  /// What a peer may send in the time it takes to find a receiver for its link, and to judge its
+  /// Hello: a credit window, and one frame that needs no credit.
   static constexpr size_t held_bytes = wire_limits::window_bytes + wire_limits::frame_bytes;
 
   /// Appends the payloads of all frames that are complete now. After an error nothing more may be

@@ -42,6 +42,11 @@ struct accept_limits {
   size_t unauthenticated_per_address = 8;
   /// The same from loopback, where labs run a hundred nodes on one machine.
   size_t unauthenticated_loopback = 64;
+  /// Connections accepted between two turns of the actors: a handshake takes two or three turns, so
+  /// that a burst of one address's members, after this node was busy, stays below its bound.
+  size_t per_turn = 2;
+  /// The same from loopback.
+  size_t per_turn_loopback = 16;
   /// Inbound links, authenticated or not: as many as a library can have members.
   size_t links = 4096;
 };

@@ -291,8 +291,8 @@ void link_state::deliver(std::vector<std::string> payloads) {
   if (!receiver_) {
     early_bytes_ += bytes;
     std::move(payloads.begin(), payloads.end(), std::back_inserter(early_));
-    if (early_bytes_ > wire_limits::frame_bytes_before_hello + 4)
-      drain("more than " + std::to_string(wire_limits::frame_bytes_before_hello)
+    if (early_bytes_ > frame_splitter::held_bytes)
+      drain("more than " + std::to_string(frame_splitter::held_bytes)
             + " bytes came before there was a session for them");
     return;
   }

@@ -61,11 +61,15 @@ private:
   bool descriptors_left() const;
   void pause();
   void resume();
+  void count_in_turn(bool loopback);
+  void next_turn();
 
   caf::io::broker* self_;
   caf::io::accept_handle door_;
   link_context context_;
   std::shared_ptr<admission> gate_;
+  accept_limits limits_;
+  size_t in_turn_ = 0; // accepted in this turn of the loop
   int ceiling_ = 0;
   bool paused_ = false;
   size_t refusals_ = 0; // since window_
@@ -74,6 +78,7 @@ private:
 
 caf::behavior listener_state::begin(int fd, link_context context, accept_limits limits) {
   context_ = std::move(context);
+  limits_ = limits;
   gate_ = std::make_shared<admission>(limits);
   ceiling_ = descriptor_ceiling();
   self_->set_default_handler(caf::drop);
@@ -93,6 +98,7 @@ caf::behavior listener_state::begin(int fd, link_context context, accept_limits 
         self_->delayed_send(self_, descriptor_check, caf::tick_atom::value);
       },
       [this](caf::open_atom) { resume(); },
+      [this](caf::flush_atom) { next_turn(); },
   };
 }
 
@@ -118,9 +124,24 @@ void listener_state::resume() {
   self_->trigger(door_);
 }
 
+/// Own messages run behind all that this turn accepts.
+void listener_state::count_in_turn(bool loopback) {
+  if (in_turn_++ == 0)
+    self_->send(self_, caf::flush_atom::value);
+  if (in_turn_ >= (loopback ? limits_.per_turn_loopback : limits_.per_turn))
+    self_->halt(door_);
+}
+
+void listener_state::next_turn() {
+  in_turn_ = 0;
+  if (!paused_)
+    self_->trigger(door_);
+}
+
 void listener_state::accepted(caf::io::connection_handle connection) {
   int fd = static_cast<int>(connection.id());
   auto remote = remote_of(fd);
+  count_in_turn(remote.loopback);
   if (fd >= ceiling_) {
     refuse(connection, remote, "the process is short of file descriptors; raise LimitNOFILE");
     pause();

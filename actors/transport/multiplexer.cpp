@@ -20,8 +20,6 @@ namespace {
 
 /// At sockets, between actors' turns; so that much traffic does not keep actors from work.
 constexpr int looks_max = 16;
-/// More of them as long as each accepts a connection.
-constexpr int accepts_max = 64;
 
 /// Does nothing: it comes through the pipe of a loop that sleeps.
 class alarm final : public caf::ref_counted, public caf::resumable {
@@ -75,17 +73,11 @@ public:
 
 private:
   /// Until none has anything: what has come is there together when actors run, and makes one
-  /// commit, or one exchange. CAF takes one connection per look, and whoever waits to be accepted
-  /// waits for a handshake's deadline, too.
+  /// commit, or one exchange. CAF takes one connection per look.
   void look_at_sockets(bool sleep) {
-    for (int looks = 1, accepted = 0;; ++looks) {
-      const size_t sockets = num_socket_handlers();
-      if (!poll_once(sleep && looks == 1))
-        return;
-      const bool one_more = num_socket_handlers() > sockets && ++accepted < accepts_max;
-      if (looks >= looks_max && !one_more)
-        return;
-    }
+    bool some = poll_once(sleep);
+    for (int looks = 1; some && looks < looks_max; ++looks)
+      some = poll_once(false);
   }
 
   void run_generation() {

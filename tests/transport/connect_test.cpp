@@ -3,6 +3,11 @@
 #include "actors/transport/openssl.hpp"
 #include "tests/transport/link_fixture.hpp"
 
+#include <caf/io/middleman.hpp>
+#include <caf/io/network/multiplexer.hpp>
+
+#include <atomic>
+#include <future>
 #include <sys/resource.h>
 #include <thread>
 
@@ -295,6 +300,58 @@ BOOST_AUTO_TEST_CASE(strangers_beyond_the_bound_are_closed_at_once) {
     in = again.shake_hands();
   }
   BOOST_TEST(in);
+}
+
+namespace {
+
+/// How many were refused in each round of a loop that is never idle.
+struct refused_in_rounds {
+  caf::io::network::multiplexer& loop;
+  const traffic& counters;
+  std::atomic<bool> stop{false};
+  std::atomic<uint64_t> seen{0};
+  uint64_t most = 0;
+
+  void look() {
+    const uint64_t now = counters.refused;
+    most = std::max(most, now - seen);
+    seen = now;
+    if (!stop)
+      loop.post([this] { look(); });
+  }
+};
+
+} // namespace
+
+// Else members of one address that waited while the node was busy would go beyond the bound.
+BOOST_AUTO_TEST_CASE(a_few_of_a_burst_are_accepted_before_actors_run) {
+  constexpr size_t burst = 12;
+  device bob{{}, accept_limits{.per_turn_loopback = 2}};
+  auto& loop = bob.system.middleman().backend();
+  refused_in_rounds rounds{loop, *bob.counters};
+  std::promise<void> here;
+  std::promise<void> go;
+  loop.post([&] {
+    here.set_value();
+    go.get_future().wait();
+  });
+  here.get_future().wait();
+  loop.post([&] { rounds.look(); });
+  std::vector<std::unique_ptr<raw_client>> waiting;
+  for (size_t i = 0; i < burst; ++i) {
+    waiting.push_back(std::make_unique<raw_client>(bob.address.port));
+    waiting.back()->send("no TLS"); // refused as soon as it is read
+  }
+  go.set_value();
+  const auto until = deadline_clock::now() + patience;
+  while (rounds.seen < burst && deadline_clock::now() < until)
+    std::this_thread::sleep_for(1ms);
+  rounds.stop = true;
+  std::promise<void> over;
+  loop.post([&] { over.set_value(); }); // behind the last look
+  over.get_future().wait();
+  BOOST_TEST(rounds.seen == burst);
+  BOOST_TEST(rounds.most <= 2U);
 }
 
 BOOST_AUTO_TEST_CASE(a_storm_of_connections_is_slowed_down_but_not_for_ever) {

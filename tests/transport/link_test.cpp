@@ -1,5 +1,6 @@
 // Links between real actor systems over loopback.
 
+#include "actors/transport/frame_splitter.hpp"
 #include "tests/transport/link_fixture.hpp"
 
 #include <chrono>
@@ -119,12 +120,28 @@ BOOST_AUTO_TEST_CASE(frames_that_come_before_a_receiver_are_kept_for_it) {
   BOOST_TEST((d.bob.frames(2) == std::vector<std::string>{"one", "two"}));
 }
 
-BOOST_AUTO_TEST_CASE(more_than_a_hello_before_a_receiver_closes_the_link) {
+// Hellos of several libraries: while this node was busy all of them came.
+BOOST_AUTO_TEST_CASE(large_hellos_may_come_before_a_receiver) {
   two_devices d;
   d.alice.call(d.bob.address, d.bob.id());
   auto up = d.alice.must<link_up>("link_up");
-  std::string half(wire_limits::frame_bytes_before_hello / 2, 'x');
-  d.alice.send(up.link, {half, half, half});
+  const std::vector<std::string> hellos(8, std::string(wire_limits::frame_bytes_before_hello, 'x'));
+  d.alice.send(up.link, hellos);
+  up = d.bob.must<link_up>("link_up");
+  const auto until = deadline_clock::now() + patience;
+  while (d.bob.counters->bytes_in < hellos.size() * hellos[0].size()
+         && deadline_clock::now() < until)
+    BOOST_REQUIRE(!d.bob.next<link_down>(1ms).has_value());
+  d.bob.attach_to(up.link);
+  BOOST_TEST((d.bob.frames(hellos.size()) == hellos));
+}
+
+BOOST_AUTO_TEST_CASE(more_than_a_window_before_a_receiver_closes_the_link) {
+  two_devices d;
+  d.alice.call(d.bob.address, d.bob.id());
+  auto up = d.alice.must<link_up>("link_up");
+  const std::string hello(wire_limits::frame_bytes_before_hello, 'x');
+  d.alice.send(up.link, std::vector(frame_splitter::held_bytes / hello.size() + 1, hello));
   auto down = d.bob.must<link_down>("link_down");
   BOOST_TEST(contains(down.reason, "before there was a session"));
 }

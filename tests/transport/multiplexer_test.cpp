@@ -131,7 +131,7 @@ BOOST_AUTO_TEST_CASE(all_that_waits_at_sockets_is_taken_before_actors_run_again)
   } seen;
   auto stop = std::make_shared<std::atomic<bool>>(false);
   auto rounds = std::make_shared<std::atomic<uint64_t>>(0);
-  constexpr size_t connections = 30;
+  constexpr size_t connections = 10;
   constexpr size_t pieces = 10;
   const auto door = system.middleman().spawn_broker(
       [rounds](caf::io::broker* self, struct seen* what) -> caf::behavior {
