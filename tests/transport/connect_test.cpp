@@ -4,10 +4,8 @@
 #include "tests/transport/link_fixture.hpp"
 
 #include <caf/io/middleman.hpp>
-#include <caf/io/network/multiplexer.hpp>
 
 #include <atomic>
-#include <future>
 #include <sys/resource.h>
 #include <thread>
 
@@ -329,20 +327,14 @@ BOOST_AUTO_TEST_CASE(a_few_of_a_burst_are_accepted_before_actors_run) {
   device bob{{}, accept_limits{.per_turn_loopback = 2}};
   auto& loop = bob.system.middleman().backend();
   refused_in_rounds rounds{loop, *bob.counters};
-  std::promise<void> here;
-  std::promise<void> go;
-  loop.post([&] {
-    here.set_value();
-    go.get_future().wait();
-  });
-  here.get_future().wait();
+  held_loop held(loop);
   loop.post([&] { rounds.look(); });
   std::vector<std::unique_ptr<raw_client>> waiting;
   for (size_t i = 0; i < burst; ++i) {
     waiting.push_back(std::make_unique<raw_client>(bob.address.port));
     waiting.back()->send("no TLS"); // refused as soon as it is read
   }
-  go.set_value();
+  held.release();
   const auto until = deadline_clock::now() + patience;
   while (rounds.seen < burst && deadline_clock::now() < until)
     std::this_thread::sleep_for(1ms);

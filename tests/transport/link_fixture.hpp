@@ -12,8 +12,10 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/io/network/multiplexer.hpp>
 #include <caf/scoped_actor.hpp>
 
+#include <future>
 #include <mutex>
 #include <set>
 
@@ -56,6 +58,23 @@ struct key_holder {
       self, [known = members](const device_id& peer) { return known->has(peer); });
 
   device_id id() const { return self.device(); }
+};
+
+/// Keeps the sockets' thread from work until it is released, so that something waits for it.
+class held_loop {
+public:
+  explicit held_loop(caf::io::network::multiplexer& loop) {
+    loop.post([this] {
+      here_.set_value();
+      go_.get_future().wait();
+    });
+    here_.get_future().wait();
+  }
+  void release() { go_.set_value(); }
+
+private:
+  std::promise<void> here_;
+  std::promise<void> go_;
 };
 
 /// A device with listener and dialer. The test is its owner, and the receiver of its links.

@@ -150,19 +150,13 @@ BOOST_AUTO_TEST_CASE(all_that_waits_at_sockets_is_taken_before_actors_run_again)
       },
       &seen);
   const auto at = seen.port.get_future().get();
-  std::promise<void> here;
-  std::promise<void> go;
-  loop.post([&] {
-    here.set_value();
-    go.get_future().wait();
-  });
-  here.get_future().wait();
+  held_loop held(loop);
   go_round(loop, stop, rounds);
   std::vector<std::unique_ptr<raw_client>> waiting;
   for (size_t i = 0; i < connections; ++i)
     waiting.push_back(std::make_unique<raw_client>(at));
   waiting[0]->send(std::string(4 * pieces, 'x'));
-  go.set_value();
+  held.release();
   BOOST_REQUIRE(seen.all_read.get_future().wait_for(patience) == std::future_status::ready);
   *stop = true;
   caf::anon_send_exit(door, caf::exit_reason::user_shutdown);
