@@ -3,7 +3,7 @@
 #include "messages/ids.hpp"
 #include "store/merge_pace.hpp"
 #include "store/rocks_memtable.hpp"
-#include "store/rocks_table_end.hpp"
+#include "store/rocks_table_file.hpp"
 
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>

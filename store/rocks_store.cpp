@@ -6,7 +6,7 @@
 #include "store/rocks_log_tail.hpp"
 #include "store/rocks_open_room.hpp"
 #include "store/rocks_settings.hpp"
-#include "store/rocks_table_end.hpp"
+#include "store/rocks_table_file.hpp"
 
 #include <rocksdb/db.h>
 #include <rocksdb/snapshot.h>
@@ -30,7 +30,7 @@ struct rocks_store::engine {
   std::string path;
   std::shared_ptr<rocks_memory> memory;
   std::shared_ptr<tables_kept> files =
-      std::make_shared<tables_kept>(zeroed_logs(rocksdb::FileSystem::Default()));
+      std::make_shared<tables_kept>(checked_tables(zeroed_logs(rocksdb::FileSystem::Default())));
   std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(files);
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> families; // by `family`
@@ -327,8 +327,6 @@ result<std::unique_ptr<rocks_store>> rocks_store::open(const std::string& path,
     return made.err();
   if (auto settled = settle_files(path); !settled)
     return settled.err();
-  if (auto known = check_table_ends(path); !known)
-    return known.err();
   if (auto room = room_to_replay(path); !room)
     return room.err();
   const tables_before before(path);
