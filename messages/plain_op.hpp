@@ -30,4 +30,24 @@ struct plain_op {
 /// this takes, read_op() takes, and reads the same from it.
 bool read_plain_insert(std::string_view bytes, const device_id& origin, plain_op& into);
 
+/// Writes what encode_op() writes of it; `bytes` is not used. `prev`: what it says of the value
+/// that each field had before, none or unknown.
+template <class Writer>
+void write_plain_insert(Writer& out, const plain_op& o, previous::state prev) {
+  out.array(9);
+  out.uint(o.seq), out.uint(o.batch_rest);
+  out.uint(o.stamp.wall_ms), out.uint(o.stamp.counter);
+  out.uint(static_cast<uint64_t>(o.cls)), out.uint(static_cast<uint64_t>(op_kind::insert));
+  out.str(o.model), out.bin(o.id.view());
+  out.array(o.fields.size());
+  for (const auto& f : o.fields) {
+    const bool parent = f.kind == field_kind::parent;
+    out.array(parent ? 5 : 4);
+    out.str(f.name), out.uint(static_cast<uint64_t>(f.kind)), out.raw(f.value);
+    prev == previous::state::none ? out.nil() : out.boolean(false);
+    if (parent)
+      out.str(f.parent_model);
+  }
+}
+
 } // namespace shoal

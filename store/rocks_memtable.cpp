@@ -315,7 +315,11 @@ public:
   explicit cursor(const skip_list& of) : of_(&of) {}
   bool Valid() const override { return at_ != nullptr; }
   const char* key() const override { return at_->entry(); }
-  void Next() override { at_ = at_->next(0); }
+  void Next() override {
+    at_ = at_->next(0);
+    if (at_) // rows lie as they came, and whoever asks for the next one reads them all
+      __builtin_prefetch(at_->next(0));
+  }
   void Prev() override { at_ = of_->before(at_->key()); }
   void Seek(const Slice& key, const char*) override { at_ = of_->at_or_after(key_of(key)); }
   void SeekForPrev(const Slice& key, const char*) override {

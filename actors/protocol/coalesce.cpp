@@ -1,6 +1,9 @@
 #include "actors/protocol/coalesce.hpp"
 
+#include <xxhash.h>
+
 #include <algorithm>
+#include <bit>
 #include <set>
 #include <unordered_map>
 
@@ -39,6 +42,30 @@ bool read_heads(std::string_view ops, std::vector<op_head>& out) {
   return !in.failed();
 }
 
+std::vector<op_outline> outline_of(const std::vector<op_head>& heads) {
+  std::vector<op_outline> out(heads.size());
+  for (size_t i = 0; i < heads.size(); ++i)
+    out[i] = {heads[i].bytes.size(), heads[i].owned};
+  return out;
+}
+
+/// False when no device-owned record is there twice. Mostly so, and so it only compares hashes
+/// (open addressing with linear probing).
+bool may_repeat(const std::vector<op_head>& heads) {
+  std::vector<uint64_t> slots(std::bit_ceil(2 * heads.size()));
+  for (const auto& h : heads) {
+    if (!h.owned)
+      continue;
+    const uint64_t hash = XXH3_64bits(h.record.data(), h.record.size()) | 1; // 0: a free slot
+    auto at = (hash >> 1) & (slots.size() - 1);
+    for (; slots[at] != 0; at = (at + 1) & (slots.size() - 1))
+      if (slots[at] == hash)
+        return true;
+    slots[at] = hash;
+  }
+  return false;
+}
+
 /// What later ops of one record do to those before.
 struct later_ops {
   bool removed = false;
@@ -59,19 +86,21 @@ bool superseded(const op& o, const later_ops& later) {
 
 } // namespace
 
-size_t coalesce(range& r) {
-  if (r.count < 2 || !r.until.empty())
-    return 0;
+std::vector<op_outline> outline(const range& r) {
   std::vector<op_head> heads;
   heads.reserve(r.count);
-  if (!read_heads(r.ops, heads))
-    return 0;
+  read_heads(r.ops, heads);
+  return outline_of(heads);
+}
+
+std::vector<op_outline> coalesce(range& r) {
+  std::vector<op_head> heads;
+  heads.reserve(r.count);
+  if (!read_heads(r.ops, heads) || !r.until.empty() || !may_repeat(heads))
+    return outline_of(heads);
   std::unordered_map<std::string_view, size_t> times;
-  bool repeated = false;
   for (const auto& h : heads)
-    repeated |= h.owned && ++times[h.record] == 2;
-  if (!repeated)
-    return 0;
+    times[h.record] += h.owned;
 
   std::unordered_map<std::string_view, later_ops> later;
   std::vector<bool> goes(heads.size());
@@ -83,7 +112,7 @@ size_t coalesce(range& r) {
     reader in(h.bytes);
     const auto o = read_op(in, r.stream.origin);
     if (in.failed())
-      return 0;
+      return outline_of(heads);
     auto& after = later[h.record];
     if (superseded(o, after)) {
       goes[i] = true;
@@ -95,15 +124,18 @@ size_t coalesce(range& r) {
       after.written.insert(f.name);
   }
   if (gone == 0)
-    return 0;
+    return outline_of(heads);
   std::string left;
+  std::vector<op_head> stay;
   for (size_t i = 0; i < heads.size(); ++i)
-    if (!goes[i])
+    if (!goes[i]) {
       left += heads[i].bytes;
+      stay.push_back(heads[i]);
+    }
   r.ops = std::move(left);
   r.count -= static_cast<uint32_t>(gone);
   r.until = {{r.stream, r.to}};
-  return gone;
+  return outline_of(stay);
 }
 
 } // namespace shoal::protocol

@@ -5,10 +5,20 @@
 
 namespace shoal::protocol {
 
+/// What is known of an op in a range without decoding its fields.
+struct op_outline {
+  size_t bytes = 0; // encoded
+  bool owned = false;
+};
+
+/// Of all ops of a range, in their order; as far as they parse.
+std::vector<op_outline> outline(const range& r);
+
 /// Drops device-owned ops of a complete range that later ops of the same range supersede wholly:
 /// updates whose every field is written again, and what a delete takes. Shared ops all stay: the
 /// receiver's log and its conflicts want them. A range that lost ops says so by its `until`, which
-/// it meets itself. Returns how many went. A range whose ops do not parse stays as it is.
-size_t coalesce(range& r);
+/// it meets itself. A range whose ops do not parse stays as it is. Returns the outline of what it
+/// then is.
+std::vector<op_outline> coalesce(range& r);
 
 } // namespace shoal::protocol

@@ -1,10 +1,10 @@
 // What goes out: cursors into the durable streams, bounded by credit. A slow peer is a cursor that
 // lags, never a queue.
 
-#include "actors/protocol/coalesce.hpp"
 #include "actors/protocol/replicator.hpp"
 
 #include <algorithm>
+#include <span>
 
 namespace shoal::protocol {
 
@@ -29,16 +29,15 @@ void replicator::open_cursors(const device_id& peer, session& s) {
 
 namespace {
 
-const char* const no_split = "range: its ops do not parse";
-
 /// Cuts a range into parts of at most wire_limits::range_part_bytes, at op boundaries.
-std::vector<range> split(range r) {
+std::vector<range> split(range r, std::span<const op_outline> ops) {
   std::vector<range> parts;
   if (r.ops.size() <= wire_limits::range_part_bytes) {
     parts.push_back(std::move(r));
     return parts;
   }
-  const auto header = [&] {
+  size_t begin = 0;
+  for (auto op = ops.begin(); op != ops.end() || parts.empty();) {
     range p;
     p.stream = r.stream;
     p.from = r.from;
@@ -46,19 +45,13 @@ std::vector<range> split(range r) {
     p.log_complete = r.log_complete;
     p.more = true;
     p.part = r.part + static_cast<uint32_t>(parts.size());
-    return p;
-  };
-  parts.push_back(header());
-  reader in(r.ops);
-  while (!in.at_end() && !in.failed()) {
-    const size_t begin = in.offset();
-    in.frame(no_split);
-    const auto bytes = in.between(begin, in.offset());
-    if (!parts.back().ops.empty()
-        && parts.back().ops.size() + bytes.size() > wire_limits::range_part_bytes)
-      parts.push_back(header());
-    parts.back().ops += bytes;
-    parts.back().count += 1;
+    size_t bytes = 0;
+    for (; op != ops.end() && (bytes == 0 || bytes + op->bytes <= wire_limits::range_part_bytes);
+         ++op, ++p.count)
+      bytes += op->bytes;
+    p.ops.assign(r.ops, begin, bytes);
+    begin += bytes;
+    parts.push_back(std::move(p));
   }
   parts.back().more = r.more;
   parts.back().until = std::move(r.until);
@@ -66,57 +59,63 @@ std::vector<range> split(range r) {
   return parts;
 }
 
-message_kind kind_for(const range& r, bool live) {
-  if (!live)
-    return r.until.empty() ? message_kind::shared_change_response : message_kind::state_response;
-  // The fifth item of an encoded op is its class; one look is enough for a single op.
-  bool owned = true;
-  reader in(r.ops);
-  while (!in.at_end() && !in.failed() && owned) {
-    const size_t items = in.array(64, "op");
-    for (size_t i = 0; i < items && !in.failed(); ++i) {
-      if (i == 4)
-        owned = in.uint("class") == static_cast<uint64_t>(record_class::owned);
-      else
-        in.frame("op");
-    }
-  }
-  if (r.count == 1)
+message_kind kind_of_live(std::span<const op_outline> ops) {
+  const bool owned = std::all_of(ops.begin(), ops.end(), [](const auto& o) { return o.owned; });
+  if (ops.size() == 1)
     return owned ? message_kind::state_change : message_kind::shared_change;
   return owned ? message_kind::state_batch : message_kind::shared_change_batch;
 }
 
 } // namespace
 
-void replicator::send_range(const std::vector<device_id>& to, range r, bool live) {
-  for (auto& part : split(std::move(r))) {
-    const auto cost = cost_of(part);
-    const auto kind = kind_for(part, live);
-    // Encoded once, or twice where some peers cannot take it compressed.
-    std::vector<device_id> packed;
-    std::vector<device_id> plain;
-    for (const auto& peer : to) {
-      auto& s = sessions_[peer];
-      s.in_flight += cost;
-      (compresses(s, part) ? packed : plain).push_back(peer);
-    }
-    if (packed.empty()) {
-      out_.push_back(send{std::move(plain), range_message{kind, std::move(part)}});
-      continue;
-    }
-    if (!plain.empty())
-      out_.push_back(send{std::move(plain), range_message{kind, part}});
-    part.compressed = true;
-    out_.push_back(send{std::move(packed), range_message{kind, std::move(part)}});
+/// Encoded once, or twice where some peers cannot take it compressed.
+void replicator::send_part(const std::vector<device_id>& to, message_kind kind, range part) {
+  const auto cost = cost_of(part);
+  std::vector<device_id> packed;
+  std::vector<device_id> plain;
+  for (const auto& peer : to) {
+    auto& s = sessions_[peer];
+    s.in_flight += cost;
+    (compresses(s, part) ? packed : plain).push_back(peer);
+  }
+  if (packed.empty()) {
+    out_.push_back(send{std::move(plain), range_message{kind, std::move(part)}});
+    return;
+  }
+  if (!plain.empty())
+    out_.push_back(send{std::move(plain), range_message{kind, part}});
+  part.compressed = true;
+  out_.push_back(send{std::move(packed), range_message{kind, std::move(part)}});
+}
+
+void replicator::send_live(const std::vector<device_id>& to, newest_range newest) {
+  std::span<const op_outline> left(newest.ops);
+  for (auto& part : split(std::move(newest.all), left)) {
+    const auto ops = left.first(std::min<size_t>(part.count, left.size()));
+    left = left.subspan(ops.size());
+    send_part(to, kind_of_live(ops), std::move(part));
+  }
+}
+
+void replicator::send_loaded(const device_id& to, range r) {
+  std::vector<op_outline> ops;
+  if (r.ops.size() > wire_limits::range_part_bytes)
+    ops = outline(r);
+  for (auto& part : split(std::move(r), ops)) {
+    const auto kind =
+        part.until.empty() ? message_kind::shared_change_response : message_kind::state_response;
+    send_part({to}, kind, std::move(part));
   }
 }
 
 /// What is newest, as one batch.
-std::optional<range> replicator::from_ring(const stream_id& stream, uint64_t from) const {
+std::optional<replicator::newest_range> replicator::from_ring(const stream_id& stream,
+                                                              uint64_t from) const {
   auto r = ring_.collect(stream, from, wire_limits::range_part_bytes, settings_.batch_ops);
-  if (r)
-    coalesce(*r);
-  return r;
+  if (!r)
+    return std::nullopt;
+  auto ops = coalesce(*r);
+  return newest_range{std::move(*r), std::move(ops)};
 }
 
 /// What a read under way will bring is on its way as well.
@@ -146,9 +145,9 @@ void replicator::pump_all() {
       return !window_open(sessions_[peer]);
     });
     for (const auto& peer : peers)
-      sessions_[peer].cursors[place.first].sent = r->to;
+      sessions_[peer].cursors[place.first].sent = r->all.to;
     if (!peers.empty())
-      send_range(peers, std::move(*r), true);
+      send_live(peers, std::move(*r));
   }
   for (auto& [peer, s] : sessions_)
     pump(peer, s);
@@ -169,8 +168,8 @@ void replicator::pump(const device_id& peer, session& s) {
       const auto last = cursor.end.value_or(seq_of(held_, stream));
       while (cursor.sent < last && window_open(s)) {
         if (auto r = from_ring(stream, cursor.sent)) {
-          cursor.sent = r->to;
-          send_range({peer}, std::move(*r), true);
+          cursor.sent = r->all.to;
+          send_live({peer}, std::move(*r));
           continue;
         }
         if (!s.loading) {
@@ -227,9 +226,8 @@ void replicator::on(loaded& e) {
   if (!e.failed && s.state == session_state::live && cursor != s.cursors.end()
       && cursor->second.sent == e.from && !e.parts.empty()) {
     cursor->second.sent = e.parts.front().to;
-    for (auto& part : e.parts) {
-      send_range({e.peer}, std::move(part), false);
-    }
+    for (auto& part : e.parts)
+      send_loaded(e.peer, std::move(part));
   }
   if (e.failed)
     return close(e.peer, "reading the store failed");

@@ -9,6 +9,7 @@
 
 #include "actors/protocol/backoff.hpp"
 #include "actors/protocol/clock_rule.hpp"
+#include "actors/protocol/coalesce.hpp"
 #include "actors/protocol/events.hpp"
 #include "actors/protocol/live_ring.hpp"
 #include "actors/protocol/pace.hpp"
@@ -270,8 +271,14 @@ private:
   void pump_all();
   bool window_open(const session& s) const;
   void pump(const device_id& peer, session& s);
-  std::optional<range> from_ring(const stream_id& stream, uint64_t from) const;
-  void send_range(const std::vector<device_id>& to, range r, bool live);
+  struct newest_range {
+    range all;
+    std::vector<op_outline> ops; // of `all`
+  };
+  std::optional<newest_range> from_ring(const stream_id& stream, uint64_t from) const;
+  void send_live(const std::vector<device_id>& to, newest_range newest);
+  void send_loaded(const device_id& to, range r);
+  void send_part(const std::vector<device_id>& to, message_kind kind, range part);
   // feeders.cpp
   void choose_feeders();
   bool take_over(const device_id& origin);

@@ -8,8 +8,6 @@
 
 namespace shoal {
 
-constexpr uint64_t once_keys_kept = 100'000;
-constexpr uint64_t once_kept_ms = 24ULL * 3600 * 1000;
 constexpr size_t parents_climbed_max =
     4096; // deeper than any path; a longer chain counts as a cycle
 
@@ -177,17 +175,41 @@ result<std::optional<std::string>> replica::find_own(kv_transaction& txn, const 
   return own;
 }
 
-result<op> replica::make_op(kv_transaction& txn, const edit& e, const hlc& stamp, row& before) {
-  const auto key = keys::row(e.cls, e.model, e.id, self_);
-  auto raw = e.cls == record_class::owned ? find_own(txn, e, key) : txn.get(family::shared, key);
-  if (!raw)
-    return raw.err();
-  if (*raw) {
-    auto parsed = read_row(txn, e.cls, key, **raw);
-    if (!parsed)
-      return parsed.err();
-    before = std::move(*parsed);
-  }
+/// An op has its fields by name.
+static void sort_by_name(const edit& e, std::vector<const field_edit*>& by_name) {
+  by_name.clear();
+  for (const auto& f : e.fields)
+    by_name.push_back(&f);
+  std::sort(by_name.begin(), by_name.end(),
+            [](const field_edit* a, const field_edit* b) { return a->name < b->name; });
+}
+
+/// Clearing what was never set says nothing; an insert need not carry it.
+static bool says_nothing(const field_edit& f) {
+  return is_nil(f.value) && f.kind == field_kind::lww;
+}
+
+/// If it makes a new record, then by an op that read_plain_insert() reads.
+static bool inserts_plain(const edit& e) {
+  return !e.remove && e.missing_required.empty()
+         && std::all_of(e.fields.begin(), e.fields.end(), [](const field_edit& f) {
+              return f.kind == field_kind::lww
+                     || (f.kind == field_kind::parent && !is_nil(f.value));
+            });
+}
+
+status replica::fresh_fields(kv_transaction& txn, const edit& e,
+                             std::vector<const field_edit*>& by_name) {
+  sort_by_name(e, by_name);
+  for (const auto* f : by_name)
+    if (auto ok = check_parent(txn, e, *f, true); !ok)
+      return ok;
+  std::erase_if(by_name, [](const field_edit* f) { return says_nothing(*f); });
+  return success();
+}
+
+result<op> replica::make_op(kv_transaction& txn, const edit& e, const hlc& stamp,
+                            const row& before) {
   op o;
   o.cls = e.cls;
   o.model = e.model;
@@ -211,12 +233,8 @@ result<op> replica::make_op(kv_transaction& txn, const edit& e, const hlc& stamp
     return {ec::missing_field, e.model + "." + e.missing_required.front() + ": required, and "
                                    + name_of(e) + " does not exist yet"};
   o.kind = e.missing_required.empty() ? op_kind::insert : op_kind::update;
-  std::vector<const field_edit*> by_name; // as an op has them
-  by_name.reserve(e.fields.size());
-  for (const auto& f : e.fields)
-    by_name.push_back(&f);
-  std::sort(by_name.begin(), by_name.end(),
-            [](const field_edit* a, const field_edit* b) { return a->name < b->name; });
+  std::vector<const field_edit*> by_name;
+  sort_by_name(e, by_name);
   o.fields.reserve(e.fields.size());
   for (const auto* each : by_name) {
     const auto& f = *each;
@@ -230,9 +248,7 @@ result<op> replica::make_op(kv_transaction& txn, const edit& e, const hlc& stamp
     }
     if (auto ok = check_parent(txn, e, f, before.empty()); !ok)
       return ok.err();
-    // Clearing what was never set says nothing; an insert need not carry it.
-    if (is_nil(f.value) && f.kind == field_kind::lww
-        && !before.fields.contains(field_name{f.name, f.kind}))
+    if (says_nothing(f) && !before.fields.contains(field_name{f.name, f.kind}))
       continue;
     o.fields.push_back(make_field(before, f, stamp));
   }
@@ -255,13 +271,31 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
   out.covered.from = seq;
   size_t rest = static_cast<size_t>(std::count_if(edits.begin(), edits.end(), makes_op)) + revived;
   revived = 0;
+  out.results.reserve(edits.size());
   plain_op in_place;
+  std::string encoded;
+  std::vector<const field_edit*> by_name;
   for (auto e = edits.begin(); e != edits.end();) {
-    row before;
-    auto made = make_op(txn, *e, next_stamp(e->cls, wall_ms), before);
-    if (!made)
-      return made.err();
     const auto row_key = keys::row(e->cls, e->model, e->id, self_);
+    const auto stamp = next_stamp(e->cls, wall_ms);
+    auto stored = e->cls == record_class::owned ? find_own(txn, *e, row_key)
+                                                : txn.get(family::shared, row_key);
+    if (!stored)
+      return stored.err();
+    row before;
+    std::optional<op> o; // nothing for a new record of plain values
+    if (*stored || !makes_op(*e) || !inserts_plain(*e)) {
+      if (*stored) {
+        auto parsed = read_row(txn, e->cls, row_key, **stored);
+        if (!parsed)
+          return parsed.err();
+        before = std::move(*parsed);
+      }
+      auto made = make_op(txn, *e, stamp, before);
+      if (!made)
+        return made.err();
+      o = std::move(*made);
+    }
     if (!makes_op(*e)) {
       const auto standing = view_of(before, e->cls, e->model, e->id, std::nullopt);
       if (auto kept = keep_local(txn, *e, row_key); !kept)
@@ -270,15 +304,35 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
       ++e;
       continue;
     }
-    op& o = *made;
-    o.seq = seq + 1;
     rest -= rest > 0 ? 1 : 0;
-    o.batch_rest = static_cast<uint32_t>(rest);
-    const auto encoded = encode_op(o);
+    if (o) {
+      o->seq = seq + 1;
+      o->batch_rest = static_cast<uint32_t>(rest);
+      encoded = encode_op(*o);
+    } else {
+      if (auto checked = fresh_fields(txn, *e, by_name); !checked)
+        return checked.err();
+      in_place.seq = seq + 1;
+      in_place.batch_rest = static_cast<uint32_t>(rest);
+      in_place.stamp = stamp;
+      in_place.cls = e->cls;
+      in_place.model = e->model;
+      in_place.id = e->id;
+      in_place.fields.clear();
+      for (const auto* f : by_name)
+        in_place.fields.push_back({f->name, f->kind, f->value, f->parent_model});
+      encoded.clear();
+      writer w(encoded);
+      write_plain_insert(w, in_place, previous::state::none);
+    }
     // What every peer would refuse for good must not be committed here.
     const bool plain = read_plain_insert(encoded, self_, in_place);
-    if (reader check(encoded); !plain && (read_op(check, self_), check.failed()))
-      return {ec::too_big, name_of(*e) + ": beyond what an op can carry: " + check.err().message};
+    if (!plain) {
+      reader check(encoded);
+      read_op(check, self_);
+      if (check.failed())
+        return {ec::too_big, name_of(*e) + ": beyond what an op can carry: " + check.err().message};
+    }
     if (encoded.size() > options_.max_record_bytes)
       return {ec::too_big, name_of(*e) + ": " + std::to_string(encoded.size())
                                + " bytes encoded; at most "
@@ -290,20 +344,25 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
         return done.err();
       applied = *done;
     }
-    if (!applied)
-      if (auto done = apply_op(txn, o, stream, encoded, true, &before); !done)
+    if (!applied) {
+      if (!o) {
+        reader in(encoded);
+        o = read_op(in, self_);
+      }
+      if (auto done = apply_op(txn, *o, stream, encoded, true, &before); !done)
         return done.err();
+    }
     ++seq;
     out.covered.ops += encoded;
     out.covered.count += 1;
-    (o.cls == record_class::owned ? out.any_owned : out.any_shared) = true;
-    if (o.kind == op_kind::remove && !e->remove) {
+    (e->cls == record_class::owned ? out.any_owned : out.any_shared) = true;
+    if (o && o->kind == op_kind::remove && !e->remove) {
       ++revived; // and now the insert
       continue;
     }
     if (auto kept = keep_local(txn, *e, row_key); !kept)
       return kept.err();
-    out.results.push_back({o.model, o.id, o.stamp, o.seq});
+    out.results.push_back({e->model, e->id, stamp, seq});
     ++e;
   }
   if (out.covered.count > wire_limits::batch_ops)
@@ -322,83 +381,17 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
   return out;
 }
 
-// An answer to repeat: [request hash, wall ms, [[model, id, hlc, seq]…], number]. The number is
-// that of its place in the order of arrival; answers of earlier versions have none.
-static std::string encode_answer(const once_key& once, uint64_t wall_ms,
-                                 const std::vector<edit_result>& results, uint64_t number) {
-  std::string out;
-  writer w(out);
-  w.array(4), w.uint(once.request_hash), w.uint(wall_ms), w.array(results.size());
-  for (const auto& r : results) {
-    std::string stamp;
-    append_hlc(stamp, r.stamp);
-    w.array(4), w.str(r.model), w.bin(r.id.view()), w.bin(stamp), w.uint(r.seq);
-  }
-  w.uint(number);
-  return out;
-}
-
-/// Whether the answer has that place in the order of arrival, or tells none.
-static bool is_number(std::string_view answer, uint64_t number) {
-  reader in(answer);
-  if (in.array(4, "answer") < 4)
-    return true;
-  in.uint("answer");
-  in.uint("answer");
-  in.frame("answer");
-  return in.uint("answer") == number || in.failed();
-}
-
-void replica::forget_once(kv_transaction& txn) {
-  while (once_number_ - once_oldest_ > once_keys_kept) {
-    const auto oldest = keys::tagged('j', keys::u64(once_oldest_));
-    auto name = txn.get(family::meta, oldest);
-    if (name && *name) {
-      // A key that was used again after its day has a newer place.
-      const auto kept = keys::tagged('i', **name);
-      auto answer = txn.get(family::meta, kept);
-      if (answer && *answer && is_number(**answer, once_oldest_))
-        txn.erase(family::meta, kept);
-    }
-    txn.erase(family::meta, oldest);
-    ++once_oldest_;
-  }
-}
-
 result<committed> replica::commit(kv_transaction& txn, std::span<const edit> edits,
                                   uint64_t wall_ms, const std::optional<once_key>& once) {
   // One of no edits is there for its key alone, which is taken from then on.
   if ((edits.empty() && !once) || edits.size() > wire_limits::batch_ops)
     return {ec::bad_request, "a batch has 1 to " + std::to_string(wire_limits::batch_ops) + " ops"};
-  const std::string key = once ? keys::tagged('i', once->key) : std::string{};
   if (once) {
-    auto known = txn.get(family::meta, key);
-    if (!known)
-      return known.err();
-    if (*known) {
-      reader in(**known);
-      in.array(4, "answer");
-      const auto hash = in.uint("answer");
-      const auto at = in.uint("answer");
-      committed again;
-      for (size_t n = in.array(wire_limits::batch_ops, "answer"); n > 0 && !in.failed(); --n) {
-        in.array(4, "answer");
-        edit_result r;
-        r.model = in.str(wire_limits::name_bytes, "answer");
-        r.id = in.id<record_id>("answer");
-        if (auto stamp = decode_hlc(in.bin(28, "answer")))
-          r.stamp = *stamp;
-        r.seq = in.uint("answer");
-        again.results.push_back(std::move(r));
-      }
-      if (in.failed())
-        return error{ec::corrupt, "idempotency key on disk: " + in.err().message};
-      if (wall_ms < at + once_kept_ms) {
-        if (hash != once->request_hash)
-          return {ec::conflict, "Idempotency-Key " + once->key + " was used for another request"};
-        return again;
-      }
-    }
+    auto again = answer_again(txn, *once, wall_ms);
+    if (!again)
+      return again.err();
+    if (*again)
+      return std::move(**again);
   }
   const bool any_shared = std::any_of(edits.begin(), edits.end(),
                                       [](const edit& e) { return e.cls == record_class::shared; });
@@ -424,12 +417,8 @@ result<committed> replica::commit(kv_transaction& txn, std::span<const edit> edi
     clock_ = stamp;
     return out;
   }
-  if (once) {
-    txn.put(family::meta, key, encode_answer(*once, wall_ms, out->results, once_number_));
-    txn.put(family::meta, keys::tagged('j', keys::u64(once_number_++)), once->key);
-    txn.without_limit([&] { forget_once(txn); }); // mostly one
-    txn.put(family::meta, "once", keys::u64(once_number_) + keys::u64(once_oldest_));
-  }
+  if (once)
+    keep_answer(txn, *once, wall_ms, out->results);
   return out;
 }
 

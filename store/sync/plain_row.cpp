@@ -53,19 +53,7 @@ void write_field(Writer& w, const plain_field& f) {
 std::string kept_op_of(const plain_op& o) {
   const scratch memory(o, 0);
   scratch::writer w({memory.begin()});
-  w.array(9);
-  w.uint(o.seq), w.uint(o.batch_rest);
-  w.uint(o.stamp.wall_ms), w.uint(o.stamp.counter);
-  w.uint(static_cast<uint64_t>(o.cls)), w.uint(static_cast<uint64_t>(op_kind::insert));
-  w.str(o.model), w.bin(o.id.view());
-  w.array(o.fields.size());
-  for (const auto& f : o.fields) {
-    w.array(f.kind == field_kind::lww ? 4 : 5);
-    w.str(f.name), w.uint(static_cast<uint64_t>(f.kind)), w.raw(f.value);
-    w.boolean(false); // what it replaced is not known
-    if (f.kind == field_kind::parent)
-      w.str(f.parent_model);
-  }
+  write_plain_insert(w, o, previous::state::unknown); // what it replaced is not known
   return std::string(scratch::text(w));
 }
 

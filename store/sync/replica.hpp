@@ -220,12 +220,22 @@ private:
   status load_resync(const kv_view& store); // repair.cpp
   void move_frontier(kv_transaction& txn, const stream_id& stream);
   // commit.cpp
-  /// `before` becomes the record's row as it stands.
-  result<op> make_op(kv_transaction& txn, const edit& e, const hlc& stamp, row& before);
+  /// `before`: the record's row as it stands.
+  result<op> make_op(kv_transaction& txn, const edit& e, const hlc& stamp, const row& before);
+  /// `by_name`, whose memory is used: the edit's fields that an insert of a new record carries, in
+  /// an op's order.
+  status fresh_fields(kv_transaction& txn, const edit& e, std::vector<const field_edit*>& by_name);
   status check_parent(kv_transaction& txn, const edit& e, const field_edit& f, bool fresh);
   field_op make_field(const row& before, const field_edit& f, const hlc& stamp) const;
   result<committed> commit_now(kv_transaction& txn, std::span<const edit> edits, uint64_t wall_ms,
                                size_t& revived);
+  // once.cpp
+  /// What a request of this key was answered within the last day, if it was; ec::conflict when that
+  /// was another request.
+  result<std::optional<committed>> answer_again(kv_transaction& txn, const once_key& once,
+                                                uint64_t wall_ms) const;
+  void keep_answer(kv_transaction& txn, const once_key& once, uint64_t wall_ms,
+                   const std::vector<edit_result>& results);
   void forget_once(kv_transaction& txn); // keys of requests beyond those that are kept
   // apply.cpp
   /// `known`: the record's row, when the caller has read it; taken from there.

@@ -75,6 +75,15 @@ BOOST_AUTO_TEST_CASE(just_inserts_of_single_values_are_plain_and_read_as_the_gen
     ++plain;
     BOOST_REQUIRE(widened(read) == without_prev(o));
     BOOST_REQUIRE(read.bytes == encode_op(o));
+    for (const auto prev : {previous::state::none, previous::state::unknown}) {
+      std::string again;
+      writer w(again);
+      write_plain_insert(w, read, prev);
+      auto same = widened(read);
+      for (auto& f : same.fields)
+        f.prev.known = prev;
+      BOOST_REQUIRE(again == encode_op(same));
+    }
   }
   BOOST_TEST(plain > 2'000U);
 }

@@ -137,6 +137,79 @@ BOOST_AUTO_TEST_CASE(the_short_way_leaves_the_bytes_that_the_general_way_leaves)
   BOOST_TEST(plain > 10'000U);
 }
 
+BOOST_AUTO_TEST_CASE(a_new_record_is_committed_as_the_op_that_says_all_of_it) {
+  const auto set = [](std::string name, std::string value, std::string parent_model = {}) {
+    field_edit f;
+    f.name = std::move(name);
+    f.kind = parent_model.empty() ? field_kind::lww : field_kind::parent;
+    f.value = std::move(value);
+    f.parent_model = std::move(parent_model);
+    return f;
+  };
+  const auto id_of_any = [](record_class cls, uint64_t n) {
+    edit e;
+    e.cls = cls;
+    e.model = "thing";
+    e.id = id_of(n);
+    return e;
+  };
+  for (const auto cls : {record_class::owned, record_class::shared}) {
+    lone_replica node(1);
+    lone_replica peer(2);
+    auto first = id_of_any(cls, 1);
+    auto second = id_of_any(cls, 2);
+    second.fields = {set("z", "\xc0"), set("in", encoded_id(id_of(1)), "thing"), set("b", "\x07"),
+                     set("a", "\xc3")};
+    auto with_more = id_of_any(cls, 3); // no plain one
+    with_more.fields = {set("up", "\xc0", "thing"), set("c", "\x07")};
+    const std::vector<edit> edits{first, second, with_more};
+    const auto made = node.in_group(
+        [&](kv_transaction& txn) { return node.data->commit(txn, edits, wall, std::nullopt); });
+    BOOST_REQUIRE(made.ok());
+
+    op told;
+    told.cls = cls;
+    told.kind = op_kind::insert;
+    told.model = "thing";
+    std::string all;
+    const std::vector<std::vector<field_op>> fields{
+        {},
+        {single("a", "\xc3"), single("b", "\x07"), single("in", encoded_id(id_of(1)), "thing")},
+        {single("c", "\x07"), single("up", "\xc0", "thing")}};
+    BOOST_REQUIRE(made->results.size() == 3U);
+    for (size_t i = 0; i < 3; ++i) {
+      const auto& result = made->results[i];
+      BOOST_TEST(result.seq == i + 1);
+      BOOST_TEST((result.id == edits[i].id));
+      BOOST_TEST(result.model == "thing");
+      told.seq = result.seq;
+      told.stamp = result.stamp;
+      told.batch_rest = static_cast<uint32_t>(2 - i);
+      told.id = result.id;
+      told.fields = fields[i];
+      all += encode_op(told);
+    }
+    BOOST_TEST((made->covered.ops == all));
+    BOOST_TEST((made->any_owned == (cls == record_class::owned)));
+    BOOST_TEST((made->any_shared == (cls == record_class::shared)));
+
+    auto orphan = id_of_any(cls, 4);
+    orphan.fields = {set("in", encoded_id(id_of(9)), "thing")};
+    const std::vector<edit> refused{id_of_any(cls, 5), orphan};
+    const auto none = node.in_group(
+        [&](kv_transaction& txn) { return node.data->commit(txn, refused, wall, std::nullopt); });
+    BOOST_REQUIRE(!none.ok());
+    BOOST_TEST((none.err().code == ec::missing_parent));
+
+    const auto taken = peer.in_group([&](kv_transaction& txn) {
+      return peer.data->apply(txn, {&made->covered, 1}, wall);
+    });
+    BOOST_REQUIRE(taken.ok());
+    BOOST_TEST((node.data->summary().digest == peer.data->summary().digest));
+    BOOST_TEST((node.data->summary().records == peer.data->summary().records));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_row_says_the_op_that_made_it_as_the_general_way_says_it) {
   std::mt19937_64 random(7);
   size_t plain = 0;

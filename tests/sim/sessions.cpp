@@ -230,6 +230,7 @@ BOOST_AUTO_TEST_CASE(a_long_live_range_is_cut_into_parts_that_hold_all_its_ops) 
   range r;
   r.stream = {self, 5};
   for (o.seq = 1; o.seq <= 400; ++o.seq) {
+    o.cls = o.seq <= 300 ? record_class::owned : record_class::shared;
     r.ops += encode_op(o);
     ++r.count;
   }
@@ -241,6 +242,10 @@ BOOST_AUTO_TEST_CASE(a_long_live_range_is_cut_into_parts_that_hold_all_its_ops) 
   std::string ops;
   for (const auto& m : sent<range_message>(node.core.step(std::move(made), node.now))) {
     BOOST_TEST(m.body.ops.size() <= wire_limits::range_part_bytes);
+    const auto in_it = decode_ops(m.body);
+    BOOST_REQUIRE(in_it.ok());
+    const bool owned = in_it->back().decoded.cls == record_class::owned;
+    BOOST_TEST((m.kind == (owned ? message_kind::state_batch : message_kind::shared_change_batch)));
     count += m.body.count;
     ops += m.body.ops;
   }
