@@ -30,6 +30,16 @@ struct plain_op {
 /// this takes, read_op() takes, and reads the same from it.
 bool read_plain_insert(std::string_view bytes, const device_id& origin, plain_op& into);
 
+/// Bytes that write_plain_insert() writes at most.
+inline size_t plain_insert_bound(const plain_op& o) {
+  constexpr size_t heads = 16;   // of a field: two texts' of 5 bytes, and four bytes
+  constexpr size_t around = 128; // numbers, ids and their heads
+  size_t bytes = around + o.model.size();
+  for (const auto& f : o.fields)
+    bytes += heads + f.name.size() + f.value.size() + f.parent_model.size();
+  return bytes;
+}
+
 /// Writes what encode_op() writes of it; `bytes` is not used. `prev`: what it says of the value
 /// that each field had before, none or unknown.
 template <class Writer>

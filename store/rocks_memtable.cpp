@@ -210,13 +210,15 @@ private:
   /// Puts before_ and after_ around `key` on all levels. False if it is here.
   bool move_finger(const internal_key& key) {
     const auto height = static_cast<size_t>(height_.load(std::memory_order_relaxed));
-    size_t level = 0; // the lowest between whose nodes it belongs
+    size_t level = 0;      // the lowest between whose nodes it belongs
+    node* ahead = nullptr; // the last one known to be before it, if the finger was; on level - 1
     while (level < height) {
-      if (const node* next = after_[level]) {
+      if (node* next = after_[level]) {
         const int order = compare(next->key(), key);
         if (order == 0)
           return false;
         if (order < 0) {
+          ahead = next;
           while (level < height && after_[level] == next)
             ++level;
           continue;
@@ -234,7 +236,9 @@ private:
         ++level;
     }
     while (level > 0) {
-      node* before = level < height ? before_[level] : head_;
+      node* before = ahead            ? std::exchange(ahead, nullptr)
+                     : level < height ? before_[level]
+                                      : head_;
       const node* after = level < height ? after_[level] : nullptr;
       --level;
       node* next = before->next_of_writer(static_cast<int>(level));

@@ -7,10 +7,10 @@
 #include "store/rocks_open_room.hpp"
 #include "store/rocks_settings.hpp"
 #include "store/rocks_table_file.hpp"
+#include "store/rocks_write_batch.hpp"
 
 #include <rocksdb/db.h>
 #include <rocksdb/snapshot.h>
-#include <rocksdb/write_batch.h>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -265,14 +265,8 @@ private:
 
 /// Through the write-ahead log.
 rocksdb::Status write(const rocks_store::engine& e, const kv_batch& batch, size_t bytes) {
-  rocksdb::WriteBatch out(bytes);
-  for (const auto& w : batch) {
-    auto* where = e.handle(w.where);
-    const auto s = w.value ? out.Put(where, w.key, *w.value) : out.Delete(where, w.key);
-    assert(s.ok());
-    static_cast<void>(s);
-  }
-  out.PutLogData("\xff"); // no record of the log ends in zeros (rocks_log_file.hpp)
+  // No record of the log ends in zeros (rocks_log_file.hpp).
+  auto out = write_batch_of(batch, e.families, "\xff", bytes);
   rocksdb::WriteOptions how;
   how.sync = true;
   return e.db->Write(how, &out);

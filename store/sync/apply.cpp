@@ -198,7 +198,10 @@ result<std::vector<bool>> replica::find_absent(kv_transaction& txn, record_class
   std::vector<size_t> asked_at;
   if (cls == record_class::owned)
     use_names(txn, keys.size());
+  constexpr size_t ahead = 8; // fetches from memory at once
   for (size_t i = 0; i < keys.size(); ++i) {
+    if (cls == record_class::owned && i + ahead < keys.size())
+      names_.will_ask(keys[i + ahead]);
     absent[i] = cls == record_class::owned && !names_.may_have(keys[i]);
     if (!absent[i]) {
       asked.push_back(keys[i]);

@@ -321,9 +321,10 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
       in_place.fields.clear();
       for (const auto* f : by_name)
         in_place.fields.push_back({f->name, f->kind, f->value, f->parent_model});
-      encoded.clear();
-      writer w(encoded);
+      encoded.resize(plain_insert_bound(in_place));
+      basic_writer<memory_sink> w({encoded.data()});
       write_plain_insert(w, in_place, previous::state::none);
+      encoded.resize(static_cast<size_t>(w.sink().at - encoded.data()));
     }
     // What every peer would refuse for good must not be committed here.
     const bool plain = read_plain_insert(encoded, self_, in_place);

@@ -22,12 +22,13 @@ bool each_probe(uint64_t high, On on) {
   return true;
 }
 
-XXH128_hash_t hash_of(std::string_view key) {
-  const auto name = keys::record_name(key);
-  return XXH3_128bits(name.data(), name.size());
-}
-
 } // namespace
+
+known_names::hash known_names::hash_of(std::string_view key) {
+  const auto name = keys::record_name(key);
+  const auto both = XXH3_128bits(name.data(), name.size());
+  return {both.low64, both.high64};
+}
 
 void known_names::begin() {
   forget();
@@ -57,7 +58,10 @@ void known_names::take_in(const kv_view& view, size_t most) {
 }
 
 void known_names::add(std::string_view key) {
-  if (!on() || holds(key)) // written before, as records that change are
+  if (!on())
+    return;
+  const auto name = hash_of(key);
+  if (holds(name)) // written before, as records that change are
     return;
   if (layers_.back().room == 0) {
     if (layers_.size() == layers_max)
@@ -67,22 +71,26 @@ void known_names::add(std::string_view key) {
   }
   auto& [blocks, room] = layers_.back();
   --room;
-  const auto hash = hash_of(key);
-  auto& b = blocks[hash.low64 & (blocks.size() - 1)];
-  each_probe(hash.high64, [&](size_t word, uint64_t bit) {
+  auto& b = blocks[name.block & (blocks.size() - 1)];
+  each_probe(name.bits, [&](size_t word, uint64_t bit) {
     b[word] |= bit;
     return true;
   });
 }
 
-bool known_names::holds(std::string_view key) const {
-  const auto hash = hash_of(key);
+bool known_names::holds(const hash& name) const {
   for (const auto& l : layers_) {
-    const auto& b = l.blocks[hash.low64 & (l.blocks.size() - 1)];
-    if (each_probe(hash.high64, [&](size_t word, uint64_t bit) { return (b[word] & bit) != 0; }))
+    const auto& b = l.blocks[name.block & (l.blocks.size() - 1)];
+    if (each_probe(name.bits, [&](size_t word, uint64_t bit) { return (b[word] & bit) != 0; }))
       return true;
   }
   return false;
+}
+
+void known_names::will_ask(std::string_view key) const {
+  const auto name = hash_of(key);
+  for (const auto& l : layers_)
+    __builtin_prefetch(&l.blocks[name.block & (l.blocks.size() - 1)]);
 }
 
 } // namespace shoal

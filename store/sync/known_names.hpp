@@ -28,7 +28,9 @@ public:
   void add(std::string_view key);
   void on_written(std::string_view key) override { add(key); }
   /// False only if complete() and no record of this name is here.
-  bool may_have(std::string_view key) const { return !complete_ || holds(key); }
+  bool may_have(std::string_view key) const { return !complete_ || holds(hash_of(key)); }
+  /// Before many are asked for: what is needed to answer for this one is fetched meanwhile.
+  void will_ask(std::string_view key) const;
   /// Gives the memory back: 128 KiB, or 12 to 36 bits a name, and at most 16 MiB.
   void forget();
 
@@ -39,7 +41,12 @@ private:
     std::vector<block> blocks; // a power of two
     size_t room = 0;           // for keys
   };
-  bool holds(std::string_view key) const;
+  struct hash {
+    uint64_t block; // its lowest bits say which
+    uint64_t bits;
+  };
+  static hash hash_of(std::string_view key);
+  bool holds(const hash& name) const;
   std::vector<layer> layers_; // each twice as large as the one before; the last one takes keys
   std::string next_;          // before it, all is taken in
   bool complete_ = false;

@@ -25,19 +25,15 @@ kv_view::get_many(family f, std::span<const std::string> keys) const {
   return out;
 }
 
-namespace {
-
 /// A transaction's own, of one family.
 struct own_writes {
-  using map = std::map<std::string, std::optional<std::string>, std::less<>>;
+  using map = kv_transaction::overlay;
   const map* all;
   map::const_iterator lower_bound(std::string_view key) const { return all->lower_bound(key); }
   map::const_iterator end() const { return all->end(); }
   static std::string_view key(map::const_iterator at) { return at->first; }
   static const std::optional<std::string>& value(map::const_iterator at) { return at->second; }
 };
-
-} // namespace
 
 /// A transaction's, while its reads are limited.
 class limited_cursor final : public kv_cursor {
@@ -139,9 +135,9 @@ void kv_transaction::write(family f, std::string key, std::optional<std::string>
   auto& over = overlays_[static_cast<size_t>(f)];
   const size_t before = over.size();
   // Many keys ascend, seqs for one: those cost no search.
-  const bool last = over.empty() || over.rbegin()->first < key;
-  const auto it =
-      last ? over.try_emplace(over.end(), std::move(key)) : over.try_emplace(std::move(key)).first;
+  const bool last = over.empty() || std::string_view(over.rbegin()->first) < key;
+  const auto it = last ? over.try_emplace(over.end(), written_key{std::move(key)})
+                       : over.try_emplace(written_key{std::move(key)}).first;
   const bool fresh = over.size() > before;
   undo_.push_back({f, it, !fresh, std::move(it->second)});
   it->second = std::move(value);
@@ -180,11 +176,11 @@ kv_batch kv_transaction::take() {
     entries += over.size();
   out.reserve(entries);
   undo_.clear(); // before what it points at
-  for (size_t i = 0; i < family_count; ++i)
-    while (!overlays_[i].empty()) {
-      auto entry = overlays_[i].extract(overlays_[i].begin());
-      out.push_back({static_cast<family>(i), std::move(entry.key()), std::move(entry.mapped())});
-    }
+  for (size_t i = 0; i < family_count; ++i) {
+    for (auto& [key, value] : overlays_[i])
+      out.push_back({static_cast<family>(i), std::move(key.bytes), std::move(value)});
+    overlays_[i].clear();
+  }
   for (auto& p : probes_)
     p.reset(); // they see what was before this group
   bytes_ = 0;

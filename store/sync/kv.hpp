@@ -138,7 +138,17 @@ public:
   kv_batch take();
 
 private:
-  using overlay = std::map<std::string, std::optional<std::string>, std::less<>>;
+  friend struct own_writes;
+  /// Taken out together with its value, when the order does not matter any more.
+  struct written_key {
+    mutable std::string bytes;
+    operator std::string_view() const { return bytes; } // NOLINT: it is one
+  };
+  struct by_bytes {
+    using is_transparent = void;
+    bool operator()(std::string_view a, std::string_view b) const { return a < b; }
+  };
+  using overlay = std::map<written_key, std::optional<std::string>, by_bytes>;
   void write(family f, std::string key, std::optional<std::string> value);
   struct undo {
     family where;
@@ -178,7 +188,7 @@ template <class On>
 result<bool> kv_transaction::any_with_prefix(family f, std::string_view prefix, On on) const {
   const auto& over = overlays_[static_cast<size_t>(f)];
   for (auto it = over.lower_bound(prefix);
-       it != over.end() && it->first.compare(0, prefix.size(), prefix) == 0; ++it)
+       it != over.end() && std::string_view(it->first).starts_with(prefix); ++it)
     if (it->second && on(std::string_view(it->first), std::string_view(*it->second)))
       return true;
   auto& c = probe(f);

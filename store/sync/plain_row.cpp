@@ -14,11 +14,7 @@ namespace {
 class scratch {
 public:
   scratch(const plain_op& o, size_t key_bytes) {
-    constexpr size_t heads = 16;   // of a field: two texts' of 5 bytes, and four bytes
-    constexpr size_t around = 128; // numbers, ids and their heads
-    size_t bytes = around + key_bytes + o.model.size();
-    for (const auto& f : o.fields)
-      bytes += heads + f.name.size() + f.value.size() + f.parent_model.size();
+    const size_t bytes = plain_insert_bound(o) + key_bytes; // a row says no more than its op
     if (memory_.size() < bytes)
       memory_.resize(2 * bytes);
   }
