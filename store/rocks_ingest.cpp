@@ -15,7 +15,7 @@ namespace {
 constexpr const char* place = "incoming";
 
 /// Below the database's, so that taking a file over is a link, and in a place of its own, so that
-/// no half of a table is taken for damage.
+/// no half of a table is taken for one of a database that lost its file CURRENT.
 fs::path place_in(const std::string& path) { return fs::path(path) / place; }
 
 rocksdb::Status make_and_hand_over(rocksdb::DB& db,

@@ -17,16 +17,17 @@ struct op_head {
   std::string_view record; // model and id, as encoded
 };
 
-/// Where the ops lie and which record each is of, without decoding fields.
+/// Where all the ops lie and which record each is of, without decoding fields. False if of some
+/// that cannot be told: others may read those, and then they are of a class not known here.
 bool read_heads(std::string_view ops, std::vector<op_head>& out) {
+  bool all_known = true;
   reader in(ops);
-  while (!in.at_end() && !in.failed()) {
+  while (!in.at_end()) {
     const auto begin = in.offset();
-    in.frame("op");
-    if (in.failed())
-      return false;
-    const auto bytes = in.between(begin, in.offset());
-    reader op(bytes);
+    in.frame("op"); // if it is none, goes to the end
+    op_head& head = out.emplace_back();
+    head.bytes = in.between(begin, in.offset());
+    reader op(head.bytes);
     op.array(64, "op");
     for (int before = 0; before < 4; ++before) // seq, batch_rest, wall_ms, counter
       op.uint("op");
@@ -35,11 +36,14 @@ bool read_heads(std::string_view ops, std::vector<op_head>& out) {
     const auto record = op.offset();
     op.str(wire_limits::name_bytes, "model");
     op.id<record_id>("record id");
-    if (op.failed())
-      return false;
-    out.push_back({bytes, owned, op.between(record, op.offset())});
+    if (in.failed() || op.failed()) {
+      all_known = false;
+      continue;
+    }
+    head.owned = owned;
+    head.record = op.between(record, op.offset());
   }
-  return !in.failed();
+  return all_known;
 }
 
 std::vector<op_outline> outline_of(const std::vector<op_head>& heads) {

@@ -88,6 +88,8 @@ bool known_names::holds(const hash& name) const {
 }
 
 void known_names::will_ask(std::string_view key) const {
+  if (!complete_)
+    return;
   const auto name = hash_of(key);
   for (const auto& l : layers_)
     __builtin_prefetch(&l.blocks[name.block & (l.blocks.size() - 1)]);

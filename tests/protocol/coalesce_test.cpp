@@ -104,13 +104,29 @@ BOOST_AUTO_TEST_CASE(shared_ops_all_stay) {
   BOOST_TEST((s.left() == seqs{1, 2}));
 }
 
-BOOST_AUTO_TEST_CASE(a_range_that_does_not_parse_stays_as_it_is) {
+BOOST_AUTO_TEST_CASE(a_range_with_an_op_that_cannot_be_read_stays_as_it_is_and_is_outlined_whole) {
+  const auto bytes_of = [](const std::vector<op_outline>& ops) {
+    size_t bytes = 0;
+    for (const auto& o : ops)
+      bytes += o.bytes;
+    return bytes;
+  };
   story s;
   s.add(update, 1, {"name"}).add(update, 1, {"name"});
-  s.r.ops.pop_back();
-  const auto before = s.r;
-  BOOST_TEST(coalesce(s.r).size() == 1U); // the last one is not whole
-  BOOST_TEST((s.r == before));
+  auto cut = s.r;
+  cut.ops.pop_back();
+  auto unknown = s.r;
+  unknown.ops += "\x91\x03"; // an op of nothing but its seq
+  unknown.to = ++unknown.count;
+  for (auto& r : {cut, unknown}) {
+    auto same = r;
+    const auto ops = coalesce(same);
+    BOOST_TEST((same == r));
+    BOOST_TEST(ops.size() == r.count);
+    BOOST_TEST(bytes_of(ops) == r.ops.size());
+    BOOST_TEST(ops.front().owned);
+    BOOST_TEST(!ops.back().owned);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -253,6 +253,44 @@ BOOST_AUTO_TEST_CASE(a_long_live_range_is_cut_into_parts_that_hold_all_its_ops) 
   BOOST_TEST((ops == r.ops));
 }
 
+BOOST_AUTO_TEST_CASE(ops_that_this_version_cannot_read_are_sent_on_whole) {
+  for (const bool from_store : {false, true}) {
+    linked_node node;
+    op o;
+    o.stamp.device = self;
+    field_op bulk;
+    bulk.name = "text";
+    bulk.value = shoal::sim::encoded(std::string(200'000, 'x'));
+    o.fields = {bulk};
+    range r;
+    r.stream = {self, 5};
+    for (o.seq = 1; o.seq <= 6; ++o.seq) {
+      o.model = std::string(o.seq % 3 == 2 ? wire_limits::name_bytes + 1 : 5, 'm');
+      r.ops += encode_op(o);
+      ++r.count;
+    }
+    r.to = r.count;
+    BOOST_REQUIRE(frame_ops(r).ok());
+    BOOST_REQUIRE(!decode_ops(r).ok());
+    stored made;
+    made.held = {{r.stream, r.to}};
+    if (!from_store)
+      made.local = {r};
+    auto out = node.core.step(std::move(made), node.now);
+    if (from_store)
+      out = node.core.step(loaded{peer, r.stream, 0, {r}}, node.now);
+    uint32_t count = 0;
+    std::string ops;
+    for (const auto& m : sent<range_message>(out)) {
+      count += m.body.count;
+      ops += m.body.ops;
+      BOOST_TEST(m.body.more == (ops.size() < r.ops.size()));
+    }
+    BOOST_TEST(count == r.count);
+    BOOST_TEST((ops == r.ops));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(digests_say_nothing_where_other_ops_are_held_back) {
   linked_node node;
   heartbeat beat;

@@ -105,10 +105,22 @@ BOOST_AUTO_TEST_CASE(a_flip_in_a_tables_properties_is_refused_at_open) {
   fill(true);
   for (const auto& file : files(".sst")) {
     const auto bytes = bytes_of(file);
-    const auto metaindex = bytes.rfind("rocksdb.properties") - 3; // three lengths before the name
-    const auto last_of_properties = metaindex - 5 - 1;            // before type and checksum
-    for (const size_t at :
-         {last_of_properties, last_of_properties - 10, metaindex, metaindex + 5}) {
+    // Before its name in the metaindex stand three lengths; behind it its handle, offset and size:
+    // varints.
+    const auto name = bytes.rfind("rocksdb.properties");
+    size_t at_handle = name + std::string_view("rocksdb.properties").size();
+    const auto varint = [&] {
+      size_t out = 0;
+      for (unsigned shift = 0;; shift += 7) {
+        const auto byte = static_cast<uint8_t>(bytes[at_handle++]);
+        out |= size_t{byte & 0x7fU} << shift;
+        if (byte < 0x80)
+          return out;
+      }
+    };
+    const auto begin = varint();
+    const auto end = begin + varint();
+    for (const size_t at : {begin, end - 1, end - 10, name - 3, name + 5}) {
       flip_byte(file, at, 0x80);
       const auto opened = rocks_store::open(path());
       BOOST_REQUIRE_MESSAGE(!opened.ok(), file << " at " << at);
