@@ -175,15 +175,6 @@ result<std::optional<std::string>> replica::find_own(kv_transaction& txn, const 
   return own;
 }
 
-/// An op has its fields by name.
-static void sort_by_name(const edit& e, std::vector<const field_edit*>& by_name) {
-  by_name.clear();
-  for (const auto& f : e.fields)
-    by_name.push_back(&f);
-  std::sort(by_name.begin(), by_name.end(),
-            [](const field_edit* a, const field_edit* b) { return a->name < b->name; });
-}
-
 /// Clearing what was never set says nothing; an insert need not carry it.
 static bool says_nothing(const field_edit& f) {
   return is_nil(f.value) && f.kind == field_kind::lww;
@@ -198,13 +189,24 @@ static bool inserts_plain(const edit& e) {
             });
 }
 
-status replica::fresh_fields(kv_transaction& txn, const edit& e,
-                             std::vector<const field_edit*>& by_name) {
-  sort_by_name(e, by_name);
-  for (const auto* f : by_name)
-    if (auto ok = check_parent(txn, e, *f, true); !ok)
+status replica::write_fresh(kv_transaction& txn, const edit& e, plain_op& as,
+                            std::string& encoded) {
+  as.cls = e.cls;
+  as.model = e.model;
+  as.id = e.id;
+  as.fields.clear();
+  for (const auto& f : e.fields) {
+    if (auto ok = check_parent(txn, e, f, true); !ok)
       return ok;
-  std::erase_if(by_name, [](const field_edit* f) { return says_nothing(*f); });
+    if (!says_nothing(f))
+      as.fields.push_back({f.name, f.kind, f.value, f.parent_model});
+  }
+  std::sort(as.fields.begin(), as.fields.end(),
+            [](const plain_field& a, const plain_field& b) { return a.name < b.name; });
+  encoded.resize(plain_insert_bound(as));
+  basic_writer<memory_sink> w({encoded.data()});
+  write_plain_insert(w, as, previous::state::none);
+  encoded.resize(static_cast<size_t>(w.sink().at - encoded.data()));
   return success();
 }
 
@@ -233,8 +235,12 @@ result<op> replica::make_op(kv_transaction& txn, const edit& e, const hlc& stamp
     return {ec::missing_field, e.model + "." + e.missing_required.front() + ": required, and "
                                    + name_of(e) + " does not exist yet"};
   o.kind = e.missing_required.empty() ? op_kind::insert : op_kind::update;
-  std::vector<const field_edit*> by_name;
-  sort_by_name(e, by_name);
+  std::vector<const field_edit*> by_name; // as an op has them
+  by_name.reserve(e.fields.size());
+  for (const auto& f : e.fields)
+    by_name.push_back(&f);
+  std::sort(by_name.begin(), by_name.end(),
+            [](const field_edit* a, const field_edit* b) { return a->name < b->name; });
   o.fields.reserve(e.fields.size());
   for (const auto* each : by_name) {
     const auto& f = *each;
@@ -274,7 +280,6 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
   out.results.reserve(edits.size());
   plain_op in_place;
   std::string encoded;
-  std::vector<const field_edit*> by_name;
   for (auto e = edits.begin(); e != edits.end();) {
     const auto row_key = keys::row(e->cls, e->model, e->id, self_);
     const auto stamp = next_stamp(e->cls, wall_ms);
@@ -310,21 +315,11 @@ result<committed> replica::commit_now(kv_transaction& txn, std::span<const edit>
       o->batch_rest = static_cast<uint32_t>(rest);
       encoded = encode_op(*o);
     } else {
-      if (auto checked = fresh_fields(txn, *e, by_name); !checked)
-        return checked.err();
       in_place.seq = seq + 1;
       in_place.batch_rest = static_cast<uint32_t>(rest);
       in_place.stamp = stamp;
-      in_place.cls = e->cls;
-      in_place.model = e->model;
-      in_place.id = e->id;
-      in_place.fields.clear();
-      for (const auto* f : by_name)
-        in_place.fields.push_back({f->name, f->kind, f->value, f->parent_model});
-      encoded.resize(plain_insert_bound(in_place));
-      basic_writer<memory_sink> w({encoded.data()});
-      write_plain_insert(w, in_place, previous::state::none);
-      encoded.resize(static_cast<size_t>(w.sink().at - encoded.data()));
+      if (auto written = write_fresh(txn, *e, in_place, encoded); !written)
+        return written.err();
     }
     // What every peer would refuse for good must not be committed here.
     const bool plain = read_plain_insert(encoded, self_, in_place);

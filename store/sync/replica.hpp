@@ -222,9 +222,9 @@ private:
   // commit.cpp
   /// `before`: the record's row as it stands.
   result<op> make_op(kv_transaction& txn, const edit& e, const hlc& stamp, const row& before);
-  /// `by_name`, whose memory is used: the edit's fields that an insert of a new record carries, in
-  /// an op's order.
-  status fresh_fields(kv_transaction& txn, const edit& e, std::vector<const field_edit*>& by_name);
+  /// Writes the insert of a record that is not here, of plain values alone: what encode_op() writes
+  /// of make_op()'s. `as` has seq, batch_rest and stamp, and becomes the op, of views into `e`.
+  status write_fresh(kv_transaction& txn, const edit& e, plain_op& as, std::string& encoded);
   status check_parent(kv_transaction& txn, const edit& e, const field_edit& f, bool fresh);
   field_op make_field(const row& before, const field_edit& f, const hlc& stamp) const;
   result<committed> commit_now(kv_transaction& txn, std::span<const edit> edits, uint64_t wall_ms,

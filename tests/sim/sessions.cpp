@@ -2,7 +2,7 @@
 // story that shows it.
 
 #include "sim/workload.hpp"
-#include "tests/sim/effects.hpp"
+#include "tests/sim/linked_node.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -10,35 +10,13 @@ using namespace shoal;
 using namespace shoal::protocol;
 using shoal::sim::all_of;
 using shoal::sim::device_of;
+using shoal::sim::far;
+using shoal::sim::linked_node;
+using shoal::sim::peer;
+using shoal::sim::self;
 using shoal::sim::sent;
 
 namespace {
-
-const device_id self = device_of(0);
-const device_id peer = device_of(1);
-const device_id far = device_of(2); // not linked: known through `peer`
-
-/// A member that is linked to one of two others.
-struct linked_node {
-  replicator core{sim::settings_of(self), 0};
-  uint64_t now = 1'000'000;
-  effects after_hello;
-
-  explicit linked_node(frontier held_by_peer = {}) {
-    stored first;
-    first.members = member_set{{self, {}}, {peer, {}}, {far, {}}};
-    core.step(std::move(first), now);
-    core.step(link_up{peer}, now);
-    after_hello = greet(std::move(held_by_peer));
-  }
-  effects hear(message m) { return core.step(received{peer, 0, 0, std::move(m)}, now); }
-  effects greet(frontier held_by_peer) {
-    hello m;
-    m.members = core.members();
-    m.held = std::move(held_by_peer);
-    return hear(std::move(m));
-  }
-};
 
 /// A part of a range (0, 9] of the peer's own stream.
 range_message part(uint32_t n, bool more) {
@@ -213,82 +191,6 @@ BOOST_AUTO_TEST_CASE(who_asks_for_an_origin_gets_its_last_statement_with_it) {
   const auto told = sent<statement>(node.hear(m));
   BOOST_REQUIRE(told.size() == 1);
   BOOST_TEST((told.front() == st));
-}
-
-BOOST_AUTO_TEST_CASE(a_long_live_range_is_cut_into_parts_that_hold_all_its_ops) {
-  linked_node node;
-  op o;
-  o.model = "tag";
-  o.stamp.device = self;
-  field_op f;
-  f.name = "deep"; // as deep as a value may be, inside its op deeper than any value
-  f.value = std::string(wire_limits::depth, '\x91') + '\x01';
-  field_op bulk;
-  bulk.name = "text";
-  bulk.value = shoal::sim::encoded(std::string(1000, 'x'));
-  o.fields = {f, bulk};
-  range r;
-  r.stream = {self, 5};
-  for (o.seq = 1; o.seq <= 400; ++o.seq) {
-    o.cls = o.seq <= 300 ? record_class::owned : record_class::shared;
-    r.ops += encode_op(o);
-    ++r.count;
-  }
-  r.to = r.count;
-  stored made;
-  made.held = {{r.stream, r.to}};
-  made.local = {r};
-  uint32_t count = 0;
-  std::string ops;
-  for (const auto& m : sent<range_message>(node.core.step(std::move(made), node.now))) {
-    BOOST_TEST(m.body.ops.size() <= wire_limits::range_part_bytes);
-    const auto in_it = decode_ops(m.body);
-    BOOST_REQUIRE(in_it.ok());
-    const bool owned = in_it->back().decoded.cls == record_class::owned;
-    BOOST_TEST((m.kind == (owned ? message_kind::state_batch : message_kind::shared_change_batch)));
-    count += m.body.count;
-    ops += m.body.ops;
-  }
-  BOOST_TEST(count == r.count);
-  BOOST_TEST((ops == r.ops));
-}
-
-BOOST_AUTO_TEST_CASE(ops_that_this_version_cannot_read_are_sent_on_whole) {
-  for (const bool from_store : {false, true}) {
-    linked_node node;
-    op o;
-    o.stamp.device = self;
-    field_op bulk;
-    bulk.name = "text";
-    bulk.value = shoal::sim::encoded(std::string(200'000, 'x'));
-    o.fields = {bulk};
-    range r;
-    r.stream = {self, 5};
-    for (o.seq = 1; o.seq <= 6; ++o.seq) {
-      o.model = std::string(o.seq % 3 == 2 ? wire_limits::name_bytes + 1 : 5, 'm');
-      r.ops += encode_op(o);
-      ++r.count;
-    }
-    r.to = r.count;
-    BOOST_REQUIRE(frame_ops(r).ok());
-    BOOST_REQUIRE(!decode_ops(r).ok());
-    stored made;
-    made.held = {{r.stream, r.to}};
-    if (!from_store)
-      made.local = {r};
-    auto out = node.core.step(std::move(made), node.now);
-    if (from_store)
-      out = node.core.step(loaded{peer, r.stream, 0, {r}}, node.now);
-    uint32_t count = 0;
-    std::string ops;
-    for (const auto& m : sent<range_message>(out)) {
-      count += m.body.count;
-      ops += m.body.ops;
-      BOOST_TEST(m.body.more == (ops.size() < r.ops.size()));
-    }
-    BOOST_TEST(count == r.count);
-    BOOST_TEST((ops == r.ops));
-  }
 }
 
 BOOST_AUTO_TEST_CASE(digests_say_nothing_where_other_ops_are_held_back) {
@@ -467,45 +369,6 @@ BOOST_AUTO_TEST_CASE(who_is_removed_learns_that_and_nothing_else) {
   BOOST_TEST(told.front().held.empty());
   BOOST_TEST(told.front().statements.empty());
   BOOST_TEST(sent<goodbye>(out).size() == 1);
-}
-
-BOOST_AUTO_TEST_CASE(live_changes_of_some_size_go_out_compressed_to_those_who_can_take_them) {
-  for (const size_t bytes : {size_t{100}, size_t{5000}}) {
-    linked_node node; // says nothing of compression
-    hello m;
-    m.members = node.core.members();
-    m.capabilities = capability::zstd;
-    node.core.step(link_up{far}, node.now);
-    node.core.step(received{far, 0, 0, m}, node.now);
-    const stream_id own{self, 5};
-    op o;
-    o.seq = 1;
-    o.stamp.wall_ms = 1;
-    o.model = "tag";
-    o.kind = op_kind::insert;
-    field_op f;
-    f.name = "name";
-    writer(f.value).str(std::string(bytes, 'x'));
-    o.fields.push_back(f);
-    stored written;
-    written.held = {{own, 1}};
-    written.local.emplace_back();
-    written.local[0].stream = own;
-    written.local[0].to = written.local[0].count = 1;
-    written.local[0].ops = encode_op(o);
-    const auto out = node.core.step(std::move(written), node.now);
-    std::map<device_id, bool> compressed; // peer → how it got it
-    size_t encodings = 0;
-    for (const auto& s : all_of<protocol::send>(out))
-      if (const auto* r = std::get_if<range_message>(&s.body)) {
-        ++encodings;
-        for (const auto& to : s.to)
-          compressed[to] = r->body.compressed;
-      }
-    const bool large = bytes > 1000;
-    BOOST_TEST((compressed == std::map<device_id, bool>{{peer, false}, {far, large}}));
-    BOOST_TEST(encodings == (large ? 2U : 1U));
-  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
