@@ -9,7 +9,6 @@
 using namespace shoal;
 using namespace shoal::protocol;
 using shoal::sim::all_of;
-using shoal::sim::device_of;
 using shoal::sim::far;
 using shoal::sim::linked_node;
 using shoal::sim::peer;
