@@ -20,12 +20,15 @@ void merge(frontier& into, const frontier& other) {
       continue;
     if (few)
       mine = into.lower_bound(theirs.first);
-    while (mine != into.end() && mine->first < theirs.first)
-      ++mine;
-    if (mine != into.end() && mine->first == theirs.first)
+    else if (mine != into.end() && mine->first != theirs.first)
+      while (mine != into.end() && mine->first < theirs.first)
+        ++mine;
+    if (mine != into.end() && mine->first == theirs.first) {
       mine->second = std::max(mine->second, theirs.second);
-    else
+      ++mine;
+    } else {
       absent.push_back(theirs);
+    }
   }
   into.insert(boost::container::ordered_unique_range, absent.begin(), absent.end());
 }
@@ -36,22 +39,16 @@ void drop_absent(frontier& f) {
 }
 
 bool covers(const frontier& a, const frontier& b) {
-  auto mine = a.begin();
-  return std::all_of(b.begin(), b.end(), [&](const auto& entry) {
-    while (mine != a.end() && mine->first < entry.first)
-      ++mine;
-    return entry.second <= (mine != a.end() && mine->first == entry.first ? mine->second : 0);
-  });
+  frontier_walk mine(a);
+  return std::all_of(b.begin(), b.end(),
+                     [&](const auto& entry) { return entry.second <= mine.seq_of(entry.first); });
 }
 
 frontier minimum(frontier a, const frontier& b) {
-  auto other = b.begin();
+  frontier_walk other(b);
   auto kept = a.begin();
   for (auto it = a.begin(); it != a.end(); ++it) {
-    while (other != b.end() && other->first < it->first)
-      ++other;
-    const auto most = other != b.end() && other->first == it->first ? other->second : 0;
-    if (const auto least = std::min(it->second, most); least != 0) {
+    if (const auto least = std::min(it->second, other.seq_of(it->first)); least != 0) {
       kept->first = it->first;
       kept->second = least;
       ++kept;
@@ -61,14 +58,18 @@ frontier minimum(frontier a, const frontier& b) {
   return a;
 }
 
+template <class Sink>
+static void encode_entry(basic_writer<Sink>& out, const stream_id& stream, uint64_t seq) {
+  out.array(3);
+  out.bin(stream.origin.view());
+  out.uint(stream.epoch);
+  out.uint(seq);
+}
+
 void encode(writer& out, const frontier& f) {
   out.array(f.size());
-  for (const auto& [stream, seq] : f) {
-    out.array(3);
-    out.bin(stream.origin.view());
-    out.uint(stream.epoch);
-    out.uint(seq);
-  }
+  for (const auto& [stream, seq] : f)
+    encode_entry(out, stream, seq);
 }
 
 frontier read_frontier(reader& in) {
@@ -137,10 +138,7 @@ void encode(writer& out, const folded_frontier& f) {
   for (const auto& [stream, seq] : f.open) {
     while (ended != f.ended.end() && !(stream.origin < ended->first))
       write_ended();
-    out.array(3);
-    out.bin(stream.origin.view());
-    out.uint(stream.epoch);
-    out.uint(seq);
+    encode_entry(out, stream, seq);
   }
   while (ended != f.ended.end())
     write_ended();
@@ -248,18 +246,30 @@ result<token_contents> parse_token(std::string_view token) {
   return out;
 }
 
-uint64_t fnv1a(std::string_view bytes) {
-  uint64_t h = 0xcbf29ce484222325ULL;
+constexpr uint64_t fnv1a_begin = 0xcbf29ce484222325ULL;
+
+static uint64_t fnv1a_on(uint64_t h, std::string_view bytes) {
   for (char c : bytes)
     h = (h ^ static_cast<uint8_t>(c)) * 0x100000001b3ULL;
   return h;
 }
 
+uint64_t fnv1a(std::string_view bytes) { return fnv1a_on(fnv1a_begin, bytes); }
+
+/// Item by item: the whole of it is not kept.
 uint64_t hash_of(const frontier& f) {
-  std::string raw;
-  writer w(raw);
-  encode(w, f);
-  return fnv1a(raw);
+  constexpr size_t item_max = 1 + 2 + sizeof(device_id) + 2 * (1 + sizeof(uint64_t));
+  char item[item_max];
+  uint64_t h = fnv1a_begin;
+  const auto add = [&](const auto& encode_item) {
+    basic_writer<memory_sink> w({item});
+    encode_item(w);
+    h = fnv1a_on(h, {item, static_cast<size_t>(w.sink().at - item)});
+  };
+  add([&](auto& w) { w.array(f.size()); });
+  for (const auto& [stream, seq] : f)
+    add([&](auto& w) { encode_entry(w, stream, seq); });
+  return h;
 }
 
 } // namespace shoal

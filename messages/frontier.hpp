@@ -16,6 +16,32 @@ namespace shoal {
 using frontier = boost::container::flat_map<stream_id, uint64_t>;
 
 uint64_t seq_of(const frontier& f, const stream_id& s);
+
+/// Looks up many streams that ascend, each at most once: one walk through the frontier. As a rule
+/// two frontiers that are compared have the same streams, and a look costs one comparison.
+class frontier_walk {
+public:
+  /// `f` must outlive the walk and stay as it is.
+  explicit frontier_walk(const frontier& f) : at_(f.begin()), end_(f.end()) {}
+  /// The entry of `s`, if there is one; it stays valid as long as the frontier.
+  const frontier::value_type* find(const stream_id& s) {
+    if (at_ == end_ || at_->first != s) {
+      while (at_ != end_ && at_->first < s)
+        ++at_;
+      if (at_ == end_ || at_->first != s)
+        return nullptr;
+    }
+    return &*at_++;
+  }
+  uint64_t seq_of(const stream_id& s) {
+    const auto* entry = find(s);
+    return entry ? entry->second : 0;
+  }
+
+private:
+  frontier::const_iterator at_, end_;
+};
+
 /// Raises `into` to the element-wise maximum.
 void merge(frontier& into, const frontier& other);
 /// Removes the entries of 0.

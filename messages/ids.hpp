@@ -18,16 +18,19 @@ template <class Tag>
 struct basic_id {
   std::array<uint8_t, 16> bytes{};
 
-  bool operator==(const basic_id&) const = default;
-  /// As `default` would, eight bytes at a time: maps of streams compare these more than anything.
+  /// All three as `default` would, eight bytes at a time and without a call: maps of devices and
+  /// of streams compare these more than anything.
+  bool operator==(const basic_id& other) const {
+    return half(0) == other.half(0) && half(8) == other.half(8);
+  }
   std::strong_ordering operator<=>(const basic_id& other) const {
-    const auto half = [](const basic_id& id, size_t at) {
-      uint64_t word = 0;
-      std::memcpy(&word, id.bytes.data() + at, sizeof word);
-      return std::endian::native == std::endian::little ? __builtin_bswap64(word) : word;
-    };
-    const auto first = half(*this, 0) <=> half(other, 0);
-    return first != 0 ? first : half(*this, 8) <=> half(other, 8);
+    const auto first = half(0) <=> other.half(0);
+    return first != 0 ? first : half(8) <=> other.half(8);
+  }
+  bool operator<(const basic_id& other) const {
+    const auto mine = half(0);
+    const auto theirs = other.half(0);
+    return mine != theirs ? mine < theirs : half(8) < other.half(8);
   }
 
   /// True for the all-zero identifier, which names nothing.
@@ -43,6 +46,14 @@ struct basic_id {
     basic_id id;
     std::memcpy(id.bytes.data(), raw.data(), 16);
     return id;
+  }
+
+private:
+  /// Eight bytes as a number that orders as they do.
+  uint64_t half(size_t at) const {
+    uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + at, sizeof word);
+    return std::endian::native == std::endian::little ? __builtin_bswap64(word) : word;
   }
 };
 
@@ -77,7 +88,11 @@ record_id dns_namespace();
 struct stream_id {
   device_id origin;
   uint64_t epoch = 0;
-  auto operator<=>(const stream_id&) const = default;
+  bool operator==(const stream_id&) const = default;
+  std::strong_ordering operator<=>(const stream_id&) const = default;
+  bool operator<(const stream_id& other) const {
+    return origin == other.origin ? epoch < other.epoch : origin < other.origin;
+  }
 };
 std::string to_string(const stream_id& s);
 

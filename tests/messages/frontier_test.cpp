@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <map>
+#include <set>
 
 using namespace shoal;
 using namespace shoal::tests;
@@ -111,6 +112,42 @@ BOOST_AUTO_TEST_CASE(frontiers_of_any_size_merge_stream_by_stream) {
     drop_absent(merged);
     for (const auto& [stream, seq] : most)
       BOOST_REQUIRE(merged.contains(stream) == (seq != 0));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_walk_finds_what_a_look_up_finds) {
+  generator g(test_seed());
+  for (int i = 0; i < 3000; ++i) {
+    frontier f;
+    std::set<stream_id> asked;
+    for (auto n = g.upto(30); n > 0; --n) {
+      const stream_id s{id_of<device_id>(static_cast<uint8_t>(g.upto(5))), g.upto(9)};
+      if (g.coin())
+        f[s] = g.upto(5);
+      if (g.coin())
+        asked.insert(s);
+    }
+    frontier_walk walk(f);
+    for (const auto& s : asked) {
+      const auto at = f.find(s);
+      const auto* found = walk.find(s);
+      BOOST_REQUIRE((found != nullptr) == (at != f.end()));
+      BOOST_REQUIRE((!found || (found->first == s && found->second == at->second)));
+    }
+    frontier_walk again(f);
+    for (const auto& s : asked)
+      BOOST_REQUIRE(again.seq_of(s) == seq_of(f, s));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_hash_is_that_of_the_wire_form) {
+  generator g(test_seed());
+  for (const size_t streams : {0, 1, 15, 16, 200, 70'000}) { // by the length of the array's header
+    frontier f;
+    for (uint64_t epoch = 1; f.size() < streams; ++epoch)
+      f.emplace_hint(f.end(), stream_id{id_of<device_id>(1), epoch << g.upto(1)},
+                     g.coin() ? g.upto(UINT64_MAX) : g.upto(70'000));
+    BOOST_TEST(hash_of(f) == fnv1a(encoded(f)), streams << " streams");
   }
 }
 

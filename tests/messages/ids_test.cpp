@@ -55,6 +55,27 @@ BOOST_AUTO_TEST_CASE(ids_are_ordered_by_their_unsigned_bytes) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(ids_that_differ_in_one_byte_are_told_apart) {
+  generator g(test_seed());
+  for (size_t at = 0; at < 16; ++at) {
+    auto low = g.id<record_id>();
+    auto high = low;
+    BOOST_TEST((low == high && !(low < high) && (low <=> high) == 0));
+    low.bytes[at] = 0x7f;
+    high.bytes[at] = 0x80; // above it only as an unsigned byte
+    BOOST_TEST((low != high && low < high && !(high < low) && (low <=> high) < 0), "byte " << at);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(streams_are_ordered_by_origin_then_epoch) {
+  const stream_id a{id_of<device_id>(1), 5};
+  const stream_id b{id_of<device_id>(1), 6};
+  const stream_id c{id_of<device_id>(2), 1};
+  BOOST_TEST((a < b && b < c && a < c && !(b < a) && !(c < b) && !(a < a)));
+  BOOST_TEST(((a <=> b) < 0 && (c <=> b) > 0 && (a <=> a) == 0));
+  BOOST_TEST((a == stream_id{id_of<device_id>(1), 5} && a != b));
+}
+
 // Computed with Python's uuid module; the first two stand in many documentations of UUIDv5.
 BOOST_AUTO_TEST_CASE(uuid_v5_gives_the_known_vectors) {
   BOOST_TEST(to_string(uuid_v5(dns_namespace(), "python.org"))
