@@ -3,6 +3,8 @@
 // latter goes on while the machine sleeps: what was measured before is then as old as it is.
 // Libraries, their writers and peer links have theirs from who composes them.
 
+#include "actors/run_delay.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <ctime>
@@ -25,6 +27,7 @@ inline uint64_t mono_us() {
 struct clocks {
   std::function<uint64_t()> wall_ms = shoal::wall_ms;
   std::function<uint64_t()> mono_us = shoal::mono_us;
+  std::function<std::optional<uint64_t>()> run_delay_us = shoal::run_delay_us;
 };
 
 } // namespace shoal

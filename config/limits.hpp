@@ -54,6 +54,8 @@ constexpr size_t small_group_op_bytes = 512; // that an op costs beside its valu
 constexpr size_t small_group_read_max = 64 * kib; // of each write; see kv_transaction::limit_reads
 constexpr uint64_t small_group_us_max = 5'000;    // one that took longer: the disk is slow, for all
 constexpr uint64_t slow_disk_ms = 50;             // libraries and at least so long
+// After such a one it is watched for so long how much of it was a wait for a processor.
+constexpr uint64_t run_delay_watch_ms = 10'000;
 constexpr unsigned small_groups_before_return = 8; // in a row, on a thread of the writer's own
 constexpr size_t ingest_bytes_min =
     1 * mib; // a batch of this goes to disk as table files: half a dozen syncs, and no second copy

@@ -184,11 +184,14 @@ public:
   status commit(const kv_batch& batch) override {
     where = std::this_thread::get_id();
     now_us += takes_us;
+    run_delay_us += unready_us;
     return files.commit(batch);
   }
 
   sim::sim_store files;
   std::atomic<uint64_t> takes_us{100};
+  std::atomic<uint64_t> unready_us{0}; // of that, for a processor
+  std::atomic<uint64_t> run_delay_us{0};
   std::atomic<uint64_t> now_us{1};
   std::atomic<std::thread::id> where; // of the last commit
 };
@@ -224,7 +227,8 @@ struct library_writer {
                      .key = fixed_key(0),
                      .library = {},
                      .counted = counted.add_library("photos"),
-                     .time = {.mono_us = [f = files] { return f->now_us.load(); }},
+                     .time = {.mono_us = [f = files] { return f->now_us.load(); },
+                              .run_delay_us = [f = files] { return f->run_delay_us.load(); }},
                      .wall_ms = [] { return story_wall_ms; },
                      .mark = mark(),
                      .disk = std::move(disk),
@@ -437,6 +441,19 @@ BOOST_FIXTURE_TEST_CASE(a_slow_disk_is_waited_for_aside_until_it_is_quick_again,
   files->takes_us = 100;
   come_back();
   BOOST_TEST(among_sockets(tag(100)));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_wait_for_a_processor_is_none_for_the_disk, writing) {
+  files->takes_us = limits::small_group_us_max + 1;
+  files->unready_us = limits::small_group_us_max / 2;
+  BOOST_TEST(among_sockets(tag(100))); // from here on it is watched
+  for (unsigned n = 0; n < 100 && place->aside(); ++n)
+    static_cast<void>(among_sockets(tag(100)));
+  for (unsigned n = 0; n < 20; ++n)
+    BOOST_TEST(among_sockets(tag(100)));
+  files->unready_us = 0; // now it is the disk
+  BOOST_TEST(among_sockets(tag(100)));
+  BOOST_TEST(!among_sockets(tag(100)));
 }
 
 BOOST_FIXTURE_TEST_CASE(what_one_library_learns_of_the_disk_all_know, writing) {
