@@ -309,7 +309,8 @@ void library_loop::check_broadcasts() {
     auto [it, fresh] = least.try_emplace(b.stream, UINT64_MAX);
     if (fresh)
       for (const auto& [peer, l] : links_)
-        if (const auto acked = core_->protocol_->acked_by(peer, b.stream); acked < it->second) {
+        // Of equal ones the last: acks come in the order in which it went out.
+        if (const auto acked = core_->protocol_->acked_by(peer, b.stream); acked <= it->second) {
           it->second = acked;
           broadcast_lacks_ = peer;
         }
@@ -331,8 +332,12 @@ void library_loop::check_waits(const std::optional<device_id>& heard) {
     {
       const std::lock_guard guard(core_->mutex_);
       std::erase_if(answer.missing, [&](const device_id& device) {
-        if ((heard && device != *heard) || !core_->protocol_->holds(device, w->what))
+        if (heard && device != *heard)
           return false;
+        if (const auto lacks = core_->protocol_->lacks(device, w->what, w->lacks_first)) {
+          w->lacks_first = lacks;
+          return false;
+        }
         answer.held.push_back(device);
         return true;
       });

@@ -41,27 +41,29 @@ std::set<device_id> replicator::wanted_origins() const {
     if (!m.removed)
       out.insert(device);
   std::set<device_id> more; // another peer has ops that neither are here nor will be pushed
+  std::vector<char> told(submitted_.size()); // of which streams of those any peer has ops
   for (const auto& [peer, s] : sessions_) {
     const auto known = announced_.find(peer);
     if (known == announced_.end())
       continue;
-    auto origin = out.begin();
-    auto here = submitted_.begin();
+    frontier_walk submitted(submitted_);
     for (const auto& [stream, seq] : known->second) {
-      while (origin != out.end() && *origin < stream.origin)
-        ++origin;
-      if (origin == out.end() || *origin != stream.origin)
-        origin = out.insert(origin, stream.origin);
-      while (here != submitted_.end() && here->first < stream)
-        ++here;
-      const auto held = here != submitted_.end() && here->first == stream ? here->second : 0;
-      if (seq <= held || s.state != session_state::live || peer == stream.origin)
+      const auto* here = submitted.find(stream);
+      if (here)
+        told[static_cast<size_t>(here - &*submitted_.begin())] = 1;
+      else
+        out.insert(stream.origin);
+      if (seq <= (here ? here->second : 0) || s.state != session_state::live
+          || peer == stream.origin)
         continue;
       const auto own = announced_.find(stream.origin);
       if (own == announced_.end() || !pushes(stream.origin) || seq > seq_of(own->second, stream))
         more.insert(stream.origin);
     }
   }
+  for (size_t i = 0; i < told.size(); ++i)
+    if (told[i])
+      out.insert(submitted_.nth(i)->first.origin);
   std::erase_if(out, [&](const device_id& origin) {
     const auto s = sessions_.find(origin);
     if (s != sessions_.end() && s->second.state == session_state::greeting && !s->second.awaits

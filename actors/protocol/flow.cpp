@@ -8,23 +8,28 @@
 
 namespace shoal::protocol {
 
+/// The only way to a new cursor.
+session::cursor& replicator::cursor_at(session& s, const stream_id& stream) {
+  relays_ = relays_ || stream.origin != settings_.self;
+  return s.cursors[stream];
+}
+
 /// Own streams go to every member that is linked, others' to those who follow them.
 void replicator::open_cursors(const device_id& peer, session& s) {
   if (s.below_horizon)
     return;
   const auto& theirs = announced_[peer];
-  const auto open = [&](const device_id& origin, bool from_known) {
+  const auto open = [&](const device_id& origin) {
     for (auto it = held_.lower_bound({origin, 0}); it != held_.end() && it->first.origin == origin;
          ++it) {
-      auto [cursor, fresh] = s.cursors.try_emplace(it->first);
-      if (fresh && from_known)
-        cursor->second.sent = seq_of(theirs, it->first);
+      if (!s.cursors.contains(it->first))
+        cursor_at(s, it->first).sent = seq_of(theirs, it->first);
     }
   };
   if (!s.asks)
-    open(settings_.self, true);
+    open(settings_.self);
   for (const auto& origin : s.following)
-    open(origin, true);
+    open(origin);
 }
 
 namespace {
@@ -128,7 +133,10 @@ void replicator::pump_all() {
   if (kept_.resync && !resync_compared_)
     return; // what is here may have been deleted
   std::map<std::pair<stream_id, uint64_t>, std::vector<device_id>> level;
+  relays_ = false;
   for (auto& [peer, s] : sessions_) {
+    for (auto& [stream, cursor] : s.cursors)
+      relays_ = relays_ || stream.origin != settings_.self;
     if (s.state != session_state::live)
       continue;
     for (auto& [stream, cursor] : s.cursors)

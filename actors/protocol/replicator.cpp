@@ -1,6 +1,7 @@
 #include "actors/protocol/replicator.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 namespace shoal::protocol {
 
@@ -100,7 +101,19 @@ static uint64_t hash_of_statement(const statement& st) {
   return known.hash + known.number;
 }
 
+/// Whether what goes out to peers moved: in a mesh most commits are of what others push to all.
+bool replicator::may_send(const stored& e) const {
+  const auto own_of = [&](const frontier& f) {
+    return std::ranges::subrange(f.lower_bound({settings_.self, 0}),
+                                 f.upper_bound({settings_.self, UINT64_MAX}));
+  };
+  return relays_ || !opened_ || kept_.resync || e.state || e.members || !e.local.empty()
+         || !e.repairs.empty() || !std::ranges::equal(own_of(e.held), own_of(held_))
+         || e.held.size() != streams_; // which opens cursors
+}
+
 void replicator::on(stored& e) {
+  const bool sends = may_send(e);
   const bool moved = !opened_ || e.held != held_ || e.digest != digest_ || e.settled != settled_
                      || e.quarantine != quarantine_ || e.members;
   if (e.held != held_)
@@ -247,7 +260,8 @@ void replicator::on(stored& e) {
         open_cursors(peer, s);
   }
   if (settings_.batch_window_us == 0 || e.local.empty()) {
-    pump_all();
+    if (sends)
+      pump_all();
   } else if (flush_at_us_ == 0) {
     flush_at_us_ = now_us_ + settings_.batch_window_us;
   }
@@ -265,11 +279,14 @@ void replicator::on(stored& e) {
 /// Peers whose newest heartbeat told of what this node has only now come to hold: they say no more
 /// until they change themselves.
 void replicator::note_level() {
+  if (!std::exchange(beats_differ_, false))
+    return;
   for (auto& [peer, s] : sessions_) {
-    if (!s.beat_differs || s.beat_frontier_hash != hash_of_held())
-      continue;
-    announced_[peer] = held_;
-    s.beat_differs = false;
+    if (s.beat_differs && s.beat_frontier_hash == hash_of_held()) {
+      announced_[peer] = held_;
+      s.beat_differs = false;
+    }
+    beats_differ_ = beats_differ_ || s.beat_differs;
   }
 }
 
@@ -398,15 +415,25 @@ frontier replicator::held_by(const device_id& device) const {
   return out;
 }
 
-bool replicator::holds(const device_id& device, const frontier& what) const {
-  if (device == settings_.self)
-    return covers(held_, what);
-  const auto known = announced_.find(device);
-  const auto* said = said_by(device);
-  return std::all_of(what.begin(), what.end(), [&](const auto& part) {
-    return (known != announced_.end() && seq_of(known->second, part.first) >= part.second)
-           || (said != nullptr && seq_of(*said, part.first) >= part.second);
-  });
+std::optional<stream_id> replicator::lacks(const device_id& device, const frontier& what,
+                                           const std::optional<stream_id>& first) const {
+  static const frontier nothing;
+  const auto announced = announced_.find(device);
+  const auto& known = device == settings_.self        ? held_
+                      : announced == announced_.end() ? nothing
+                                                      : announced->second;
+  const auto* told = device == settings_.self ? nullptr : said_by(device);
+  const auto& said = told ? *told : nothing;
+  if (first)
+    if (const auto part = what.find(*first);
+        part != what.end() && std::max(seq_of(known, *first), seq_of(said, *first)) < part->second)
+      return first;
+  frontier_walk in_known(known);
+  frontier_walk in_said(said);
+  for (const auto& [stream, seq] : what)
+    if (in_known.seq_of(stream) < seq && in_said.seq_of(stream) < seq)
+      return stream;
+  return std::nullopt;
 }
 
 uint64_t replicator::acked_by(const device_id& device, const stream_id& stream) const {

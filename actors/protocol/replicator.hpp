@@ -113,8 +113,10 @@ public:
   uint64_t session_changes() const { return session_changes_; }
   /// What a member is known to hold durably: from its acks, its Hello, and its statements.
   frontier held_by(const device_id& device) const;
-  /// Whether that covers `what`.
-  bool holds(const device_id& device, const frontier& what) const;
+  /// A stream of `what` of which it is not known to hold as much; none: it holds all of it. `first`
+  /// is looked at before the others: what lacks as a rule.
+  std::optional<stream_id> lacks(const device_id& device, const frontier& what,
+                                 const std::optional<stream_id>& first = std::nullopt) const;
   /// Up to which seq of one stream.
   uint64_t acked_by(const device_id& device, const stream_id& stream) const;
   const std::string& digest() const { return digest_; }
@@ -267,7 +269,9 @@ private:
   void greet_with_statements(const device_id& peer, session& s);
   // flow.cpp: what goes out
   void on(loaded& e);
+  bool may_send(const stored& e) const;
   void open_cursors(const device_id& peer, session& s);
+  session::cursor& cursor_at(session& s, const stream_id& stream);
   void pump_all();
   bool window_open(const session& s) const;
   void pump(const device_id& peer, session& s);
@@ -321,7 +325,9 @@ private:
   uint64_t statements_hash_ = 0;
   frontier submitted_; // held, plus what was handed to the store and not answered yet
   bool opened_ = false;
-  size_t streams_ = 0; // size of held_ when cursors were opened last
+  size_t streams_ = 0;        // size of held_ when cursors were opened last
+  bool relays_ = false;       // some session may have a cursor of another's stream
+  bool beats_differ_ = false; // the newest heartbeat of some session may
   bool settled_ = true;
   uint64_t log_entries_ = 0;
   uint64_t oldest_log_ms_ = 0;

@@ -340,7 +340,7 @@ void replicator::on_message(session& s, received& e, state_request& m) {
   for (auto it = held_.lower_bound({m.origin, 0});
        it != held_.end() && it->first.origin == m.origin; ++it) {
     const auto from = m.from.find(it->first.epoch);
-    auto& cursor = s.cursors[it->first];
+    auto& cursor = cursor_at(s, it->first);
     cursor.sent = from == m.from.end() ? 0 : from->second;
     cursor.asked_us = now_us_;
     if (!m.follow && m.origin != settings_.self)

@@ -2,6 +2,7 @@
 
 #include "tests/sim/linked_node.hpp"
 
+#include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
 using namespace shoal;
@@ -14,6 +15,95 @@ using shoal::sim::self;
 using shoal::sim::sent;
 
 BOOST_AUTO_TEST_SUITE(sent_ranges)
+
+// Commits of what others push to all of a mesh are nothing that goes out.
+BOOST_DATA_TEST_CASE(what_is_not_linked_is_relayed_while_somebody_follows_it,
+                     boost::unit_test::data::make({false, true}), followed_first) {
+  linked_node node;
+  const stream_id stream{far, 3};
+  uint64_t seq = 0;
+  const auto relayed = [&] {
+    op o;
+    o.model = "tag";
+    o.stamp.device = far;
+    o.seq = ++seq;
+    apply_result a;
+    a.peer = far; // whose link has gone since
+    a.stream = stream;
+    a.to = seq;
+    a.what = outcome::applied;
+    a.relay = range{};
+    a.relay->stream = stream;
+    a.relay->from = seq - 1;
+    a.relay->to = seq;
+    a.relay->count = 1;
+    a.relay->ops = encode_op(o);
+    stored got;
+    got.held = {{stream, seq}};
+    got.applied.push_back(std::move(a));
+    return sent<range_message>(node.core.step(std::move(got), node.now)).size();
+  };
+  state_request ask;
+  ask.origin = far;
+  if (followed_first) {
+    ask.follow = true;
+    node.hear(ask);
+    BOOST_TEST(relayed() == 1U); // the very first of its ops
+  } else {
+    BOOST_TEST(relayed() == 0U);
+  }
+  for (int round = 0; round < 3; ++round) {
+    ask.follow = true;
+    ask.stop = false;
+    ask.from = {{stream.epoch, seq}};
+    node.hear(ask);
+    BOOST_TEST(relayed() == 1U);
+    BOOST_TEST(relayed() == 1U);
+    ask.follow = false;
+    ask.stop = true;
+    node.hear(ask);
+    BOOST_TEST(relayed() == 0U);
+    BOOST_TEST(relayed() == 0U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(own_ops_that_came_back_from_another_go_to_the_rest) {
+  linked_node node;
+  stored back; // as after a restore: the store has them, and they are not in the ring
+  back.held = {{{self, 4}, 7}};
+  const auto loads = all_of<load>(node.core.step(std::move(back), node.now));
+  BOOST_REQUIRE(loads.size() == 1U);
+  BOOST_TEST((loads[0].peer == peer && loads[0].from == 0U));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_member_lacks_is_known_from_acks_and_from_statements) {
+  const stream_id a{self, 2};
+  const stream_id b{far, 1};
+  linked_node node({{a, 5}, {b, 1}});
+  BOOST_TEST((!node.core.lacks(peer, {{a, 5}, {b, 1}})));
+  BOOST_TEST((!node.core.lacks(peer, {})));
+  BOOST_TEST((node.core.lacks(peer, {{a, 6}, {b, 2}}) == a));
+  BOOST_TEST((node.core.lacks(peer, {{a, 6}, {b, 2}}, b) == b)); // the one that is looked at first
+  BOOST_TEST((node.core.lacks(peer, {{a, 5}, {b, 2}}, a) == b));
+  BOOST_TEST((node.core.lacks(peer, {{a, 6}}, b) == a)); // which need not be among them
+  BOOST_TEST((node.core.lacks(far, {{b, 1}}) == b));     // never heard of
+  BOOST_TEST((node.core.lacks(self, {{a, 1}}) == a));
+  stored got;
+  got.held = {{a, 5}, {b, 2}};
+  statement st;
+  st.member = far;
+  st.number = 1;
+  st.held.open = {{b, 2}};
+  got.statements.push_back(st);
+  st.member = peer;
+  st.held.open = {{b, 2}};
+  got.statements.push_back(st);
+  node.core.step(std::move(got), node.now);
+  BOOST_TEST((!node.core.lacks(self, {{a, 5}, {b, 2}})));
+  BOOST_TEST((!node.core.lacks(far, {{b, 2}})));
+  BOOST_TEST((node.core.lacks(far, {{a, 1}, {b, 2}}) == a));
+  BOOST_TEST((!node.core.lacks(peer, {{a, 5}, {b, 2}}))); // one by its Hello, one by its word
+}
 
 BOOST_AUTO_TEST_CASE(a_long_live_range_is_cut_into_parts_that_hold_all_its_ops) {
   linked_node node;
