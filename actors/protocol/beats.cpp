@@ -107,8 +107,10 @@ void replicator::on_message(session& s, received& e, heartbeat& m) {
   // A first measurement at once, not a heartbeat later.
   if (!s.rtt_us && m.echo == 0)
     beat(e.peer, s);
-  s.beat_differs = m.frontier_hash != hash_of_held();
-  beats_differ_ = beats_differ_ || s.beat_differs;
+  if (m.frontier_hash != hash_of_held())
+    beats_that_differ_[e.peer] = m.frontier_hash;
+  else
+    beats_that_differ_.erase(e.peer);
   s.beat_statements_hash = m.statements_hash;
   s.other_statements = m.statements_hash == statements_hash_ ? 0 : s.other_statements + 1;
   if (!still)

@@ -279,15 +279,20 @@ void replicator::on(stored& e) {
 /// Peers whose newest heartbeat told of what this node has only now come to hold: they say no more
 /// until they change themselves.
 void replicator::note_level() {
-  if (!std::exchange(beats_differ_, false))
+  if (beats_that_differ_.empty())
     return;
-  for (auto& [peer, s] : sessions_) {
-    if (s.beat_differs && s.beat_frontier_hash == hash_of_held()) {
-      announced_[peer] = held_;
-      s.beat_differs = false;
-    }
-    beats_differ_ = beats_differ_ || s.beat_differs;
-  }
+  const auto hash = hash_of_held();
+  const auto level = [&](const auto& told) {
+    if (told.second != hash)
+      return false;
+    const auto s = sessions_.find(told.first);
+    if (s != sessions_.end() && s->second.beat_frontier_hash == hash)
+      announced_[told.first] = held_;
+    return true;
+  };
+  beats_that_differ_.erase(
+      std::remove_if(beats_that_differ_.begin(), beats_that_differ_.end(), level),
+      beats_that_differ_.end());
 }
 
 void replicator::take_members(const member_set& set) {

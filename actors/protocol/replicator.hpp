@@ -69,8 +69,7 @@ struct session {
   uint64_t beat_members_hash = 0;
   uint64_t beat_statements_hash = 0;
   std::string beat_digest;
-  bool beat_differs = false; // it told of another frontier than this node's
-  uint64_t compared_us = 0;  // when unequal digests led to a comparison last
+  uint64_t compared_us = 0; // when unequal digests led to a comparison last
 
   bool asks = false;       // from its Hello: what is pushed to others waits for its request
   bool awaits = false;     // this node's Hello said so to it
@@ -325,9 +324,11 @@ private:
   uint64_t statements_hash_ = 0;
   frontier submitted_; // held, plus what was handed to the store and not answered yet
   bool opened_ = false;
-  size_t streams_ = 0;        // size of held_ when cursors were opened last
-  bool relays_ = false;       // some session may have a cursor of another's stream
-  bool beats_differ_ = false; // the newest heartbeat of some session may
+  size_t streams_ = 0;  // size of held_ when cursors were opened last
+  bool relays_ = false; // some session may have a cursor of another's stream
+  // Of which frontiers newest heartbeats told that were not this node's then. Looked through with
+  // every commit, so in one piece of memory; a session that ended may still be in it.
+  boost::container::flat_map<device_id, uint64_t> beats_that_differ_;
   bool settled_ = true;
   uint64_t log_entries_ = 0;
   uint64_t oldest_log_ms_ = 0;
