@@ -154,7 +154,7 @@ struct inbound {
 };
 struct wait_job {
   frontier what;
-  api::wait_answer so_far; // who was seen to hold it is not looked at again
+  api::wait_answer so_far;              // who was seen to hold it is not looked at again
   std::optional<stream_id> lacks_first; // what the last who did not hold it lacks
   size_t needed = 0;
   uint64_t deadline_us = 0; // monotonic

@@ -267,8 +267,8 @@ uint64_t hash_of(const frontier& f) {
     h = fnv1a_on(h, {item, static_cast<size_t>(w.sink().at - item)});
   };
   add([&](auto& w) { w.array(f.size()); });
-  for (const auto& [stream, seq] : f)
-    add([&](auto& w) { encode_entry(w, stream, seq); });
+  for (const auto& entry : f)
+    add([&](auto& w) { encode_entry(w, entry.first, entry.second); });
   return h;
 }
 

@@ -1,7 +1,6 @@
 #include "actors/protocol/replicator.hpp"
 
 #include <algorithm>
-#include <ranges>
 
 namespace shoal::protocol {
 
@@ -103,12 +102,12 @@ static uint64_t hash_of_statement(const statement& st) {
 
 /// Whether what goes out to peers moved: in a mesh most commits are of what others push to all.
 bool replicator::may_send(const stored& e) const {
-  const auto own_of = [&](const frontier& f) {
-    return std::ranges::subrange(f.lower_bound({settings_.self, 0}),
-                                 f.upper_bound({settings_.self, UINT64_MAX}));
-  };
-  return relays_ || !opened_ || kept_.resync || e.state || e.members || !e.local.empty()
-         || !e.repairs.empty() || !std::ranges::equal(own_of(e.held), own_of(held_))
+  const stream_id first{settings_.self, 0};
+  const stream_id last{settings_.self, UINT64_MAX};
+  const bool own_moved = !std::equal(held_.lower_bound(first), held_.upper_bound(last),
+                                     e.held.lower_bound(first), e.held.upper_bound(last));
+  return own_moved || relays_ || !opened_ || kept_.resync || e.state || e.members
+         || !e.local.empty() || !e.repairs.empty()
          || e.held.size() != streams_; // which opens cursors
 }
 
