@@ -4,6 +4,7 @@
 #include "actors/protocol/replicator.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace shoal::protocol {
 
@@ -13,6 +14,8 @@ constexpr uint64_t hand_over_us =
 constexpr uint64_t hand_over_ops = 10'000;
 /// For a feeder to bring what another peer has told of; and two round trips to it.
 constexpr uint64_t patience_us = 100'000;
+/// … where the feeder is not known to hold anything of the origin: it may lie elsewhere.
+constexpr uint64_t patience_with_strangers_us = 5'000;
 
 /// By how many ops the peer is known to be ahead of this node in the origin's streams.
 uint64_t replicator::ahead(const device_id& peer, const device_id& origin) const {
@@ -24,6 +27,43 @@ uint64_t replicator::ahead(const device_id& peer, const device_id& origin) const
        it != known->second.end() && it->first.origin == origin; ++it)
     sum += it->second - std::min(it->second, seq_of(submitted_, it->first));
   return sum;
+}
+
+/// Whether the peer is known to hold an op of it.
+bool replicator::holds_any_of(const device_id& peer, const device_id& origin) const {
+  const auto known = announced_.find(peer);
+  if (known == announced_.end())
+    return false;
+  const auto it = known->second.lower_bound({origin, 0});
+  return it != known->second.end() && it->first.origin == origin;
+}
+
+/// Statements go from link to link as ops do, and members that never wrote make them, too.
+bool replicator::lies_toward(const device_id& peer, const device_id& origin) const {
+  const auto first = first_to_tell_.find(origin);
+  return first != first_to_tell_.end() && first->second == peer;
+}
+
+/// Before an origin's first op nobody knows behind which neighbour it lies. So of the first ops of
+/// a stream those are told who may have asked another for them: by heartbeats and exchanges, one of
+/// each per relay on the way, the last would hear seconds later. In a mesh nobody is told, for
+/// nobody relies on another.
+void replicator::tell_of_new_streams(const frontier& before,
+                                     std::map<device_id, link_ack>& words) const {
+  constexpr size_t few = 16; // links, as in a tree
+  const bool any_may = !feeders_.empty() && sessions_.size() <= few;
+  const auto may_rely = [&](const device_id& peer, const session& s) {
+    return any_may || !s.following.empty()
+           || std::any_of(feeders_.begin(), feeders_.end(),
+                          [&](const auto& f) { return f.second == peer; });
+  };
+  for (const auto& [stream, seq] : held_)
+    if (stream.origin != settings_.self && !before.contains(stream))
+      for (const auto& [peer, s] : sessions_)
+        if (s.state == session_state::live && peer != stream.origin
+            && !s.following.contains(stream.origin) && acked_by(peer, stream) == 0
+            && may_rely(peer, s))
+          words[peer].held[stream] = seq;
 }
 
 bool replicator::pushes(const device_id& origin) const {
@@ -91,6 +131,21 @@ bool replicator::take_over(const device_id& origin) {
   return !s->second.awaits;
 }
 
+namespace {
+
+/// Of those who can be asked for an origin's ops.
+struct candidate {
+  uint64_t ahead = 0;     // ops that are not here
+  bool toward = false;    // the origin lies behind it, as far as is known
+  bool by_itself = false; // it does not get them through this node
+  int64_t load = 0;       // less the origins that it is asked for already
+  int64_t rtt = 0;        // less the round trip
+  device_id peer;
+  auto rank() const { return std::tie(ahead, toward, by_itself, load, rtt); }
+};
+
+} // namespace
+
 void replicator::choose_feeders() {
   if (!opened_)
     return;
@@ -99,6 +154,7 @@ void replicator::choose_feeders() {
     return;
   }
   feeders_due_ = false;
+  feeders_look_us_ = 0;
   // The work goes by the square of the peers, and a mesh that forms gives cause for it with each
   // of their Hellos.
   constexpr size_t at_once = 16;
@@ -141,28 +197,20 @@ void replicator::choose_feeders() {
   for (const auto& [origin, peer] : feeders_)
     ++busy[peer];
   for (const auto& origin : wanted) {
-    const session* best = nullptr;
-    device_id best_peer;
-    uint64_t best_ahead = 0;
-    bool best_relies = false; // it follows the origin through this node: the origin lies elsewhere
+    std::optional<candidate> best;
     for (const auto& [peer, s] : sessions_) {
       if (s.state != session_state::live || peer == origin || s.below_horizon || s.stale
           || distrusts(peer))
         continue;
-      const auto lead = ahead(peer, origin);
-      const bool relies = s.following.contains(origin);
-      const auto rtt = [](const session& x) { return x.rtt_us.value_or(UINT64_MAX); };
-      const bool level = best && lead == best_ahead;
-      const bool tie = level && relies == best_relies;
-      const auto load = busy[peer];
-      const auto best_load = best ? busy[best_peer] : 0;
-      if (!best || lead > best_ahead || (level && best_relies && !relies)
-          || (tie && (load < best_load || (load == best_load && rtt(s) < rtt(*best))))) {
-        best = &s;
-        best_peer = peer;
-        best_ahead = lead;
-        best_relies = relies;
-      }
+      const bool toward = lies_toward(peer, origin);
+      candidate c{ahead(peer, origin),
+                  toward,
+                  toward || !s.following.contains(origin),
+                  -static_cast<int64_t>(busy[peer]),
+                  -static_cast<int64_t>(s.rtt_us.value_or(INT64_MAX)),
+                  peer};
+      if (!best || c.rank() > best->rank())
+        best = c;
     }
     if (!best)
       continue;
@@ -172,22 +220,29 @@ void replicator::choose_feeders() {
       const auto feeds = sessions_.find(current->second);
       const bool stale = feeds != sessions_.end() && feeds->second.stale;
       const auto lead = ahead(current->second, origin);
-      const bool astray = feeds != sessions_.end() && feeds->second.following.contains(origin)
-                          && !best_relies && best_ahead >= lead;
-      if (current->second == best_peer || (best_ahead <= lead && !stale && !astray)) {
+      const bool stranger = !holds_any_of(current->second, origin);
+      const bool relies = feeds != sessions_.end() && feeds->second.following.contains(origin);
+      const bool astray =
+          best->ahead >= lead && ((relies && best->by_itself) || (stranger && best->toward));
+      if (current->second == best->peer || (best->ahead <= lead && !stale && !astray)) {
         feeder_stalled_us_.erase(origin);
         continue;
       }
       auto [since, fresh] = feeder_stalled_us_.try_emplace(origin, now_us_);
       const auto rtt = feeds == sessions_.end() ? 0 : feeds->second.rtt_us.value_or(0);
-      if (!stale && !astray && (fresh || now_us_ - since->second < patience_us + 2 * rtt))
+      const auto until =
+          since->second + (stranger ? patience_with_strangers_us : patience_us) + 2 * rtt;
+      if (!stale && !astray && (fresh || now_us_ < until)) {
+        if (stranger && (feeders_look_us_ == 0 || until < feeders_look_us_))
+          feeders_look_us_ = until;
         continue;
+      }
       feeder_stalled_us_.erase(origin);
       stop(origin, current->second);
     }
-    feeders_[origin] = best_peer;
-    ++busy[best_peer];
-    request(best_peer, origin, true);
+    feeders_[origin] = best->peer;
+    ++busy[best->peer];
+    request(best->peer, origin, true);
   }
 }
 

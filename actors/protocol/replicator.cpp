@@ -60,6 +60,7 @@ bool replicator::compresses(const session& s, const range& part) {
 /// Nothing is expected of this peer any more.
 void replicator::leave(const device_id& peer) {
   std::erase_if(feeders_, [&](const auto& f) { return f.second == peer; });
+  std::erase_if(first_to_tell_, [&](const auto& f) { return f.second == peer; });
   if (resync_peer_ == peer) {
     resync_peer_.reset();
     feeders_.clear();
@@ -117,7 +118,8 @@ void replicator::on(stored& e) {
                      || e.quarantine != quarantine_ || e.members;
   if (e.held != held_)
     held_hash_.reset();
-  held_ = std::move(e.held);
+  const bool new_streams = opened_ && e.held.size() != streams_;
+  const auto before = std::exchange(held_, std::move(e.held));
   settled_ = e.settled;
   log_entries_ = e.log_entries;
   oldest_log_ms_ = e.oldest_log_ms;
@@ -220,6 +222,8 @@ void replicator::on(stored& e) {
     on_repaired(r);
   }
   finish_resync();
+  if (new_streams)
+    tell_of_new_streams(before, acks);
   for (auto& [peer, ack] : acks)
     if (const auto s = sessions_.find(peer);
         s != sessions_.end() && s->second.state == session_state::live)
@@ -400,6 +404,8 @@ uint64_t replicator::next_tick_us(uint64_t now_us) const {
     next = std::min(next, exchange_next_us_);
   if (feeders_due_)
     next = std::min(next, feeders_next_us_);
+  if (feeders_look_us_ != 0)
+    next = std::min(next, feeders_look_us_);
   if (changed_us_ != 0)
     next = std::min(next, changed_us_ + settings_.beat_after_change_us * crowd_of_peers());
   if ((stated_ != held_ || stated_quarantine_ != quarantine_) && !statement_pending_ && may_state())

@@ -286,6 +286,9 @@ private:
   void choose_feeders();
   bool take_over(const device_id& origin);
   uint64_t ahead(const device_id& peer, const device_id& origin) const;
+  bool lies_toward(const device_id& peer, const device_id& origin) const;
+  bool holds_any_of(const device_id& peer, const device_id& origin) const;
+  void tell_of_new_streams(const frontier& before, std::map<device_id, link_ack>& words) const;
   bool pushes(const device_id& origin) const;
   std::set<device_id> wanted_origins() const;
   // room.cpp
@@ -357,6 +360,8 @@ private:
       coming_statements_; // of whom one is on its way to the store
   live_ring ring_;
 
+  // Origin → peer whose link brought a statement of it first: it lies behind that one.
+  std::map<device_id, device_id> first_to_tell_;
   std::map<device_id, device_id> feeders_; // origin → peer that was asked for it
   std::map<device_id, uint64_t>
       feeder_stalled_us_;         // origin → since when another is ahead of its feeder
@@ -364,6 +369,7 @@ private:
   uint64_t exchange_next_us_ = 0; // from then on
   bool feeders_due_ = false;      // were to be chosen anew before
   uint64_t feeders_next_us_ = 0;  // they may be
+  uint64_t feeders_look_us_ = 0;  // when one that brings nothing is to be left; 0: none
   std::map<stream_id, backoff> gaps_;
   uint64_t random_state_;
 

@@ -139,6 +139,7 @@ void replicator::on_message(session&, received& e, statement& m) {
   if (coming.number >= m.number && now_us_ - coming.since_us < statement_stored_us)
     return;
   coming = {m.number, now_us_};
+  first_to_tell_.try_emplace(m.member, e.peer);
   note_own_word(m);
   // An own one that is newer than the newest here comes from before a restore: it is kept for its
   // number, so that the next one is taken for newer by those who have it.
@@ -329,8 +330,11 @@ void replicator::on_message(session& s, received& e, state_request& m) {
     demand_comparison(e.peer, kept_.deletes_from);
     return;
   }
-  if (m.follow)
+  if (m.follow) {
     s.following.insert(m.origin);
+    if (lies_toward(e.peer, m.origin)) // no more: it asks here
+      first_to_tell_.erase(m.origin);
+  }
   if (s.following.size() > wire_limits::members)
     return close(e.peer, "it follows more origins than a library can have members", blame::breach);
   // Its statements travel the same way from now on; this one may have come before the request.
@@ -351,10 +355,13 @@ void replicator::on_message(session& s, received& e, state_request& m) {
 
 void replicator::on_message(session& s, received& e, link_ack& m) {
   s.in_flight -= std::min(s.in_flight, m.credit);
-  if (believes(e.peer, m.held)) {
-    pump(e.peer, s);
-    remind(e.peer, s);
-  }
+  if (!believes(e.peer, m.held))
+    return;
+  pump(e.peer, s);
+  remind(e.peer, s);
+  if (std::any_of(m.held.begin(), m.held.end(),
+                  [&](const auto& told) { return told.second > seq_of(submitted_, told.first); }))
+    choose_feeders();
 }
 
 } // namespace shoal::protocol
