@@ -8,7 +8,6 @@
 using namespace shoal;
 using namespace shoal::protocol;
 using shoal::sim::device_of;
-using shoal::sim::sent;
 
 namespace {
 
