@@ -45,8 +45,42 @@ void write_field(Writer& w, const plain_field& f) {
     w.str(f.parent_model);
 }
 
+constexpr size_t bytes_of_uint(uint64_t v) {
+  return v < 0x80 ? 1 : v <= UINT8_MAX ? 2 : v <= UINT16_MAX ? 3 : v <= UINT32_MAX ? 5 : 9;
+}
+constexpr size_t head_of_str(size_t n) {
+  return n < 32 ? 1 : n <= UINT8_MAX ? 2 : n <= UINT16_MAX ? 3 : 5;
+}
+
+/// Whether the op's bytes are those that write_plain_insert() writes, but for what its fields say
+/// of the value before: a byte behind each field's value. No item can be told in fewer bytes than
+/// that writes, so their number tells.
+bool is_shortest(const plain_op& o) {
+  size_t bytes = 1 + bytes_of_uint(o.seq) + bytes_of_uint(o.batch_rest)
+                 + bytes_of_uint(o.stamp.wall_ms) + bytes_of_uint(o.stamp.counter) + 2
+                 + head_of_str(o.model.size()) + o.model.size() + 2 + sizeof o.id.bytes
+                 + (o.fields.size() < 16 ? 1 : 3);
+  for (const auto& f : o.fields) {
+    bytes += 3 + head_of_str(f.name.size()) + f.name.size() + f.value.size();
+    if (f.kind == field_kind::parent)
+      bytes += head_of_str(f.parent_model.size()) + f.parent_model.size();
+  }
+  return bytes == o.bytes.size();
+}
+
+/// In a copy of the shortest op's bytes from `from` on: sets what each field says behind its value.
+void set_behind_values(char* copy, const plain_op& o, const char* from, char what) {
+  for (const auto& f : o.fields)
+    copy[f.value.data() + f.value.size() - from] = what;
+}
+
 /// As encode_op() writes what extract() finds.
-std::string kept_op_of(const plain_op& o) {
+std::string kept_op_of(const plain_op& o, bool shortest) {
+  if (shortest) {
+    std::string out(o.bytes);
+    set_behind_values(out.data(), o, o.bytes.data(), '\xc2'); // see below
+    return out;
+  }
   const scratch memory(o, 0);
   scratch::writer w({memory.begin()});
   write_plain_insert(w, o, previous::state::unknown); // what it replaced is not known
@@ -66,14 +100,22 @@ fresh_row fresh_row_of(const plain_op& o, const version& at, bool visible,
   write_only_version(w, at);
   w.uint(0); // the insert's
   const size_t fields_begin = scratch::length(w);
-  for (const auto& f : o.fields)
-    write_field(w, f);
+  const bool shortest = is_shortest(o) && !o.fields.empty();
+  if (shortest) {
+    const auto& name = o.fields.front().name;
+    const char* from = name.data() - head_of_str(name.size()) - 1;
+    w.raw({from, static_cast<size_t>(o.bytes.data() + o.bytes.size() - from)});
+    set_behind_values(memory.begin() + fields_begin, o, from, '\0'); // as write_field()
+  } else {
+    for (const auto& f : o.fields)
+      write_field(w, f);
+  }
   const auto told = scratch::text(w);
   const XXH128_hash_t hash = XXH3_128bits(told.data(), told.size());
   fresh_row out;
   out.digest = {hash.low64, hash.high64};
   if (o.cls == record_class::owned) {
-    out.encoded = kept_op_of(o);
+    out.encoded = kept_op_of(o, shortest);
     return out;
   }
   out.encoded.reserve(told.size() + 8);
