@@ -126,7 +126,7 @@ std::string world::unsettled(const shelf& library) const {
   return {};
 }
 
-/// A comparison asks one peer after another, and each of them stream by stream.
+/// Who compares asks one peer, then eight at a time, and each of them stream by stream.
 uint64_t world::patience_us() const { return std::max<uint64_t>(10, plan_.nodes) * 12'000'000; }
 
 void world::settle(uint64_t at_most_us) {

@@ -1,5 +1,5 @@
-// Comparisons, on both sides. One runs at a time, one request of it is under way; those that wait
-// keep only their peer's name.
+// Comparisons, on both sides. One request of each is under way; those that wait keep only their
+// peer's name. The first goes alone, for most often it takes all that the others would give again.
 
 #include "actors/protocol/replicator.hpp"
 
@@ -13,6 +13,7 @@ constexpr uint64_t lost_after_us = 3'000'000; // a link or a feeder may be about
 constexpr unsigned looks = 3;
 constexpr uint64_t look_again_us = 500'000;
 constexpr uint64_t compare_every_us = 10'000'000; // with one peer, because of unequal digests
+constexpr size_t at_once_max = 8;                 // comparisons after the first
 
 // ---- the side that answers
 
@@ -43,55 +44,66 @@ void replicator::on_message(session& s, received& e, shared_change_request& m) {
 void replicator::compare_with(const device_id& peer, comparison_goal goal) {
   auto [it, fresh] = to_compare_.try_emplace(peer, goal);
   it->second = std::max(it->second, goal);
-  next_comparison();
+  next_comparisons();
 }
 
-void replicator::next_comparison() {
-  while (!comparison_ && !to_compare_.empty()) {
-    const auto [peer, goal] = *to_compare_.begin();
-    to_compare_.erase(to_compare_.begin());
+void replicator::next_comparisons() {
+  while (comparisons_.size() < (one_compared_ && !kept_.resync ? at_once_max : 1)) {
+    const auto next = std::find_if(to_compare_.begin(), to_compare_.end(), [&](const auto& waits) {
+      return !comparisons_.contains(waits.first);
+    });
+    if (next == to_compare_.end())
+      break;
+    const auto [peer, goal] = *next;
+    to_compare_.erase(next);
     const auto s = sessions_.find(peer);
     const bool adopts = goal == comparison_goal::adopt;
     if (s == sessions_.end() || s->second.state != session_state::live || distrusts(peer)
         || adopts != kept_.resync.has_value())
       continue;
-    comparison c;
+    auto& c = comparisons_[peer];
     c.peer = c.report.peer = peer;
     c.goal = c.report.goal = goal;
     c.retry = fresh_backoff();
     c.upto = adopts ? kept_.resync->base : held_;
-    comparison_ = std::move(c);
-    next_stream();
+    next_stream(c);
   }
+  one_compared_ = one_compared_ && comparing();
 }
 
-void replicator::next_stream() {
-  auto& c = *comparison_;
+/// The comparison with this peer, if that is what it waits for.
+comparison* replicator::waiting_for(const device_id& peer, const stream_id& stream,
+                                    comparison::waiting what) {
+  const auto c = comparisons_.find(peer);
+  const bool so = c != comparisons_.end() && c->second.now == stream && c->second.waits == what;
+  return so ? &c->second : nullptr;
+}
+
+void replicator::next_stream(comparison& c) {
   for (auto it = c.upto.upper_bound(c.now); it != c.upto.end(); ++it) {
     c.now = it->first;
     c.at = c.goal == comparison_goal::adopt ? seq_of(kept_.resync->compared, c.now) : 0;
     c.end = it->second;
     if (c.at < c.end)
-      return ask_sums();
+      return ask_sums(c);
   }
-  end_comparison(true);
+  end_comparison(c.peer, true);
 }
 
-void replicator::ask_sums() {
-  auto& c = *comparison_;
+void replicator::ask_sums(comparison& c) {
   c.waits = comparison::waiting::sums;
   c.asked_us = now_us_;
   out_.push_back(send{{c.peer}, compare_request{c.now, c.at, c.end}});
 }
 
 void replicator::on_message(session&, received& e, compare_response& m) {
-  if (!comparison_ || comparison_->peer != e.peer || comparison_->now != m.stream
-      || comparison_->at != m.from || comparison_->waits != comparison::waiting::sums)
+  auto* asking = waiting_for(e.peer, m.stream, comparison::waiting::sums);
+  if (!asking || asking->at != m.from)
     return;
-  auto& c = *comparison_;
+  auto& c = *asking;
   c.retry.succeeded();
   if (m.sums.empty())
-    return next_stream(); // it holds no more of this one
+    return next_stream(c); // it holds no more of this one
   c.end = std::min(c.end, m.to);
   c.waits = comparison::waiting::own_sums;
   c.theirs = std::move(m.sums);
@@ -109,10 +121,10 @@ void replicator::on(summed& e) {
     out_.push_back(send{{e.peer}, compare_response{e.stream, e.from, e.to, std::move(e.sums)}});
     return;
   }
-  if (!comparison_ || comparison_->peer != e.peer || comparison_->now != e.stream
-      || comparison_->at != e.from || comparison_->waits != comparison::waiting::own_sums)
+  auto* asking = waiting_for(e.peer, e.stream, comparison::waiting::own_sums);
+  if (!asking || asking->at != e.from)
     return;
-  auto& c = *comparison_;
+  auto& c = *asking;
   if (e.failed || e.sums.size() != c.theirs.size())
     return close(e.peer, "comparing records: reading the store failed");
   uint64_t versions = 0;
@@ -134,12 +146,11 @@ void replicator::on(summed& e) {
   c.report.versions += versions;
   c.report.intervals_differing += c.differing.size();
   c.next = from;
-  ask_interval();
+  ask_interval(c);
 }
 
 /// The next interval that differs, or on to the next checksums.
-void replicator::ask_interval() {
-  auto& c = *comparison_;
+void replicator::ask_interval(comparison& c) {
   if (c.goal == comparison_goal::look)
     c.differing.clear();
   if (!c.differing.empty()) {
@@ -158,8 +169,8 @@ void replicator::ask_interval() {
     out_.push_back(std::move(k));
   }
   if (c.at < c.end)
-    return ask_sums();
-  next_stream();
+    return ask_sums(c);
+  next_stream(c);
 }
 
 /// All parts of an answer to `shared_change_request` are here.
@@ -169,9 +180,8 @@ void replicator::finish_repair(const device_id& peer, session& s) {
   s.assembling.clear();
   s.assembling_cost = 0;
   const auto& r = parts.front();
-  const bool wanted = comparison_ && comparison_->peer == peer && comparison_->now == r.stream
-                      && comparison_->waits == comparison::waiting::interval
-                      && comparison_->differing.front().from == r.from;
+  auto* c = waiting_for(peer, r.stream, comparison::waiting::interval);
+  const bool wanted = c && c->differing.front().from == r.from;
   // The peer compared, and found that this node has lost what it had merged.
   const bool reminded = !wanted && !(kept_.resync && kept_.resync->owner) && !distrusts(peer);
   // Asked for again by the clock; what it was not reminded of is found by the next comparison.
@@ -179,11 +189,10 @@ void replicator::finish_repair(const device_id& peer, session& s) {
     return out_.push_back(send{{peer}, link_ack{{}, cost}});
   if (reminded)
     return out_.push_back(repair{peer, std::move(parts), repair_goal::remind, cost});
-  comparison_->waits = comparison::waiting::store;
-  comparison_->retry.succeeded();
+  c->waits = comparison::waiting::store;
+  c->retry.succeeded();
   // Of an owner's dropped records nothing stands here that the peer could lack.
-  const bool adopt =
-      comparison_->goal == comparison_goal::adopt && !(kept_.resync && kept_.resync->owner);
+  const bool adopt = c->goal == comparison_goal::adopt && !(kept_.resync && kept_.resync->owner);
   out_.push_back(
       repair{peer, std::move(parts), adopt ? repair_goal::adopt : repair_goal::unite, cost});
 }
@@ -196,20 +205,19 @@ void replicator::on_repaired(const repaired& r) {
     out_.push_back(send{{r.peer}, link_ack{{}, r.cost}});
     note_lost_there(r.peer, s->second, r.lost_there);
   }
-  const bool wanted = r.goal != repair_goal::remind && comparison_ && comparison_->peer == r.peer
-                      && comparison_->now == r.stream
-                      && comparison_->waits == comparison::waiting::store;
-  if (r.failed && (wanted || r.goal == repair_goal::remind))
+  auto* c = r.goal == repair_goal::remind
+                ? nullptr
+                : waiting_for(r.peer, r.stream, comparison::waiting::store);
+  if (r.failed && (c || r.goal == repair_goal::remind))
     return close(r.peer, "what it sent to mend a difference could not be merged");
-  if (!wanted)
+  if (!c)
     return;
-  auto& c = *comparison_;
-  c.report.records_changed += r.records;
-  auto& interval = c.differing.front();
+  c->report.records_changed += r.records;
+  auto& interval = c->differing.front();
   interval.from = std::max(interval.from + 1, r.to);
   if (interval.from >= interval.to)
-    c.differing.pop_front();
-  ask_interval();
+    c->differing.pop_front();
+  ask_interval(*c);
 }
 
 /// Digests say nothing of deletes, which are forgotten at another time on every node; so the peer
@@ -238,11 +246,13 @@ void replicator::remind(const device_id& peer, session& s) {
   out_.push_back(load_standing{peer, r.stream, r.from, r.to});
 }
 
-void replicator::end_comparison(bool done) {
-  comparison_->report.complete = done;
-  const bool adopted = done && comparison_->goal == comparison_goal::adopt;
-  out_.push_back(compared{comparison_->report});
-  comparison_.reset();
+void replicator::end_comparison(device_id peer, bool done) {
+  const auto ended = comparisons_.find(peer);
+  ended->second.report.complete = done;
+  const bool adopted = done && ended->second.goal == comparison_goal::adopt;
+  out_.push_back(compared{ended->second.report});
+  comparisons_.erase(ended);
+  one_compared_ = one_compared_ || done;
   if (!done)
     lost_.clear();
   if (adopted) {
@@ -251,31 +261,32 @@ void replicator::end_comparison(bool done) {
     pump_all();
     finish_resync();
   }
-  if (to_compare_.empty() && !lost_.empty()) {
+  if (!comparing() && !lost_.empty()) {
     keep_state k;
     k.lost = std::move(lost_);
     lost_.clear();
     out_.push_back(std::move(k));
   }
-  next_comparison();
+  next_comparisons();
 }
 
-void replicator::tick_comparison() {
+void replicator::tick_comparisons() {
   consider_lost();
-  if (!comparison_)
-    return;
-  const auto waited = now_us_ - comparison_->asked_us;
-  if (comparison_->waits == comparison::waiting::again && waited >= look_again_us)
-    return ask_sums();
-  const bool sums = comparison_->waits == comparison::waiting::sums;
-  if ((!sums && comparison_->waits != comparison::waiting::interval)
-      || waited < settings_.message_timeout_us || !comparison_->retry.due(now_us_))
-    return;
-  comparison_->retry.failed(now_us_ + settings_.message_timeout_us, random());
-  if (sums)
-    ask_sums();
-  else
-    ask_interval();
+  for (auto& [peer, c] : comparisons_) { // none ends by what follows
+    const auto waited = now_us_ - c.asked_us;
+    const bool sums = c.waits == comparison::waiting::sums;
+    if (c.waits == comparison::waiting::again) {
+      if (waited >= look_again_us)
+        ask_sums(c);
+    } else if ((sums || c.waits == comparison::waiting::interval)
+               && waited >= settings_.message_timeout_us && c.retry.due(now_us_)) {
+      c.retry.failed(now_us_ + settings_.message_timeout_us, random());
+      if (sums)
+        ask_sums(c);
+      else
+        ask_interval(c);
+    }
+  }
 }
 
 void replicator::on(verify& e) {
@@ -364,7 +375,7 @@ void replicator::consider_lost() {
     }
   if (!any)
     lost_.clear();
-  next_comparison();
+  next_comparisons();
 }
 
 } // namespace shoal::protocol

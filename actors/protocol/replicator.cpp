@@ -66,8 +66,8 @@ void replicator::leave(const device_id& peer) {
     feeders_.clear();
   }
   to_compare_.erase(peer);
-  if (comparison_ && comparison_->peer == peer)
-    end_comparison(false);
+  if (comparisons_.contains(peer))
+    end_comparison(peer, false);
 }
 
 void replicator::close(const device_id& peer, std::string reason, blame of) {
@@ -377,7 +377,7 @@ void replicator::on(tick& e) {
     consider_ended();
   }
   consider_retention();
-  tick_comparison();
+  tick_comparisons();
   try_full();
   ask_the_silent();
   ask_next_exchange();

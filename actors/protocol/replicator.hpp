@@ -140,7 +140,7 @@ public:
   const std::map<device_id, uint64_t>& ended() const { return kept_.ended; }
   /// Members that retention passes over, and since when (wall ms).
   const std::map<device_id, uint64_t>& passed_over() const { return kept_.passed_over; }
-  bool comparing() const { return comparison_.has_value() || !to_compare_.empty(); }
+  bool comparing() const { return !comparisons_.empty() || !to_compare_.empty(); }
   /// Hash of this node's model definitions.
   uint64_t models() const { return settings_.models; }
   /// Changes it; peers learn of it with the next Hello.
@@ -216,16 +216,17 @@ private:
   void on_message(session& s, received& e, shared_change_request& m);
   void on_message(session& s, received& e, snapshot_required& m);
   void compare_with(const device_id& peer, comparison_goal goal);
-  void next_comparison();
-  void next_stream();
-  void ask_sums();
-  void ask_interval();
-  void end_comparison(bool done);
+  void next_comparisons();
+  comparison* waiting_for(const device_id& peer, const stream_id& stream, comparison::waiting what);
+  void next_stream(comparison& c);
+  void ask_sums(comparison& c);
+  void ask_interval(comparison& c);
+  void end_comparison(device_id peer, bool done);
   void finish_repair(const device_id& peer, session& s);
   void on_repaired(const repaired& r);
   void note_lost_there(const device_id& peer, session& s, const std::vector<dot>& lost_there);
   void remind(const device_id& peer, session& s);
-  void tick_comparison();
+  void tick_comparisons();
   void note_digests(const device_id& peer, session& s);
   void consider_lost();
 
@@ -404,8 +405,9 @@ private:
   };
   std::map<device_id, distrust> distrusted_;
 
-  std::optional<comparison> comparison_;
+  std::map<device_id, comparison> comparisons_; // under way, by peer
   std::map<device_id, comparison_goal> to_compare_;
+  bool one_compared_ = false;              // to the end, since there was nothing to compare
   uint64_t own_epoch_ = 0;                 // of this run's own writes; 0: none yet
   bool restored_ = false;                  // this device's own word shows that it once held more
   std::map<device_id, uint64_t> unstored_; // range bytes of a peer that wait for the store

@@ -53,8 +53,8 @@ void replicator::start_resync(const device_id& peer, frontier deletes_from) {
   if (!kept_.resync)
     begin_resync({submitted_, {}, std::move(deletes_from), {}});
   to_compare_.clear();
-  if (comparison_)
-    end_comparison(false);
+  while (!comparisons_.empty())
+    end_comparison(comparisons_.begin()->first, false);
   feeders_.clear();
   resync_goal_.clear();
   if (!kept_.resync->owner)
@@ -137,10 +137,11 @@ std::optional<replicator::backfill> replicator::filling_from() const {
     out.peer = *resync_peer_;
     double done = 0;
     double all = 0;
+    const auto c = comparisons_.find(out.peer);
     for (const auto& [stream, seq] : kept_.resync->base) {
       all += static_cast<double>(seq);
-      const bool now = comparison_ && comparison_->now == stream;
-      done += static_cast<double>(now ? comparison_->at : seq_of(kept_.resync->compared, stream));
+      const bool now = c != comparisons_.end() && c->second.now == stream;
+      done += static_cast<double>(now ? c->second.at : seq_of(kept_.resync->compared, stream));
     }
     out.progress = all > 0 ? done / all : 1;
   } else {

@@ -262,7 +262,9 @@ size_t replicator::retries() const {
   size_t n = gaps_.size();
   for (const auto& [peer, s] : sessions_)
     n += s.expected.failures() > 0 ? 1 : 0;
-  return n + (comparison_ && comparison_->retry.failures() > 0 ? 1 : 0);
+  for (const auto& [peer, c] : comparisons_)
+    n += c.retry.failures() > 0 ? 1 : 0;
+  return n;
 }
 
 /// A peer that said it holds more, of origins that it sends, and sends nothing: is asked anew, with
