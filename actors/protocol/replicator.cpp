@@ -405,7 +405,7 @@ uint64_t replicator::next_tick_us(uint64_t now_us) const {
   if (feeders_due_)
     next = std::min(next, feeders_next_us_);
   if (feeders_look_us_ != 0)
-    next = std::min(next, feeders_look_us_);
+    next = std::min(next, std::max(feeders_look_us_, feeders_next_us_));
   if (changed_us_ != 0)
     next = std::min(next, changed_us_ + settings_.beat_after_change_us * crowd_of_peers());
   if ((stated_ != held_ || stated_quarantine_ != quarantine_) && !statement_pending_ && may_state())

@@ -136,6 +136,36 @@ BOOST_AUTO_TEST_CASE(of_an_origins_first_ops_those_are_told_who_may_have_asked_a
   BOOST_TEST((m.asked[far] == m.other_than(asked)));
 }
 
+// With many links feeders are chosen only so often: until they may be again, time is not watched for
+// it each millisecond.
+BOOST_AUTO_TEST_CASE(a_feeder_of_a_hub_that_is_to_be_left_is_waited_for_without_ticks) {
+  constexpr int links = 20;
+  member_set members{{self, {}}, {far, {}}};
+  for (int d = 0; d < links; ++d)
+    members[device_of(10 + d)] = {};
+  relay n(members);
+  for (const auto& [peer, m] : members)
+    if (peer != self && peer != far) {
+      n.step(link_up{peer});
+      hello h;
+      h.members = n.core.members();
+      n.step(received{peer, 0, 0, std::move(h)});
+    }
+  n.later(1'000'000);
+  const auto first = n.asked[far];
+  const auto other = first == device_of(10) ? device_of(11) : device_of(10);
+  n.hears(other, {{{far, 5}, 3}});
+  size_t ticks = 0;
+  const auto began = n.now;
+  while (n.asked[far] == first && n.now < began + 1'000'000) {
+    n.later(n.core.next_tick_us(n.now) - n.now);
+    ++ticks;
+  }
+  BOOST_TEST((n.asked[far] == other));
+  BOOST_TEST(n.now - began <= 100'000);
+  BOOST_TEST(ticks <= 5);
+}
+
 BOOST_AUTO_TEST_CASE(nobody_of_a_mesh_is_told_of_first_ops) {
   relay n({{self, {}}, {left, {}}, {right, {}}});
   for (const auto& [stream, to] : {std::pair{left, right}, std::pair{right, left}}) {
