@@ -40,14 +40,21 @@ inline size_t plain_insert_bound(const plain_op& o) {
   return bytes;
 }
 
-/// Writes what encode_op() writes of it; `bytes` is not used. `prev`: what it says of the value
-/// that each field had before, none or unknown.
+/// Writes what its encoding begins with, at most plain_head_bytes.
 template <class Writer>
-void write_plain_insert(Writer& out, const plain_op& o, previous::state prev) {
+void write_plain_head(Writer& out, const plain_op& o) {
   out.array(9);
   out.uint(o.seq), out.uint(o.batch_rest);
   out.uint(o.stamp.wall_ms), out.uint(o.stamp.counter);
   out.uint(static_cast<uint64_t>(o.cls)), out.uint(static_cast<uint64_t>(op_kind::insert));
+}
+constexpr size_t plain_head_bytes = 1 + 4 * 9 + 2;
+
+/// Writes what encode_op() writes of it; `bytes` is not used. `prev`: what it says of the value
+/// that each field had before, none or unknown.
+template <class Writer>
+void write_plain_insert(Writer& out, const plain_op& o, previous::state prev) {
+  write_plain_head(out, o);
   out.str(o.model), out.bin(o.id.view());
   out.array(o.fields.size());
   for (const auto& f : o.fields) {

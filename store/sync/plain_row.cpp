@@ -6,6 +6,8 @@
 
 #include <xxhash.h>
 
+#include <array>
+
 namespace shoal {
 
 namespace {
@@ -45,20 +47,21 @@ void write_field(Writer& w, const plain_field& f) {
     w.str(f.parent_model);
 }
 
-constexpr size_t bytes_of_uint(uint64_t v) {
-  return v < 0x80 ? 1 : v <= UINT8_MAX ? 2 : v <= UINT16_MAX ? 3 : v <= UINT32_MAX ? 5 : 9;
-}
 constexpr size_t head_of_str(size_t n) {
   return n < 32 ? 1 : n <= UINT8_MAX ? 2 : n <= UINT16_MAX ? 3 : 5;
 }
 
 /// Whether the op's bytes are those that write_plain_insert() writes, but for what its fields say
-/// of the value before: a byte behind each field's value. No item can be told in fewer bytes than
-/// that writes, so their number tells.
+/// of the value before: a byte behind each field's value. Behind the numbers that it begins with no
+/// item has two forms of one length, nor a shorter one than what that writes: the length tells.
 bool is_shortest(const plain_op& o) {
-  size_t bytes = 1 + bytes_of_uint(o.seq) + bytes_of_uint(o.batch_rest)
-                 + bytes_of_uint(o.stamp.wall_ms) + bytes_of_uint(o.stamp.counter) + 2
-                 + head_of_str(o.model.size()) + o.model.size() + 2 + sizeof o.id.bytes
+  std::array<char, plain_head_bytes> head;
+  scratch::writer w({head.data()});
+  write_plain_head(w, o);
+  const std::string_view begin(head.data(), static_cast<size_t>(w.sink().at - head.data()));
+  if (!o.bytes.starts_with(begin))
+    return false;
+  size_t bytes = begin.size() + head_of_str(o.model.size()) + o.model.size() + 2 + sizeof o.id.bytes
                  + (o.fields.size() < 16 ? 1 : 3);
   for (const auto& f : o.fields) {
     bytes += 3 + head_of_str(f.name.size()) + f.name.size() + f.value.size();

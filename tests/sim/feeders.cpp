@@ -136,8 +136,8 @@ BOOST_AUTO_TEST_CASE(of_an_origins_first_ops_those_are_told_who_may_have_asked_a
   BOOST_TEST((m.asked[far] == m.other_than(asked)));
 }
 
-// With many links feeders are chosen only so often: until they may be again, time is not watched for
-// it each millisecond.
+// With many links feeders are chosen only so often: until they may be again, time is not watched
+// for it each millisecond.
 BOOST_AUTO_TEST_CASE(a_feeder_of_a_hub_that_is_to_be_left_is_waited_for_without_ticks) {
   constexpr int links = 20;
   member_set members{{self, {}}, {far, {}}};

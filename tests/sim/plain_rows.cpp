@@ -73,7 +73,8 @@ op any_op(std::mt19937_64& random, record_class cls, uint64_t seq) {
 }
 
 /// The same plain insert in other bytes, as another program may write it: items longer than they
-/// need be, and what fields say of the value before. Another op stays as it is.
+/// need be, numbers of the same length that could be below 0, and what fields say of the value
+/// before. Another op stays as it is.
 std::string in_other_bytes(std::string op_bytes, std::mt19937_64& random) {
   plain_op o;
   if (!read_plain_insert(op_bytes, device_of(1), o) || random() % 2 == 0)
@@ -93,9 +94,16 @@ std::string in_other_bytes(std::string op_bytes, std::mt19937_64& random) {
     out += '\xcc';
     out += static_cast<char>(n);
   };
+  const auto signed_uint = [&](uint64_t n) {
+    if (random() % 8 != 0 || n <= UINT32_MAX || n > INT64_MAX)
+      return w.uint(n);
+    const auto at = out.size();
+    w.uint(n);
+    out[at] = '\xd3';
+  };
   w.array(9);
   w.uint(o.seq), long_uint(o.batch_rest);
-  w.uint(o.stamp.wall_ms), long_uint(o.stamp.counter);
+  signed_uint(o.stamp.wall_ms), long_uint(o.stamp.counter);
   w.uint(static_cast<uint64_t>(o.cls)), long_uint(static_cast<uint64_t>(op_kind::insert));
   long_str(o.model), w.bin(o.id.view());
   w.array(o.fields.size());
