@@ -4,6 +4,7 @@
 #include "actors/protocol/replicator.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace shoal::protocol {
 
@@ -59,8 +60,10 @@ void replicator::next_comparisons() {
     const auto s = sessions_.find(peer);
     const bool adopts = goal == comparison_goal::adopt;
     if (s == sessions_.end() || s->second.state != session_state::live || distrusts(peer)
-        || adopts != kept_.resync.has_value())
+        || adopts != kept_.resync.has_value()) {
+      lost_.clear(); // that one may have them
       continue;
+    }
     auto& c = comparisons_[peer];
     c.peer = c.report.peer = peer;
     c.goal = c.report.goal = goal;
@@ -263,9 +266,10 @@ void replicator::end_comparison(device_id peer, bool done) {
   }
   if (!comparing() && !lost_.empty()) {
     keep_state k;
-    k.lost = std::move(lost_);
-    lost_.clear();
-    out_.push_back(std::move(k));
+    k.lost = std::exchange(lost_, {});
+    std::erase_if(k.lost, [&](const stream_id& s) { return a_neighbour_holds_more(s); });
+    if (!k.lost.empty())
+      out_.push_back(std::move(k));
   }
   next_comparisons();
 }
@@ -330,6 +334,13 @@ void replicator::note_digests(const device_id& peer, session& s) {
   compare_with(peer, comparison_goal::unite);
 }
 
+bool replicator::a_neighbour_holds_more(const stream_id& stream) const {
+  return std::any_of(sessions_.begin(), sessions_.end(), [&](const auto& link) {
+    const auto& [peer, s] = link;
+    return s.state == session_state::live && acked_by(peer, stream) > seq_of(submitted_, stream);
+  });
+}
+
 /// This node waits for ops that superseded what it was sent, and nobody has them: they were lost
 /// with a disk, or undone by a restore. Once everything has been compared with everyone linked,
 /// there is nothing to wait for.
@@ -353,8 +364,7 @@ void replicator::consider_lost() {
     const bool linked = origin != sessions_.end() && origin->second.state == session_state::live;
     hope = !done_without && !linked && stream.origin != settings_.self
            && is_member(members_, stream.origin);
-    for (const auto& [peer, s] : sessions_)
-      hope |= s.state == session_state::live && acked_by(peer, stream) > seq_of(submitted_, stream);
+    hope |= a_neighbour_holds_more(stream);
     lost.push_back(stream);
   }
   if (hope || lost.empty()) {
@@ -369,9 +379,10 @@ void replicator::consider_lost() {
   lost_ = std::move(lost);
   bool any = false;
   for (const auto& [peer, s] : sessions_)
-    if (s.state == session_state::live && !s.below_horizon) {
+    if (s.state == session_state::live && !s.below_horizon && !distrusts(peer)) {
       any = true;
-      to_compare_.try_emplace(peer, comparison_goal::unite);
+      auto& goal = to_compare_[peer];
+      goal = std::max(goal, comparison_goal::unite);
     }
   if (!any)
     lost_.clear();

@@ -228,6 +228,7 @@ private:
   void remind(const device_id& peer, session& s);
   void tick_comparisons();
   void note_digests(const device_id& peer, session& s);
+  bool a_neighbour_holds_more(const stream_id& stream) const;
   void consider_lost();
 
   // tips.cpp

@@ -180,4 +180,80 @@ BOOST_AUTO_TEST_CASE(a_first_comparison_that_did_not_end_is_followed_by_one) {
   BOOST_TEST(n.asked() == std::vector<device_id>{n.peers[1]});
 }
 
+const stream_id gone{device_of(9), 7};
+
+/// It waits for an op that nobody has; 3 s later it begins to compare with all.
+struct waiting_hub : hub {
+  waiting_hub() {
+    disk.held = {{own, 2}, {gone, 4}};
+    disk.settled = false;
+    disk.until = {{gone, 5}};
+    tell();
+    later(1);
+  }
+};
+
+// An op is lost once all have been compared with; who was passed over must be asked again.
+BOOST_AUTO_TEST_CASE(nothing_is_lost_while_a_peer_that_was_to_be_compared_with_has_not_been) {
+  waiting_hub n;
+  n.later(3'000'000);
+  BOOST_TEST(n.asked() == std::vector<device_id>{n.peers[0]});
+  // That device's records are to be taken anew, and no peer is known to have them: until then the
+  // others are not compared with.
+  n.disk.tips = {{gone.origin, false, false}};
+  n.tell();
+  n.disk.tips.clear();
+  n.equal_to(n.peers[0]);
+  n.hear(compare_response{gone, 0, 0, {}}, n.peers[0]);
+  BOOST_TEST(!n.core.comparing());
+  n.hear(link_ack{{{own, 2}, {gone, 4}}, 0}, n.peers[1]);
+  n.later(1'000'000);
+  BOOST_REQUIRE(n.asked() == std::vector<device_id>{n.peers[1]});
+  n.hear(compare_response{gone, 0, 4, {{4, 1, 1}}}, n.peers[1]);
+  n.last = n.core.step(summed{n.peers[1], gone, 0, 4, false, {{4, 1, 1}}, false}, n.now);
+  BOOST_TEST(!n.core.comparing());
+  for (const auto& k : all_of<keep_state>(n.last))
+    BOOST_TEST(k.lost.empty());
+  n.later(1);
+  n.later(3'000'000);
+  BOOST_TEST(n.asked() == std::vector<device_id>{n.peers[0]});
+}
+
+BOOST_AUTO_TEST_CASE(who_waits_to_be_looked_at_is_asked_for_what_was_lost_too) {
+  waiting_hub n;
+  n.last = n.core.step(verify{false}, n.now);
+  BOOST_TEST(n.asked() == std::vector<device_id>{n.peers[0]});
+  n.later(3'000'000);
+  n.equal_to(n.peers[0]);
+  n.hear(compare_response{gone, 0, 0, {}}, n.peers[0]);
+  BOOST_TEST(n.asked() == n.peers);
+  for (int look = 0; look < 3; ++look) {
+    if (look > 0)
+      n.later(600'000);
+    n.hear(compare_response{own, 0, 2, {{2, 2, 1}}}, n.peers[1]);
+    n.last = n.core.step(summed{n.peers[1], own, 0, 2, false, {{2, 2, 2}}, false}, n.now);
+  }
+  const auto asks = sent<shared_change_request>(n.last);
+  BOOST_REQUIRE(asks.size() == 1);
+  BOOST_TEST((asks[0].stream == own && asks[0].from == 0 && asks[0].to == 2));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_peer_has_come_to_hold_meanwhile_is_not_lost) {
+  for (const uint64_t held_there : {4, 5}) {
+    waiting_hub n;
+    n.later(3'000'000);
+    for (const auto& p : n.peers) {
+      if (p == n.peers[3])
+        n.hear(link_ack{{{own, 2}, {gone, held_there}}, 0}, n.peers[1]);
+      n.equal_to(p);
+      n.hear(compare_response{gone, 0, 0, {}}, p);
+    }
+    BOOST_TEST(!n.core.comparing());
+    std::vector<stream_id> lost;
+    for (const auto& k : all_of<keep_state>(n.last))
+      lost.insert(lost.end(), k.lost.begin(), k.lost.end());
+    BOOST_TEST((lost == (held_there == 4 ? std::vector{gone} : std::vector<stream_id>{})));
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
